@@ -1,0 +1,1 @@
+"""The watcher: from an alert to a verified outcome."""

@@ -1,0 +1,1 @@
+"""Pure analysis: data in, findings out; no I/O."""

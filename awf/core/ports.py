@@ -1,0 +1,291 @@
+"""The seams: what each part asks of the others. Docstrings are the contract; every implementation and
+every in-memory twin obeys them, and `tests/contract` holds each to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from awf.core.incidents import (
+    Alert,
+    Approval,
+    AuditEntry,
+    Incident,
+    PolicyDecision,
+    Target,
+)
+from awf.core.types import (
+    ApprovalId,
+    ControlAck,
+    ControlChange,
+    ControlKind,
+    ControlOutcome,
+    EngineId,
+    EngineInfo,
+    ExecutionId,
+    ExecutionRecord,
+    IncidentId,
+    Json,
+    WorkflowId,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list; `next_cursor` is None on the last."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+# -- telemetry, as the watcher sees it (always through Grafana's MCP server)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series' value at one instant."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series over a range: (unix seconds, value) pairs in time order."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One log record."""
+
+    at: datetime
+    line: str
+    labels: Mapping[str, str]
+
+
+class Telemetry(Protocol):
+    """Read access to metrics, logs and traces.
+
+    Every method raises `Unavailable` when the backend does not answer in time and `QueryError` when
+    it refuses the query. Nothing found is an empty result, never an error.
+    """
+
+    async def instant(self, expr: str, *, at: datetime) -> list[Sample]: ...
+
+    async def range(self, expr: str, *, start: datetime, end: datetime, step_s: int) -> list[Series]: ...
+
+    async def logs(
+        self, logql: str, *, start: datetime, end: datetime, limit: int = 100
+    ) -> list[LogLine]: ...
+
+    async def traces(self, traceql: str, *, start: datetime, end: datetime) -> list[Json]:
+        """Return Tempo's trace summaries (`traceID`, `rootServiceName`, `durationMs`, `spanSets`...)."""
+        ...
+
+    async def trace(self, trace_id: str) -> Json:
+        """Return one trace as Tempo's v2 JSON."""
+        ...
+
+    async def annotations(
+        self, *, start: datetime, end: datetime, tags: Sequence[str] = ()
+    ) -> list[Json]: ...
+
+    async def annotate(
+        self, text: str, *, tags: Sequence[str], at: datetime, end: datetime | None = None
+    ) -> str:
+        """Write an annotation and return its id."""
+        ...
+
+
+# -- engines, wherever they run
+
+
+class ControlStore(Protocol):
+    """The only way to change a running engine."""
+
+    async def submit(
+        self, kind: ControlKind, arguments: Mapping[str, Any], *, requested_by: str, idempotency_key: str
+    ) -> ControlOutcome:
+        """Order a change and wait for the engines it concerns to acknowledge it, up to a limit.
+
+        The same `idempotency_key` never orders twice: the first outcome is returned again. A missing
+        acknowledgement shows in `ControlOutcome.waiting_for`.
+        """
+        ...
+
+    async def engines(self) -> list[EngineInfo]:
+        """Return the engines heard of lately."""
+        ...
+
+
+class EngineDirectory(Protocol):
+    """The server's side of engines in other processes."""
+
+    async def register(self, engine: EngineInfo) -> None: ...
+
+    async def heartbeat(self, engine_id: EngineId) -> None: ...
+
+    def changes(self, engine_id: EngineId, *, after_token: int) -> AsyncIterator[ControlChange]:
+        """Yield changes that this engine has not acknowledged, oldest first, then new ones as they come."""
+        ...
+
+    async def acknowledge(self, ack: ControlAck) -> None:
+        """Record an acknowledgement. Raises NotFound for an unknown change, Conflict for a second,
+        different answer of one engine."""
+        ...
+
+
+class ExecutionStore(Protocol):
+    """Executions of all engines, and their events."""
+
+    async def save(self, record: ExecutionRecord) -> None: ...
+
+    async def get(self, execution_id: ExecutionId) -> ExecutionRecord:
+        """Raises NotFound."""
+        ...
+
+    async def list(
+        self,
+        *,
+        workflow_id: WorkflowId | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[ExecutionRecord]: ...
+
+    async def append_events(self, engine_id: EngineId, events: Sequence[Json]) -> None:
+        """Store events in order (a repeat of an event id changes nothing) and update the executions they
+        belong to. An event is the JSON form of `WorkflowEvent`."""
+        ...
+
+    def events(self, execution_id: ExecutionId, *, after: int = 0) -> AsyncIterator[tuple[int, Json]]:
+        """Yield (position, event) after a position, then new ones as they come; ends with the execution."""
+        ...
+
+
+# -- the watcher's own state
+
+
+class IncidentStore(Protocol):
+    async def receive(self, alerts: Sequence[Alert], body: bytes) -> list[Alert]:
+        """Store a delivery durably and return the alerts whose `dedupe_key` had not been seen."""
+        ...
+
+    async def save(self, incident: Incident) -> None: ...
+
+    async def get(self, incident_id: IncidentId) -> Incident:
+        """Raises NotFound."""
+        ...
+
+    async def open_for(self, fingerprint: str) -> Incident | None:
+        """Return the open incident that holds an alert of this fingerprint, if there is one."""
+        ...
+
+    async def list(
+        self, *, status: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[Incident]:
+        """Newest first."""
+        ...
+
+    def changed(self) -> AsyncIterator[Incident]:
+        """Yield every incident from now on, each time it is saved."""
+        ...
+
+
+class ApprovalStore(Protocol):
+    async def create(self, approval: Approval) -> None: ...
+
+    async def get(self, approval_id: ApprovalId) -> Approval:
+        """Raises NotFound. One whose time has passed is returned as expired."""
+        ...
+
+    async def pending(self) -> list[Approval]:
+        """Return what waits for a person, oldest first."""
+        ...
+
+    async def decide(self, approval_id: ApprovalId, *, approve: bool, by: str, reason: str) -> Approval:
+        """Decide once: one claim wins. Raises NotFound, Expired, or Conflict when already decided."""
+        ...
+
+
+class AuditLog(Protocol):
+    async def append(self, *, actor: str, event: str, subject: str, detail: Json) -> AuditEntry: ...
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[AuditEntry]:
+        """Newest first."""
+        ...
+
+    async def verify(self) -> int:
+        """Walk the whole chain and return how many entries it has. Raises Conflict naming the first
+        entry whose hash does not fit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking, as the token says."""
+
+    name: str
+    role: str
+
+
+ROLES = ("viewer", "worker", "operator", "approver", "admin")
+"""`admin` may do everything; `worker` only what an engine needs; the rest each include `viewer`."""
+
+
+class TokenStore(Protocol):
+    async def create(self, name: str, role: str) -> str:
+        """Make a token, store its hash and return the token itself, once."""
+        ...
+
+    async def ensure(self, name: str, role: str, token: str) -> None:
+        """Make a given token valid, replacing the earlier one of that name."""
+        ...
+
+    async def authenticate(self, token: str) -> Principal | None: ...
+
+    async def list(self) -> list[Principal]: ...
+
+    async def revoke(self, name: str) -> None:
+        """Raises NotFound."""
+        ...
+
+
+class WatcherSwitch(Protocol):
+    """The kill switch: persisted, shared by everyone who reads the same state."""
+
+    async def is_paused(self) -> bool: ...
+
+    async def set_paused(self, paused: bool, *, by: str) -> None: ...
+
+
+class Policy(Protocol):
+    def decide(self, action: str, target: Target, *, reversible: bool, severity: str) -> PolicyDecision: ...
+
+
+class Notifier(Protocol):
+    """A channel that reaches people. Raises Unavailable when the message was not taken."""
+
+    name: str
+
+    async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None: ...
+
+
+class AlertIntake(Protocol):
+    """What the webhook endpoint and the pages need of the watcher."""
+
+    async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
+        """Store, deduplicate and start work; returns `{"status", "incidents": [...], "duplicates": n}`.
+        Returns only after everything is durable."""
+        ...
+
+    async def approve_action(self, approval_id: ApprovalId, *, by: str, reason: str = "") -> Approval: ...
+
+    async def reject_action(self, approval_id: ApprovalId, *, by: str, reason: str) -> Approval: ...

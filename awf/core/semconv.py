@@ -1,0 +1,115 @@
+"""Every telemetry name AWF writes or queries, spelled once.
+
+Metric names are their Prometheus names: `awf_*` instruments carry no OpenTelemetry unit and say
+`total` themselves, so the name is the same whether or not a backend adds unit and type suffixes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+GENAI_SEMCONV_VERSION: Final = "1.37.0"
+SCHEMA_URL: Final = f"https://opentelemetry.io/schemas/{GENAI_SEMCONV_VERSION}"
+SCOPE_NAME: Final = "awf"
+
+# -- workflow metrics
+STEP_DURATION: Final = "awf_step_duration_ms"
+TOKENS: Final = "awf_tokens_total"
+COST: Final = "awf_cost_usd_total"
+WORKFLOWS: Final = "awf_workflow_total"
+RETRIES: Final = "awf_retry_total"
+FALLBACKS: Final = "awf_fallback_total"
+EXECUTIONS_ACTIVE: Final = "awf_executions_active"
+EXECUTIONS_PENDING: Final = "awf_executions_pending"
+WORKERS: Final = "awf_workers"
+AGENT_INVOCATIONS: Final = "awf_agent_invocations_total"
+AGENT_TRUST_SCORE: Final = "awf_agent_trust_score"
+
+# -- the pipeline about itself
+EVENTS: Final = "awf_events_total"
+EVENTS_DROPPED: Final = "awf_events_dropped_total"
+EXPORT_FAILURES: Final = "awf_export_failures_total"
+WATCHER_ALERTS: Final = "awf_watcher_alerts_total"
+WATCHER_INCIDENTS: Final = "awf_watcher_incidents_total"
+WATCHER_ACTIONS: Final = "awf_watcher_actions_total"
+WATCHER_APPROVALS_PENDING: Final = "awf_watcher_approvals_pending"
+WATCHER_INVESTIGATION_SECONDS: Final = "awf_watcher_investigation_duration_ms"
+
+# Milliseconds; the SDK's default buckets stop at 10 s, an agent's step does not.
+STEP_DURATION_BUCKETS_MS: Final = (
+    5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0,
+    10_000.0, 30_000.0, 60_000.0, 120_000.0, 300_000.0, 600_000.0,
+)  # fmt: skip
+
+# -- labels, span attributes and structured metadata share their names
+WORKFLOW_ID: Final = "workflow_id"
+EXECUTION_ID: Final = "execution_id"
+STEP_ID: Final = "step_id"
+AGENT_ID: Final = "agent_id"
+FRAMEWORK: Final = "framework"
+STATUS: Final = "status"
+DIRECTION: Final = "direction"
+MODEL: Final = "model"
+PROVIDER: Final = "provider"
+ATTEMPT: Final = "attempt"
+INPUT_TOKENS: Final = "input_tokens"
+OUTPUT_TOKENS: Final = "output_tokens"
+ERROR_TYPE: Final = "error_type"
+EVENT_TYPE: Final = "event_type"
+RETRY_COUNT: Final = "retry_count"
+COST_USD: Final = "cost_usd"
+FALLBACK_OF: Final = "fallback_of"
+REASON: Final = "reason"
+
+METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
+    STEP_DURATION: (WORKFLOW_ID, STEP_ID, AGENT_ID, FRAMEWORK, STATUS),
+    TOKENS: (AGENT_ID, DIRECTION, MODEL),
+    COST: (AGENT_ID, PROVIDER),
+    WORKFLOWS: (WORKFLOW_ID, STATUS),
+    RETRIES: (STEP_ID, AGENT_ID),
+    FALLBACKS: (STEP_ID,),
+    EXECUTIONS_ACTIVE: (WORKFLOW_ID,),
+    EXECUTIONS_PENDING: (WORKFLOW_ID,),
+    WORKERS: (),
+    AGENT_INVOCATIONS: (AGENT_ID, FRAMEWORK, STATUS),
+    AGENT_TRUST_SCORE: (AGENT_ID,),
+    EVENTS: (EVENT_TYPE,),
+    EVENTS_DROPPED: (REASON,),
+    EXPORT_FAILURES: (REASON,),
+    WATCHER_ALERTS: (STATUS,),
+    WATCHER_INCIDENTS: (STATUS,),
+    WATCHER_ACTIONS: ("action", "outcome"),
+    WATCHER_APPROVALS_PENDING: (),
+    WATCHER_INVESTIGATION_SECONDS: (),
+}
+"""Labels of every metric we write. Resource attributes add `job` and `instance`."""
+
+COMPLETED: Final = "completed"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+SKIPPED: Final = "skipped"
+"""The values of `status`."""
+
+# -- spans
+SPAN_WORKFLOW: Final = "awf.workflow"
+SPAN_STEP: Final = "awf.step"
+SPAN_AGENT_INVOKE: Final = "awf.agent.invoke"
+
+GENAI_OPERATION_NAME: Final = "gen_ai.operation.name"
+GENAI_AGENT_ID: Final = "gen_ai.agent.id"
+GENAI_AGENT_NAME: Final = "gen_ai.agent.name"
+GENAI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+GENAI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GENAI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+GENAI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+OTEL_ERROR_TYPE: Final = "error.type"
+
+# -- logs: index labels stay low-cardinality, the rest is structured metadata
+SERVICE_NAME: Final = "service_name"
+LEVEL: Final = "level"
+LOG_INDEX_LABELS: Final = (SERVICE_NAME, "service_namespace", "deployment_environment_name", LEVEL)
+
+# -- alert labels and annotations that the watcher reads
+LABEL_SEVERITY: Final = "severity"
+ANNOTATION_RUNBOOK: Final = "runbook_url"
+ANNOTATION_ACTION: Final = "awf_action"

@@ -1,0 +1,1 @@
+"""Sample workflows with believable agents, and faults to inject into them."""

@@ -1,0 +1,199 @@
+"""What the store holds and what the query languages read: series, log records, spans.
+
+Timestamps: milliseconds since the epoch for samples (as in Prometheus), nanoseconds for logs and spans.
+Ranges are inclusive at both ends unless a language says otherwise on its side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+STALE_NAN_BITS = 0x7FF0000000000002
+"""Prometheus' stale marker: this exact NaN ends a series."""
+
+
+class MatchOp(StrEnum):
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    REGEX = "=~"
+    NOT_REGEX = "!~"
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """A label matcher. A missing label counts as the empty string; regexes are fully anchored."""
+
+    name: str
+    op: MatchOp
+    value: str
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile(f"^(?s:{self.value})$")
+
+    def matches(self, text: str) -> bool:
+        if self.op is MatchOp.EQUAL:
+            return text == self.value
+        if self.op is MatchOp.NOT_EQUAL:
+            return text != self.value
+        found = self._regex.match(text) is not None
+        return found if self.op is MatchOp.REGEX else not found
+
+    def accepts(self, labels: Mapping[str, str]) -> bool:
+        return self.matches(labels.get(self.name, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesData:
+    """One series' samples in time order. `labels` includes `__name__`."""
+
+    labels: Mapping[str, str]
+    timestamps_ms: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """An example behind a sample; `labels` holds trace_id and span_id."""
+
+    series_labels: Mapping[str, str]
+    labels: Mapping[str, str]
+    value: float
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One log entry: index labels name its stream, the rest is structured metadata."""
+
+    timestamp_ns: int
+    line: str
+    labels: Mapping[str, str]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEvent:
+    timestamp_ns: int
+    name: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanLink:
+    trace_id: str
+    span_id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One span. Ids are lower-case hex; `kind` and `status` are OTLP's numbers (status 2 is an error)."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    name: str
+    kind: int
+    start_ns: int
+    end_ns: int
+    status: int = 0
+    status_message: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    resource: Mapping[str, Any] = field(default_factory=dict)
+    scope_name: str = ""
+    scope_version: str = ""
+    events: Sequence[SpanEvent] = ()
+    links: Sequence[SpanLink] = ()
+
+    @property
+    def duration_ns(self) -> int:
+        return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True, slots=True)
+class MetricMetadata:
+    """Type, help and unit as Prometheus' metadata endpoint names them."""
+
+    type: str  # counter | gauge | histogram
+    help: str = ""
+    unit: str = ""
+
+
+class SampleReader(Protocol):
+    """Read access to samples. Safe to call from several threads at once."""
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[SeriesData]:
+        """Return the matching series that have samples in [start, end], each sorted by time."""
+        ...
+
+    def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Mapping[str, str]]:
+        """Return the label sets of matching series that have samples in the range."""
+        ...
+
+    def metadata(self) -> Mapping[str, MetricMetadata]: ...
+
+    def exemplars(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Exemplar]: ...
+
+
+class LogReader(Protocol):
+    """Read access to logs. Safe to call from several threads at once."""
+
+    def logs(
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        *,
+        contains: Sequence[str] = (),
+        newest_first: bool = True,
+        limit: int | None = None,
+    ) -> list[LogRecord]:
+        """Return records of matching streams in [start, end), sorted by time in the asked direction.
+        `contains` are substrings that every line must have (a pre-filter; callers filter again)."""
+        ...
+
+    def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:
+        """Return the label sets of streams with records in the range."""
+        ...
+
+
+class SpanReader(Protocol):
+    """Read access to spans. Safe to call from several threads at once."""
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """Return all spans of a trace, by start time; empty when it is unknown."""
+        ...
+
+    def spans(self, start_ns: int, end_ns: int) -> list[Span]:
+        """Return all spans of every trace that has a span starting in [start, end]."""
+        ...
+
+
+class Store(SampleReader, LogReader, SpanReader, Protocol):
+    """Everything the query APIs read."""
+
+
+class Sink(Protocol):
+    """Write access. Each call returns after a durable commit; several callers' rows share one commit."""
+
+    async def write(
+        self,
+        *,
+        samples: Sequence[tuple[Mapping[str, str], int, float]] = (),
+        metadata: Mapping[str, MetricMetadata] | None = None,
+        exemplars: Sequence[Exemplar] = (),
+        logs: Sequence[LogRecord] = (),
+        spans: Sequence[Span] = (),
+    ) -> None:
+        """Store rows; samples are (labels with `__name__`, timestamp in ms, value). Raises Overloaded
+        when the writer's queue is full."""
+        ...

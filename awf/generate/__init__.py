@@ -1,0 +1,1 @@
+"""Dashboards, rules and alerting, generated from Python."""

@@ -1,0 +1,1 @@
+"""Acting within policy: actions, policy, approvals, audit, runner."""

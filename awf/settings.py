@@ -1,0 +1,168 @@
+"""Every setting, from the environment (`AWF_*`), a `.env` file or the defaults below.
+
+`docs/settings.md` is generated from the descriptions; an unknown `AWF_*` name is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from awf.errors import ConfigError
+
+PREFIX = "AWF_"
+TEST_PREFIX = "AWF_TEST_"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "awf"
+
+
+def _expand(value: object) -> object:
+    return Path(value).expanduser() if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """What a process of AWF was told. Build it with `load`, which reports mistakes in one sentence."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Annotated[Path, BeforeValidator(_expand)] = Field(
+        default_factory=_default_data_dir, description="Where telemetry, state and secrets are kept."
+    )
+    host: str = Field("127.0.0.1", description="Address that every server binds to.")
+    api_port: Port = Field(8000, description="API, webhooks and pages.")
+    grafana_port: Port = Field(3000, description="Grafana's HTTP API (embedded).")
+    mimir_port: Port = Field(9009, description="Prometheus query API under /prometheus (embedded).")
+    loki_port: Port = Field(3100, description="Loki query API (embedded).")
+    tempo_port: Port = Field(3200, description="Tempo query API (embedded).")
+    otlp_grpc_port: Port = Field(4317, description="OTLP over gRPC (embedded).")
+    otlp_http_port: Port = Field(4318, description="OTLP over HTTP (embedded).")
+
+    api_url: str = Field(
+        "", description="Where engines and the CLI reach the API; default http://HOST:API_PORT."
+    )
+    public_url: str = Field("", description="Where people's browsers reach the API; default the same.")
+    grafana_url: str = Field("", description="Grafana; default http://HOST:GRAFANA_PORT.")
+    grafana_token: SecretStr = Field(SecretStr(""), description="Service account token for Grafana.")
+    grafana_token_file: Path | None = Field(None, description="File that holds AWF_GRAFANA_TOKEN.")
+    datasource_metrics: str = Field("mimir", description="uid of the Prometheus datasource in Grafana.")
+    datasource_logs: str = Field("loki", description="uid of the Loki datasource in Grafana.")
+    datasource_traces: str = Field("tempo", description="uid of the Tempo datasource in Grafana.")
+    mcp_grafana: str = Field("mcp-grafana", description="The mcp-grafana program.")
+    mcp_timeout_s: float = Field(10.0, gt=0, description="Limit of one call to mcp-grafana, in seconds.")
+
+    bootstrap_token: SecretStr = Field(SecretStr(""), description="First admin token, for automation.")
+    bootstrap_token_file: Path | None = Field(None, description="File that holds AWF_BOOTSTRAP_TOKEN.")
+    token: SecretStr = Field(SecretStr(""), description="Token that the CLI and engines send to the API.")
+    token_file: Path | None = Field(None, description="File that holds AWF_TOKEN.")
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Shared secret of Grafana's webhook. Without it the watcher never acts alone.",
+    )
+    webhook_secret_file: Path | None = Field(None, description="File that holds AWF_WEBHOOK_SECRET.")
+    webhook_max_bytes: int = Field(1_000_000, gt=0, description="Largest webhook body accepted, in bytes.")
+
+    workflows: str = Field("", description="Workflows the server runs itself, as module:registry.")
+    workers: int = Field(4, ge=1, le=1000, description="Executions an engine runs at once.")
+
+    policy_file: Path | None = Field(None, description="Policy (YAML); default: the built-in table.")
+    settle_s: float = Field(
+        15.0, ge=0, description="Wait between an action and its verification, in seconds."
+    )
+    verify_timeout_s: float = Field(
+        120.0, gt=0, description="How long verification waits for enough data before it is inconclusive."
+    )
+    control_timeout_s: float = Field(10.0, gt=0, description="How long engines have to acknowledge a change.")
+    approval_ttl_s: float = Field(3600.0, gt=0, description="How long an approval waits for a person.")
+    cooldown_s: float = Field(300.0, ge=0, description="Least time between two actions on one target.")
+    max_actions_per_hour: int = Field(20, ge=0, description="Most automatic actions in one hour.")
+    oncall_webhook_url: str = Field(
+        "", description="Where notify_oncall posts; default: log and incident page."
+    )
+
+    rules_dir: Path | None = Field(None, description="Rules for the embedded ruler; default: generated ones.")
+    rule_interval_s: float = Field(
+        5.0, gt=0, description="How often the embedded ruler evaluates, in seconds."
+    )
+    group_wait_s: float = Field(2.0, ge=0, description="Wait for further alerts before a first notification.")
+    group_interval_s: float = Field(60.0, gt=0, description="Least time between notifications of one group.")
+    repeat_interval_s: float = Field(
+        14_400.0, gt=0, description="When an unchanged firing group is sent again."
+    )
+    store_memory_mb: int = Field(512, ge=64, description="Memory limit of the embedded store's database.")
+
+    demo_faults: str = Field(
+        "agent_errors:60,worker_shortage:75", description="name:seconds, comma separated."
+    )
+    demo_rate: float = Field(1.0, gt=0, description="Executions per second that the demo starts.")
+
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def api_base(self) -> str:
+        return self.api_url or f"http://{self.host}:{self.api_port}"
+
+    @property
+    def public_base(self) -> str:
+        return self.public_url or self.api_base
+
+    @property
+    def grafana_base(self) -> str:
+        return self.grafana_url or f"http://{self.host}:{self.grafana_port}"
+
+    def secret(self, name: str) -> str:
+        """Return a secret from its setting or its file; empty when neither is set."""
+        value: SecretStr = getattr(self, name)
+        if value.get_secret_value():
+            return value.get_secret_value()
+        path: Path | None = getattr(self, f"{name}_file")
+        if path is None:
+            return ""
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(
+                f"{PREFIX}{name.upper()}_FILE={path} cannot be read: {error.strerror}",
+                hint="Make the file readable for this user, or unset the variable.",
+            ) from error
+
+
+def check_names(environ: Mapping[str, str]) -> None:
+    """Refuse unknown `AWF_*` variables. Raises ConfigError naming each and its nearest match."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(
+        name for name in environ
+        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known
+    )  # fmt: skip
+    if not unknown:
+        return
+    parts = []
+    for name in unknown:
+        near = difflib.get_close_matches(name, known, n=1)
+        parts.append(f"{name} (did you mean {near[0]}?)" if near else name)
+    raise ConfigError(
+        f"unknown setting {', '.join(parts)}", hint="docs/settings.md lists every AWF_* variable."
+    )
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings: arguments, then the environment, then defaults. Raises ConfigError."""
+    check_names(os.environ)
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{PREFIX}{'_'.join(str(part) for part in first['loc']).upper()}"
+        raise ConfigError(
+            f"{name}={first['input']!r}: {first['msg']}", hint="docs/settings.md describes every setting."
+        ) from error
