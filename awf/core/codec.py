@@ -113,7 +113,6 @@ def _read_scalar(kind: Any, value: object, path: str) -> Any:
             raise _wrong(path, value, f"one of {choices}") from error
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    if kind is bool or not isinstance(value, bool):
-        if isinstance(value, kind):
-            return value
+    if (kind is bool or not isinstance(value, bool)) and isinstance(value, kind):
+        return value
     raise _wrong(path, value, kind.__name__)
