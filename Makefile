@@ -1,0 +1,38 @@
+# `make up` runs the product, `make test` runs the tests; both set up a private .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
+export AWF_DATA_DIR ?= $(CURDIR)/.awf
+
+.PHONY: up test lint bench generate lock clean help
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+up: $(STAMP) ## Run AWF with the embedded backend and the demo workload
+	@$(BIN)/awf up
+
+test: $(STAMP) ## Run the linters, the generated-files check and all tests
+	@scripts/test
+
+lint: $(STAMP) ## Run ruff and mypy
+	@$(BIN)/ruff format --check awf tests
+	@$(BIN)/ruff check awf tests
+	@$(BIN)/mypy
+
+bench: $(STAMP) ## Run the benchmarks; they print tables and assert nothing about time
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+generate: $(STAMP) ## Write dashboards/ and rules/ anew
+	@$(BIN)/awf generate
+
+lock: ## Resolve requirements/dev.txt anew for all supported Pythons (needs uv)
+	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --upgrade -o requirements/dev.txt
+
+clean: ## Remove the virtual environment and the demo's data
+	rm -rf $(VENV) .awf
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@scripts/setup "$(PYTHON)" "$(VENV)" "$@"

@@ -1,0 +1,93 @@
+"""AWF Overview: are the workflows healthy, how fast are they, what do they cost?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awf.core import semconv as sc
+from awf.generate import panels as p
+from awf.generate.expr import by, failed_share, quantile, rate, selector
+from awf.generate.spec import DashboardSpec
+
+W = {sc.WORKFLOW_ID: "=~$workflow"}
+WORKFLOW = (sc.WORKFLOW_ID,)
+STEP = (sc.WORKFLOW_ID, sc.STEP_ID)
+WINDOW = "$__rate_interval"
+
+
+def build() -> dict[str, Any]:
+    """Return the dashboard's JSON."""
+    return p.dashboard(
+        "awf-overview",
+        "AWF Overview",
+        "Workflow health, speed and cost. Start here when an alert fires.",
+        [
+            ("Now", 4, _now()),
+            ("Executions", 8, _executions()),
+            ("Steps", 8, _steps()),
+            ("Tokens and cost", 8, _cost()),
+        ],
+        [p.variable("workflow", "Workflow", f"label_values({sc.WORKFLOWS}, {sc.WORKFLOW_ID})")],
+    )
+
+
+def _now() -> list[Any]:
+    done = rate(sc.WORKFLOWS, "5m", **W)
+    ok = rate(sc.WORKFLOWS, "5m", **W, status=sc.COMPLETED)
+    good = ((p.RED, None), (p.YELLOW, 0.9), (p.GREEN, 0.99))
+    return [
+        p.stat("Success rate", f"sum({ok}) / sum({done})", "percentunit",
+               "Share of executions that completed over five minutes. Below 99%: look at failures by workflow.",
+               steps=good),
+        p.stat("Executions", f"sum({done}) * 60", "cpm", "Executions finished per minute."),
+        p.stat("Active", f"sum({selector(sc.EXECUTIONS_ACTIVE, **W)})", "short", "Executions running now."),
+        p.stat("Waiting", f"sum({selector(sc.EXECUTIONS_PENDING, **W)})", "short",
+               "Executions waiting for a worker. Growing: add workers, or find what slows the agents.",
+               steps=((p.GREEN, None), (p.YELLOW, 4), (p.RED, 8))),
+        p.stat("Tokens", f"sum({rate(sc.TOKENS, '5m')}) * 60", "short", "Tokens read and written per minute."),
+        p.stat("Cost", f"sum({rate(sc.COST, '5m')}) * 3600", "currencyUSD", "Cost per hour at the present rate."),
+    ]  # fmt: skip
+
+
+def _executions() -> list[Any]:
+    return [
+        p.timeseries("Executions by outcome", [(by("sum", (sc.STATUS,), rate(sc.WORKFLOWS, WINDOW, **W)), "{{status}}")],
+                     "ops", "Finished executions per second, by status.", stacked=True),
+        p.timeseries("Failed share by workflow", [(failed_share(sc.WORKFLOWS, WORKFLOW, WINDOW, **W), "{{workflow_id}}")],
+                     "percentunit", "Above 20% for two minutes the alert AWFWorkflowFailures fires.",
+                     steps=(("transparent", None), (p.RED, 0.2))),
+        p.timeseries("Active and waiting",
+                     [(f"sum({selector(sc.EXECUTIONS_ACTIVE, **W)})", "active"),
+                      (f"sum({selector(sc.EXECUTIONS_PENDING, **W)})", "waiting"),
+                      (f"sum({sc.WORKERS})", "workers")],
+                     "short", "Waiting above twice the workers fires AWFWorkersSaturated."),
+    ]  # fmt: skip
+
+
+def _steps() -> list[Any]:
+    slow = (("transparent", None), (p.RED, 10_000))
+    return [
+        p.timeseries("Step duration, p95", [(quantile(0.95, STEP, WINDOW, **W), "{{workflow_id}} / {{step_id}}")],
+                     "ms", "Above 10 s the alert AWFStepSlow fires. Exemplars lead to the trace.", steps=slow),
+        p.timeseries("Step duration, all steps",
+                     [(quantile(q, (), WINDOW, **W), f"p{round(q * 100)}") for q in (0.5, 0.95, 0.99)],
+                     "ms", "Median, 95th and 99th percentile over all steps shown."),
+        p.timeseries("Retries and fallbacks",
+                     [(by("sum", (sc.STEP_ID,), rate(sc.RETRIES, WINDOW)), "retry {{step_id}}"),
+                      (by("sum", (sc.STEP_ID,), rate(sc.FALLBACKS, WINDOW)), "fallback {{step_id}}")],
+                     "ops", "Retries hide failures and cost time; fallbacks mean that the primary agent is not used."),
+    ]  # fmt: skip
+
+
+def _cost() -> list[Any]:
+    return [
+        p.timeseries("Tokens by direction", [(by("sum", (sc.DIRECTION,), rate(sc.TOKENS, WINDOW)), "{{direction}}")],
+                     "short", "Tokens per second.", stacked=True),
+        p.timeseries("Tokens by model", [(by("sum", (sc.MODEL,), rate(sc.TOKENS, WINDOW)), "{{model}}")],
+                     "short", "Tokens per second.", stacked=True),
+        p.timeseries("Cost by provider", [(f"{by('sum', (sc.PROVIDER,), rate(sc.COST, WINDOW))} * 3600", "{{provider}}")],
+                     "currencyUSD", "US dollars per hour at the present rate.", stacked=True),
+    ]  # fmt: skip
+
+
+SPEC = DashboardSpec(name="awf_overview", title="AWF Overview", build=build)

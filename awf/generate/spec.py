@@ -1,0 +1,58 @@
+"""What a file in `rules/` or `dashboards/` exposes as `SPEC`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRule:
+    """A series computed from others; named level:metric:operations, as Prometheus advises."""
+
+    record: str
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """An alert. `summary` and `description` may use `{{ $labels.x }}` and `{{ $value | humanize }}`;
+    `action` names a remediation that the watcher may consider, never one it must take."""
+
+    alert: str
+    expr: str
+    hold: str  # `for`
+    severity: Literal["info", "warning", "critical"]
+    summary: str
+    description: str
+    keep_firing_for: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """One group, one file: `rules/recording/NAME.yaml` or `rules/alerts/NAME.yaml`."""
+
+    name: str
+    interval: str
+    recording: tuple[RecordingRule, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        return "alerts" if self.alerts else "recording"
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardSpec:
+    """One dashboard: `dashboards/NAME.json` (underscores as dashes)."""
+
+    name: str
+    title: str
+    build: Callable[[], Mapping[str, Any]]
+    tags: tuple[str, ...] = field(default=("awf",))
+
+    @property
+    def uid(self) -> str:
+        return self.name.replace("_", "-")
