@@ -1,0 +1,64 @@
+"""What the commands that talk to a running server share: address, token, output."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from awf.errors import ConfigError
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON for a machine to read")
+
+
+def call(method: str, path: str, *, body: Mapping[str, Any] | None = None) -> Any:
+    """Send one request to the API with the operator's token and return the JSON answer.
+
+    Raises Unavailable when nothing answers there, and the error that the API names otherwise.
+    """
+    return asyncio.run(_call(method, path, body))
+
+
+async def _call(method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+    from awf.core.http import client, raise_for_problem, reaching
+    from awf.settings import load
+
+    settings = load()
+    token = settings.secret("token") or settings.secret("bootstrap_token") or _local_token(settings.data_dir)
+    async with client(settings.api_base, token=token) as http:
+        with reaching("the AWF server", settings.api_base):
+            response = await http.request(method, path, json=body)
+    raise_for_problem(response)
+    return response.json() if response.content else None
+
+
+def _local_token(data_dir: Path) -> str:
+    path = data_dir / "admin-token"
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"no token: AWF_TOKEN is not set and {path} cannot be read",
+            hint="Set AWF_TOKEN, or AWF_DATA_DIR to the data directory of the server on this machine.",
+        ) from error
+
+
+def show(args: argparse.Namespace, value: Any, rows: Sequence[Sequence[object]], empty: str) -> int:
+    """Print JSON with `--json`, otherwise aligned columns, or a sentence when there is nothing."""
+    if args.json:
+        json.dump(value, sys.stdout, indent=2)
+        print()
+    elif not rows:
+        print(empty)
+    else:
+        widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
+        for row in rows:
+            print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0

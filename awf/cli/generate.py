@@ -1,0 +1,35 @@
+"""Write the generated dashboards and rules, or check that those in the repository are up to date."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+HELP = "write dashboards/ and rules/, or --check them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when a file is out of date"
+    )
+    parser.add_argument("--output", type=Path, default=Path(), help="folder to write into (default: here)")
+    parser.add_argument("--json", action="store_true", help="print JSON for a machine to read")
+
+
+def run(args: argparse.Namespace) -> int:
+    from awf.generate.output import outdated, render, write
+
+    files = render()
+    changed = outdated(args.output, files) if args.check else write(args.output, files)
+    if args.json:
+        print(json.dumps({"files": sorted(files), "changed": changed}))
+    elif args.check:
+        for path in changed:
+            print(f"out of date: {path}")
+        print("Run `awf generate`." if changed else f"{len(files)} generated files are up to date.")
+    else:
+        for path in changed:
+            print(f"wrote {path}")
+        print(f"{len(files)} generated files, {len(changed)} written.")
+    return 1 if args.check and changed else 0

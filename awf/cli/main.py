@@ -1,0 +1,100 @@
+"""`awf`: finds the command and turns errors into one sentence and an exit code.
+
+Every command is one module here that exposes `HELP`, `add_arguments(parser)` and `run(args) -> int`;
+what a command needs is imported inside `run`, so that `--help` stays fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import sys
+
+from awf import __version__
+from awf.errors import AwfError
+
+COMMANDS = (
+    "up", "serve", "embedded", "demo", "generate", "doctor", "incidents", "approvals", "executions",
+    "audit", "token", "pause", "resume",
+)  # fmt: skip
+
+EXIT_CODES = """\
+exit codes:
+  0  done                              4  a program or an extra is not installed
+  1  unexpected error, or a check that found something
+  2  a wrong setting or argument       5  the data directory cannot be used
+  3  a port is in use                  6  a workflow that cannot run
+  7  a server that does not answer   130  stopped by Ctrl-C
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="awf",
+        description="Observability that acts, for teams that run AI-agent workflows.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"awf {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"awf.cli.{name}")
+        command = commands.add_parser(
+            name, help=module.HELP, description=module.__doc__, epilog=EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = build_parser().parse_args(argv)
+    _configure_logging()
+    try:
+        return int(args.run(args))
+    except AwfError as error:
+        print(f"awf: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"     {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away: not an error, but stdout is gone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, event and its fields."""
+
+    STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        body = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        body |= {key: value for key, value in vars(record).items() if key not in self.STANDARD}
+        if record.exc_info:
+            body["exception"] = self.formatException(record.exc_info)
+        return json.dumps(body, default=str)
+
+
+def _configure_logging() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    level = os.environ.get("AWF_LOG_LEVEL", "INFO").upper()
+    logging.basicConfig(
+        level=level if level in logging.getLevelNamesMapping() else "INFO", handlers=[handler]
+    )
+    for noisy in ("httpx", "httpcore", "mcp", "asyncio", "sse_starlette"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

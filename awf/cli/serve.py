@@ -1,0 +1,21 @@
+"""Run the service: API, pages, webhooks and the watcher."""
+
+from __future__ import annotations
+
+import argparse
+
+from awf.cli._run import PARENT_FLAG, run_service
+
+HELP = "run the API, the pages and the watcher"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(PARENT_FLAG, action="store_true", help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    from awf.settings import load
+    from awf.wiring.service import start_service
+
+    settings = load()
+    return run_service(lambda: start_service(settings), with_parent=args.with_parent)

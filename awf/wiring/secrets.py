@@ -1,0 +1,63 @@
+"""The secrets of a single-machine set-up: made at the first start, kept in the data directory (0600)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from awf.core.http import client, raise_for_problem, reaching
+from awf.errors import DataDirError
+from awf.settings import Settings
+
+ADMIN, WORKER, WEBHOOK, GRAFANA = "admin-token", "worker-token", "webhook-secret", "grafana-token"
+
+
+def read_or_make(data_dir: Path, name: str) -> str:
+    """Return the secret in `data_dir/name`, made when it is not there. Raises DataDirError."""
+    path = data_dir / name
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(secrets.token_urlsafe(32) + "\n")
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise DataDirError(
+            f"the data directory {data_dir} cannot be used: {error.strerror} ({path})",
+            hint="Make it writable for this user, or set AWF_DATA_DIR to another folder.",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSecrets:
+    """What `awf up` gives to its children, so that ruler, service and demo trust one another."""
+
+    data_dir: Path
+    admin_token: str
+
+    @classmethod
+    def ensure(cls, settings: Settings) -> LocalSecrets:
+        """Make what is missing. Raises DataDirError."""
+        for name in (WORKER, WEBHOOK, GRAFANA):
+            read_or_make(settings.data_dir, name)
+        given = settings.secret("bootstrap_token")
+        return cls(settings.data_dir, given or read_or_make(settings.data_dir, ADMIN))
+
+    def environ(self, settings: Settings) -> dict[str, str]:
+        """Return the children's environment: files for what the user did not set."""
+        environ = {"AWF_DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1"}
+        for setting, name in (("webhook_secret", WEBHOOK), ("grafana_token", GRAFANA), ("token", WORKER)):
+            if not settings.secret(setting):
+                environ[f"AWF_{setting.upper()}_FILE"] = str(self.data_dir / name)
+        return environ
+
+    async def login_link(self, settings: Settings) -> str:
+        """Ask the service for a link that logs a browser in, once."""
+        async with client(settings.api_base, token=self.admin_token) as http:
+            with reaching("the AWF server", settings.api_base):
+                response = await http.post("/api/v1/login-codes")
+            raise_for_problem(response)
+            return str(response.json()["url"])
