@@ -195,7 +195,8 @@ class IncidentStore(Protocol):
         ...
 
     def changed(self) -> AsyncIterator[Incident]:
-        """Yield every incident from now on, each time it is saved."""
+        """Yield every incident from now on, each time it is saved; saves of one incident in quick
+        succession may show as the last of them only."""
         ...
 
 
@@ -256,6 +257,34 @@ class TokenStore(Protocol):
     async def revoke(self, name: str) -> None:
         """Raises NotFound."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that logged in. `csrf_token` must come back with every form."""
+
+    id: str
+    principal: Principal
+    csrf_token: str
+
+
+class SessionStore(Protocol):
+    """Browser sessions and single-use login codes. Both belong to a named token: when that is revoked,
+    they end; its role is read each time."""
+
+    async def create_code(self, name: str) -> str:
+        """Make a code that logs in as the token `name`, once, for 10 minutes. Raises NotFound."""
+        ...
+
+    async def redeem_code(self, code: str) -> Session | None: ...
+
+    async def start(self, name: str) -> Session:
+        """Start a session of the token `name`. Raises NotFound."""
+        ...
+
+    async def find(self, session_id: str) -> Session | None: ...
+
+    async def end(self, session_id: str) -> None: ...
 
 
 class WatcherSwitch(Protocol):

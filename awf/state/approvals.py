@@ -1,0 +1,83 @@
+"""Questions to people; one answer wins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, insert, select, update
+
+from awf.core.codec import from_json, to_json
+from awf.core.incidents import Approval, ApprovalStatus
+from awf.core.types import ApprovalId
+from awf.errors import Conflict, Expired, NotFound
+from awf.state.database import Database
+from awf.state.schema import approvals, take_numbers
+
+
+class Approvals:
+    """Implements `ApprovalStore`. Expiry is computed when read: no sweep has to run for it to hold."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def create(self, approval: Approval) -> None:
+        def work(conn: Connection) -> None:
+            conn.execute(
+                insert(approvals).values(
+                    id=approval.id,
+                    number=take_numbers(conn, "approvals")[-1],
+                    status=approval.status.value,
+                    expires_at=to_json(approval.expires_at),
+                    doc=to_json(approval),
+                )
+            )
+
+        await self._db.write(work)
+
+    async def get(self, approval_id: ApprovalId) -> Approval:
+        return await self._db.read(lambda conn: self._get(conn, approval_id))
+
+    async def pending(self) -> list[Approval]:
+        query = (
+            select(approvals.c.doc)
+            .where(
+                approvals.c.status == ApprovalStatus.PENDING.value,
+                approvals.c.expires_at > self._db.now_text(),
+            )
+            .order_by(approvals.c.number)
+        )
+        docs = await self._db.read(lambda conn: conn.execute(query).scalars().all())
+        return [from_json(Approval, doc) for doc in docs]
+
+    async def decide(self, approval_id: ApprovalId, *, approve: bool, by: str, reason: str) -> Approval:
+        def work(conn: Connection) -> Approval:
+            found = self._get(conn, approval_id)
+            if found.status is ApprovalStatus.EXPIRED:
+                raise Expired(
+                    f"approval {approval_id} expired at {to_json(found.expires_at)}",
+                    hint="The incident has gone on without it; look there for what to do.",
+                )
+            status = ApprovalStatus.APPROVED if approve else ApprovalStatus.REJECTED
+            decided = replace(found, status=status, decided_at=self._db.now(), decided_by=by, reason=reason)
+            claimed = conn.execute(
+                update(approvals)
+                .where(approvals.c.id == approval_id, approvals.c.status == ApprovalStatus.PENDING.value)
+                .values(status=status.value, doc=to_json(decided))
+            )
+            if claimed.rowcount == 0:
+                raise Conflict(
+                    f"approval {approval_id} was already {found.status.value} by {found.decided_by or 'another'}",
+                    hint="One answer wins; open a new incident if it was wrong.",
+                )
+            return decided
+
+        return await self._db.write(work)
+
+    def _get(self, conn: Connection, approval_id: ApprovalId) -> Approval:
+        doc = conn.execute(select(approvals.c.doc).where(approvals.c.id == approval_id)).scalar()
+        if doc is None:
+            raise NotFound(f"no approval {approval_id!r}", hint="GET /approvals/pending lists them.")
+        found = from_json(Approval, doc)
+        if found.status is ApprovalStatus.PENDING and found.expires_at <= self._db.now():
+            return replace(found, status=ApprovalStatus.EXPIRED)
+        return found

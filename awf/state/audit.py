@@ -1,0 +1,96 @@
+"""The append-only, hash-chained record of who did what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from awf.core.clock import parse_time
+from awf.core.codec import to_json
+from awf.core.incidents import AuditEntry
+from awf.core.ports import Page
+from awf.core.types import Json
+from awf.errors import Conflict, Unavailable
+from awf.state.database import Database
+from awf.state.paging import fetch_page
+from awf.state.schema import audit, last_number, take_numbers
+
+GENESIS = "0" * 64
+_SEQUENCE = "audit"
+_BATCH = 1_000
+_ATTEMPTS = 5
+
+
+class Audit:
+    """Implements `AuditLog`. Append is one transaction; the unique `previous_hash` rules a fork out."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def append(self, *, actor: str, event: str, subject: str, detail: Json) -> AuditEntry:
+        body = {"at": self._db.now_text(), "actor": actor, "event": event, "subject": subject}
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._db.write(lambda conn: _append(conn, body, to_json(detail)))
+            except IntegrityError:  # another process was first: follow its entry
+                continue
+        raise Unavailable(f"the audit log is too busy to record {event} of {subject}")
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[AuditEntry]:
+        return await self._db.read(
+            lambda conn: fetch_page(conn, select(audit), audit.c.seq, _read, limit=limit, cursor=cursor)
+        )
+
+    async def verify(self) -> int:
+        previous, seq = GENESIS, 0
+        last = await self._db.read(lambda conn: last_number(conn, _SEQUENCE))
+        while seq < last:
+            rows = await self._db.read(partial(_after, seq=seq))
+            if not rows:
+                raise _broken(seq + 1, "is missing, and so is everything after it")
+            for row in rows:
+                entry = _read(row)
+                if entry.seq != seq + 1:
+                    raise _broken(seq + 1, "is missing")
+                if entry.previous_hash != previous:
+                    raise _broken(entry.seq, "does not follow the entry before it")
+                if entry.hash != _digest(row._mapping):
+                    raise _broken(entry.seq, "was changed after it was written")
+                previous, seq = entry.hash, entry.seq
+        return seq
+
+
+def _after(conn: Connection, *, seq: int) -> Sequence[Any]:
+    return conn.execute(select(audit).where(audit.c.seq > seq).order_by(audit.c.seq).limit(_BATCH)).all()
+
+
+def _append(conn: Connection, body: dict[str, str], detail: Json) -> AuditEntry:
+    seq = take_numbers(conn, _SEQUENCE)[-1]
+    last = conn.execute(select(audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).scalar()
+    values: dict[str, Any] = {**body, "seq": seq, "detail": detail, "previous_hash": last or GENESIS}
+    values["hash"] = _digest(values)
+    conn.execute(insert(audit).values(**values))
+    return AuditEntry(**{**values, "at": parse_time(body["at"])})
+
+
+def _digest(entry: Any) -> str:
+    fields = ("seq", "at", "actor", "event", "subject", "detail", "previous_hash")
+    body = json.dumps({name: entry[name] for name in fields}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _read(row: Any) -> AuditEntry:
+    names = ("seq", "actor", "event", "subject", "detail", "previous_hash", "hash")
+    return AuditEntry(at=parse_time(row.at), **{name: getattr(row, name) for name in names})
+
+
+def _broken(seq: int, how: str) -> Conflict:
+    return Conflict(
+        f"audit entry {seq} {how}", hint="Compare with a backup: someone changed the database.", seq=seq
+    )

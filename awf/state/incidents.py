@@ -1,0 +1,148 @@
+"""Incidents as JSON documents, webhook deliveries, and which alerts have been taken care of."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from awf.core.clock import isoformat
+from awf.core.codec import from_json, to_json
+from awf.core.incidents import Alert, Incident, IncidentStatus
+from awf.core.ports import Page
+from awf.core.types import IncidentId
+from awf.errors import NotFound
+from awf.state.database import Database
+from awf.state.paging import fetch_page
+from awf.state.schema import deliveries, incident_alerts, incidents, last_number, seen_alerts, take_numbers
+
+TOPIC = "incidents"
+KEPT_DELIVERIES = 1_000
+SEEN_FOR = timedelta(days=30)
+CLAIM = timedelta(seconds=30)
+_OPEN = tuple(status.value for status in IncidentStatus if status.is_open)
+
+
+class Incidents:
+    """Implements `IncidentStore`."""
+
+    def __init__(self, database: Database, *, revision: int) -> None:
+        self._db = database
+        self._revision = revision
+        self._owner = secrets.token_hex(16)
+
+    @classmethod
+    async def open(cls, database: Database) -> Incidents:
+        revision = await database.read(lambda conn: last_number(conn, "incident_revisions"))
+        return cls(database, revision=revision)
+
+    async def receive(self, alerts: Sequence[Alert], body: bytes) -> list[Alert]:
+        def work(conn: Connection) -> list[Alert]:
+            number = take_numbers(conn, "deliveries")[-1]
+            conn.execute(insert(deliveries).values(number=number, received_at=self._db.now_text(), body=body))
+            conn.execute(delete(deliveries).where(deliveries.c.number <= number - KEPT_DELIVERIES))
+            forgotten = isoformat(self._db.now() - SEEN_FOR)
+            conn.execute(delete(seen_alerts).where(seen_alerts.c.received_at < forgotten))
+            return [alert for alert in alerts if self._claim(conn, alert.dedupe_key)]
+
+        return await self._db.write(work)
+
+    def _claim(self, conn: Connection, key: str) -> bool:
+        """Whether the alert is new. One that no incident holds is new again once its claim has lapsed:
+        whoever took it died or failed before anything was saved, and the sender tries again."""
+        row = conn.execute(select(seen_alerts).where(seen_alerts.c.dedupe_key == key)).one_or_none()
+        claim = {"received_at": self._db.now_text(), "owner": self._owner}
+        if row is None:
+            conn.execute(insert(seen_alerts).values(dedupe_key=key, is_attached=False, **claim))
+            return True
+        lapsed = isoformat(self._db.now() - CLAIM)
+        if row.is_attached or (row.owner == self._owner and row.received_at > lapsed):
+            return False
+        conn.execute(update(seen_alerts).where(seen_alerts.c.dedupe_key == key).values(**claim))
+        return True
+
+    async def save(self, incident: Incident) -> None:
+        def work(conn: Connection) -> int:
+            revision = take_numbers(conn, "incident_revisions")[-1]
+            values = {"status": incident.status.value, "revision": revision, "doc": to_json(incident)}
+            changed = conn.execute(update(incidents).where(incidents.c.id == incident.id).values(**values))
+            if changed.rowcount == 0:
+                number = take_numbers(conn, "incidents")[-1]
+                conn.execute(insert(incidents).values(id=incident.id, number=number, **values))
+            _attach(conn, incident)
+            return revision
+
+        revision = await self._db.write(work, topic=TOPIC)
+        self._revision = max(self._revision, revision)
+
+    async def get(self, incident_id: IncidentId) -> Incident:
+        query = select(incidents.c.doc).where(incidents.c.id == incident_id)
+        doc = await self._db.read(lambda conn: conn.execute(query).scalar())
+        if doc is None:
+            raise NotFound(f"no incident {incident_id!r}", hint="GET /incidents lists them.")
+        return from_json(Incident, doc)
+
+    async def open_for(self, fingerprint: str) -> Incident | None:
+        query = (
+            select(incidents.c.doc)
+            .join(incident_alerts, incident_alerts.c.incident_id == incidents.c.id)
+            .where(incident_alerts.c.fingerprint == fingerprint, incidents.c.status.in_(_OPEN))
+            .order_by(incidents.c.number.desc())
+            .limit(1)
+        )
+        doc = await self._db.read(lambda conn: conn.execute(query).scalar())
+        return None if doc is None else from_json(Incident, doc)
+
+    async def list(
+        self, *, status: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Page[Incident]:
+        query = select(incidents.c.doc)
+        if status is not None:
+            query = query.where(incidents.c.status == status)
+        return await self._db.read(
+            lambda conn: fetch_page(conn, query, incidents.c.number, _read, limit=limit, cursor=cursor)
+        )
+
+    def changed(self) -> AsyncIterator[Incident]:
+        # The start is taken here, not at the first step: what is saved in between is not missed.
+        return self._follow(self._revision)
+
+    async def _follow(self, revision: int) -> AsyncIterator[Incident]:
+        while not self._db.is_closed:
+            ticket = self._db.signals.ticket(TOPIC)
+            rows = await self._db.read(partial(_saved_after, revision=revision))
+            for row in rows:
+                revision = row.revision
+                self._revision = max(self._revision, revision)
+                yield _read(row)
+            if not rows:
+                await self._db.wait(ticket)
+
+
+def _saved_after(conn: Connection, *, revision: int) -> Sequence[Any]:
+    query = select(incidents.c.revision, incidents.c.doc).where(incidents.c.revision > revision)
+    return conn.execute(query.order_by(incidents.c.revision).limit(100)).all()
+
+
+def _read(row: Any) -> Incident:
+    return from_json(Incident, row.doc)
+
+
+def _attach(conn: Connection, incident: Incident) -> None:
+    known = set(
+        conn.execute(
+            select(incident_alerts.c.fingerprint).where(incident_alerts.c.incident_id == incident.id)
+        ).scalars()
+    )
+    added = {alert.fingerprint for alert in incident.alerts} - known
+    if added:
+        conn.execute(
+            insert(incident_alerts), [{"fingerprint": each, "incident_id": incident.id} for each in added]
+        )
+    keys = [alert.dedupe_key for alert in incident.alerts]
+    unattached = seen_alerts.c.dedupe_key.in_(keys) & seen_alerts.c.is_attached.is_(False)
+    conn.execute(update(seen_alerts).where(unattached).values(is_attached=True))

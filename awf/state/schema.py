@@ -1,0 +1,188 @@
+"""The tables. Documents are JSON (`awf.core.codec`); only what queries need has columns of its own.
+
+Rows that are listed carry a `number` from `sequences`: it grows in commit order, which a database's
+own autoincrement does not promise once several processes write.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+
+SCHEMA_VERSION = 1
+METADATA = MetaData()
+
+schema_version = Table(
+    "schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False)
+)
+sequences = Table(
+    "sequences",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+
+def _number(name: str = "number") -> Column[int]:
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[str]:
+    """RFC 3339 with milliseconds and `Z`: sorts as text, reads the same in every database."""
+    return Column(name, String(24), nullable=nullable)
+
+
+deliveries = Table(
+    "deliveries", METADATA, _number(), _time("received_at"), Column("body", LargeBinary, nullable=False)
+)
+seen_alerts = Table(
+    "seen_alerts",
+    METADATA,
+    Column("dedupe_key", Text, primary_key=True),
+    _time("received_at"),
+    Column("owner", String(32), nullable=False),
+    Column("is_attached", Boolean, nullable=False),
+    Index("seen_alerts_age", "received_at"),
+)
+incidents = Table(
+    "incidents",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("revision", BigInteger, nullable=False, unique=True),
+    Column("status", String(32), nullable=False, index=True),
+    Column("doc", JSON, nullable=False),
+)
+incident_alerts = Table(
+    "incident_alerts",
+    METADATA,
+    Column("fingerprint", Text, primary_key=True),
+    Column("incident_id", ForeignKey("incidents.id"), primary_key=True),
+)
+approvals = Table(
+    "approvals",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("status", String(16), nullable=False, index=True),
+    _time("expires_at"),
+    Column("doc", JSON, nullable=False),
+)
+audit = Table(
+    "audit",
+    METADATA,
+    _number("seq"),
+    _time("at"),
+    Column("actor", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    # Unique: two entries can never follow the same one, whatever wrote them.
+    Column("previous_hash", String(64), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False, unique=True),
+)
+engines = Table(
+    "engines",
+    METADATA,
+    Column("id", String(128), primary_key=True),
+    _time("last_seen"),
+    Column("doc", JSON, nullable=False),
+)
+changes = Table(
+    "changes",
+    METADATA,
+    _number("token"),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("idempotency_key", Text, nullable=False, unique=True),
+    _time("created_at"),
+    Column("doc", JSON, nullable=False),
+)
+change_targets = Table(
+    "change_targets",
+    METADATA,
+    Column("token", ForeignKey("changes.token"), primary_key=True),
+    Column("engine_id", String(128), primary_key=True),
+    Column("ack", JSON(none_as_null=True), nullable=True),
+)
+executions = Table(
+    "executions",
+    METADATA,
+    Column("id", String(128), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("workflow_id", String(256), nullable=False, index=True),
+    Column("status", String(16), nullable=False, index=True),
+    Column("engine_id", String(128), nullable=False),
+    Column("doc", JSON, nullable=False),
+)
+events = Table(
+    "events",
+    METADATA,
+    _number("position"),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("execution_id", String(128), nullable=False),
+    Column("doc", JSON, nullable=False),
+    Index("events_of_execution", "execution_id", "position"),
+)
+tokens = Table(
+    "tokens",
+    METADATA,
+    Column("name", String(128), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    _time("created_at"),
+)
+login_codes = Table(
+    "login_codes",
+    METADATA,
+    Column("hash", String(64), primary_key=True),
+    Column("name", String(128), nullable=False),
+    _time("expires_at"),
+)
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("hash", String(64), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("csrf_token", String(64), nullable=False),
+    _time("expires_at"),
+)
+switches = Table(
+    "switches",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    _time("at"),
+)
+
+
+def take_numbers(conn: Connection, name: str, count: int = 1) -> range:
+    """Reserve `count` numbers of a sequence. The row lock keeps them in commit order."""
+    raised = conn.execute(
+        update(sequences).where(sequences.c.name == name).values(value=sequences.c.value + count)
+    )
+    if raised.rowcount == 0:
+        conn.execute(insert(sequences).values(name=name, value=count))
+    last = int(conn.execute(select(sequences.c.value).where(sequences.c.name == name)).scalar_one())
+    return range(last - count + 1, last + 1)
+
+
+def last_number(conn: Connection, name: str) -> int:
+    """Return the last number taken of a sequence, 0 before the first."""
+    return int(conn.execute(select(sequences.c.value).where(sequences.c.name == name)).scalar() or 0)

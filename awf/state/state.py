@@ -1,0 +1,69 @@
+"""Everything durable behind one URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from awf.core.clock import Clock, SystemClock
+from awf.state.approvals import Approvals
+from awf.state.audit import Audit
+from awf.state.controls import Controls
+from awf.state.database import Database, open_database
+from awf.state.executions import KEPT_EXECUTIONS, Executions
+from awf.state.incidents import Incidents
+from awf.state.sessions import Sessions
+from awf.state.switch import Switch
+from awf.state.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The repositories on one database; `sqlite+aiosqlite:///:memory:` is the twin for tests.
+
+    `controls` serves both `ControlStore` and `EngineDirectory`.
+    """
+
+    database: Database
+    incidents: Incidents
+    approvals: Approvals
+    audit: Audit
+    controls: Controls
+    executions: Executions
+    tokens: Tokens
+    switch: Switch
+    sessions: Sessions
+
+    @classmethod
+    async def open(
+        cls,
+        url: str = "sqlite+aiosqlite:///:memory:",
+        *,
+        clock: Clock | None = None,
+        control_timeout_s: float = 10.0,
+        kept_executions: int = KEPT_EXECUTIONS,
+        poll_s: float = 1.0,
+    ) -> Self:
+        """Connect and create what is missing. Raises DataDirError, MissingDependency."""
+        database = await open_database(url, clock or SystemClock(), poll_s=poll_s)
+        return cls(
+            database=database,
+            incidents=await Incidents.open(database),
+            approvals=Approvals(database),
+            audit=Audit(database),
+            controls=Controls(database, timeout_s=control_timeout_s),
+            executions=Executions(database, kept=kept_executions),
+            tokens=Tokens(database),
+            switch=Switch(database),
+            sessions=Sessions(database),
+        )
+
+    async def aclose(self) -> None:
+        """End every stream, finish what runs, close the connections."""
+        await self.database.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
