@@ -97,8 +97,7 @@ class Supervisor:
             child.relay.cancel()
 
     async def _relay(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while line := await process.stdout.readline():
+        while process.stdout and (line := await process.stdout.readline()):
             self.tell(line.decode(errors="replace").rstrip())
 
     def _died(self, child: Child) -> AwfError:

@@ -36,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
         answer = call("GET", path)
     else:
         answer = call("POST", f"{path}/{args.verb}", body={"reason": args.reason} if args.reason else {})
-    rows = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in answer.items()]
-    return show(args, answer, rows, "")
+    fields = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in answer.items()]
+    return show(args, answer, fields, "")

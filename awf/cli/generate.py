@@ -1,4 +1,4 @@
-"""Write the generated dashboards and rules, or check that those in the repository are up to date."""
+"""Write the generated files (dashboards, rules, settings page), or check that they are up to date."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-HELP = "write dashboards/ and rules/, or --check them"
+HELP = "write the dashboards, rules and settings page, or --check them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from awf.generate.output import outdated, render, write
+    from awf.wiring.settings_page import settings_page
 
-    files = render()
+    files = render() | {"docs/settings.md": settings_page()}
     changed = outdated(args.output, files) if args.check else write(args.output, files)
     if args.json:
         print(json.dumps({"files": sorted(files), "changed": changed}))

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from awf.errors import ConfigError
+from awf.settings import Settings, check_names, load
+
+
+def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match=r"AWF_DATADIR \(did you mean AWF_DATA_DIR\?\)"):
+        check_names({"AWF_DATADIR": "/tmp", "PATH": "/bin"})
+
+
+def test_variables_for_tests_are_exempt_from_the_name_check() -> None:
+    check_names({"AWF_TEST_ANYTHING": "1", "AWF_API_PORT": "8000"})
+
+
+def test_a_wrong_value_names_the_variable_and_the_value() -> None:
+    with pytest.raises(ConfigError, match=r"AWF_API_PORT='seventy'.*valid integer"):
+        load(api_port="seventy")
+
+
+def test_a_port_out_of_range_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"AWF_API_PORT=70000"):
+        load(api_port=70000)
+
+
+def test_addresses_follow_host_and_ports_unless_given() -> None:
+    settings = load(host="127.0.0.9", api_port=1234)
+    assert settings.api_base == "http://127.0.0.9:1234"
+    assert load(api_url="http://awf:8000").public_base == "http://awf:8000"
+
+
+def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("s3cret\n")
+    assert load(webhook_secret_file=path).secret("webhook_secret") == "s3cret"
+
+
+def test_an_unreadable_secret_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"AWF_TOKEN_FILE=.*cannot be read"):
+        load(token_file=tmp_path / "nothing").secret("token")
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    assert "s3cret" not in repr(load(webhook_secret="s3cret"))
+
+
+def test_every_setting_has_a_description() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
