@@ -35,6 +35,14 @@ WATCHER_ACTIONS: Final = "awf_watcher_actions_total"
 WATCHER_APPROVALS_PENDING: Final = "awf_watcher_approvals_pending"
 WATCHER_INVESTIGATION_SECONDS: Final = "awf_watcher_investigation_duration_ms"
 
+# -- the embedded ruler about itself, and the two series that Prometheus writes for every alert
+RULER_EVALUATIONS: Final = "awf_ruler_evaluations_total"
+RULER_EVALUATION_FAILURES: Final = "awf_ruler_evaluation_failures_total"
+RULER_EVALUATIONS_MISSED: Final = "awf_ruler_evaluations_missed_total"
+RULER_NOTIFICATIONS: Final = "awf_ruler_notifications_total"
+ALERTS: Final = "ALERTS"
+ALERTS_FOR_STATE: Final = "ALERTS_FOR_STATE"
+
 # Milliseconds; the SDK's default buckets stop at 10 s, an agent's step does not.
 STEP_DURATION_BUCKETS_MS: Final = (
     5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0,
@@ -81,6 +89,10 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     WATCHER_ACTIONS: ("action", "outcome"),
     WATCHER_APPROVALS_PENDING: (),
     WATCHER_INVESTIGATION_SECONDS: (),
+    RULER_EVALUATIONS: ("group",),
+    RULER_EVALUATION_FAILURES: ("group",),
+    RULER_EVALUATIONS_MISSED: ("group",),
+    RULER_NOTIFICATIONS: ("outcome",),
 }
 """Labels of every metric we write. Resource attributes add `job` and `instance`."""
 
