@@ -7,6 +7,7 @@ that resolved) is sent, and what still fires is repeated every `repeat_interval`
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,6 +19,8 @@ from awf.embedded.ruler.alerts import RESOLVED_RETENTION_MS, AlertInstance, Aler
 from awf.embedded.ruler.grafana_terms import GROUP_BY
 from awf.embedded.ruler.payload import Notified
 from awf.embedded.ruler.silences import Silences
+
+logger = logging.getLogger(__name__)
 
 UNREACHABLE_RETRY_MS: Final = 10_000
 
@@ -124,7 +127,7 @@ class Notifier:
         outcome = Delivery.DELIVERED
         news = self._is_news(group, alerts, now_ms)
         if news:
-            outcome = await self._deliver(alerts)
+            outcome = await self._try(alerts)
             self._counters.add(semconv.RULER_NOTIFICATIONS, outcome=outcome.value)
         group = self._groups[name]  # evaluations went on while the receiver was thinking
         if outcome is Delivery.DELIVERED:
@@ -139,6 +142,13 @@ class Notifier:
             self._groups[name] = group
         else:
             del self._groups[name]
+
+    async def _try(self, alerts: list[Notified]) -> Delivery:
+        try:
+            return await self._deliver(alerts)
+        except Exception:  # the boundary of one delivery: the other groups go out
+            logger.exception("alert notification failed", extra={"alerts": len(alerts)})
+            return Delivery.REFUSED
 
     def _is_news(self, group: AlertGroup, alerts: list[Notified], now_ms: int) -> bool:
         firing = {alert.instance.fingerprint for alert in alerts if not alert.is_resolved}

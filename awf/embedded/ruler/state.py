@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,12 +33,12 @@ class RulerState:
 
 
 class StateFile:
-    """Loads and saves the state; a save that would change nothing but its time is left out."""
+    """Loads and saves the state; a save that says nothing new is left out."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / FILE_NAME
         self._lock = asyncio.Lock()
-        self._saved: object = None
+        self._saved: RulerState | None = None
 
     def load(self) -> RulerState:
         """Return the saved state, an empty one when there is none. A file that cannot be understood is
@@ -60,16 +60,17 @@ class StateFile:
             return RulerState()
 
     async def save(self, state: RulerState) -> None:
-        """Write the state durably. Raises DataDirError."""
+        """Write the state durably, unless nothing is left to say. Raises DataDirError."""
         async with self._lock:
-            content = to_json(state)
-            unchanged = {**content, "saved_at_ms": 0}
-            if unchanged == self._saved:
+            # With alerts the time matters too: it tells how long nobody looked.
+            content = state if state.alerts else replace(state, saved_at_ms=0)
+            if content == self._saved:
                 return
-            await asyncio.to_thread(self._write, json.dumps(content))
-            self._saved = unchanged
+            await asyncio.to_thread(self._write, state)
+            self._saved = content
 
-    def _write(self, text: str) -> None:
+    def _write(self, state: RulerState) -> None:
+        text = json.dumps(to_json(state))
         temporary = self._path.with_suffix(".tmp")
         try:
             with temporary.open("w", encoding="utf-8") as file:
