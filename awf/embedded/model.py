@@ -16,6 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded.regex import compile_re2
+
 STALE_NAN_BITS = 0x7FF0000000000002
 """Prometheus' stale marker: this exact NaN ends a series."""
 
@@ -37,14 +39,14 @@ class Matcher:
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
-        return re.compile(f"^(?s:{self.value})$")
+        return compile_re2(self.value)
 
     def matches(self, text: str) -> bool:
         if self.op is MatchOp.EQUAL:
             return text == self.value
         if self.op is MatchOp.NOT_EQUAL:
             return text != self.value
-        found = self._regex.match(text) is not None
+        found = self._regex.fullmatch(text) is not None
         return found if self.op is MatchOp.REGEX else not found
 
     def accepts(self, labels: Mapping[str, str]) -> bool:

@@ -1,0 +1,117 @@
+"""The PromQL engine over a sample reader: instant and range queries. Synchronous and thread safe."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from awf.embedded.model import SampleReader, SeriesData
+from awf.embedded.promql.evaluator import evaluate, raw_series
+from awf.embedded.promql.parser import parse
+from awf.embedded.promql.selection import Context, is_stale
+from awf.embedded.promql.syntax import Node, RangeSelector, Subquery, kind
+from awf.embedded.promql.values import Scalar, String, Vector, VectorSample, sort_key
+from awf.errors import QueryError, QueryLimit
+
+MAX_POINTS = 11_000
+_KIND_NAMES = {"matrix": "range vector", "string": "string"}
+
+InstantResult = Scalar | String | list[VectorSample] | list[SeriesData]
+
+
+class Engine:
+    """Answers PromQL with the semantics of Prometheus 3 (left-open ranges and lookback).
+
+    `closed_ranges` brings back Prometheus 2's closed ones; only the comparison with Debian's 2.42 uses it.
+    """
+
+    def __init__(
+        self, reader: SampleReader, *, lookback_ms: int = 300_000, closed_ranges: bool = False
+    ) -> None:
+        self._reader = reader
+        self._lookback_ms = lookback_ms
+        self._closed_ranges = closed_ranges
+
+    def instant(self, query: str, at_ms: int) -> InstantResult:
+        """Evaluate at one time. Raises QueryError, UnsupportedQuery or QueryLimit."""
+        node = parse(query)
+        context = self._context(at_ms, at_ms, 1)
+        with np.errstate(all="ignore"):
+            if isinstance(node, RangeSelector | Subquery):
+                return _raw(node, context)
+            value = evaluate(node, context)
+        if isinstance(value, str):
+            return String(at_ms, value)
+        if isinstance(value, Vector):
+            return [
+                VectorSample(labels, at_ms, float(row[0]))
+                for labels, row, here in zip(value.labels, value.values, value.present[:, 0], strict=True)
+                if here
+            ]
+        return Scalar(at_ms, float(value[0]))
+
+    def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> list[SeriesData]:
+        """Evaluate at start, start + step, ... up to end, series sorted by labels. Raises QueryError,
+        UnsupportedQuery or QueryLimit (more than 11,000 points a series)."""
+        check_range(start_ms, end_ms, step_ms)
+        node = parse(query)
+        _check_kind(node)
+        context = self._context(start_ms, end_ms, step_ms)
+        with np.errstate(all="ignore"):
+            value = evaluate(node, context)
+        if isinstance(value, str):
+            raise QueryError("a string has no values over a range")
+        if not isinstance(value, Vector):
+            return [SeriesData({}, context.times, value)]
+        series = [
+            SeriesData(labels, context.times[here], row[here])
+            for labels, row, here in zip(value.labels, value.values, value.present, strict=True)
+            if here.any()
+        ]
+        return sorted(series, key=lambda item: sort_key(item.labels))
+
+    def _context(self, start_ms: int, end_ms: int, step_ms: int) -> Context:
+        return Context(
+            reader=self._reader,
+            times=np.arange(start_ms, end_ms + 1, step_ms, dtype=np.int64),
+            start_ms=start_ms,
+            end_ms=end_ms,
+            lookback_ms=self._lookback_ms,
+            closed_ranges=self._closed_ranges,
+        )
+
+
+def check_range(start_ms: int, end_ms: int, step_ms: int) -> None:
+    """Raise QueryError for a range that is none, QueryLimit for one with too many points."""
+    if end_ms < start_ms:
+        raise QueryError("end timestamp must not be before start time")
+    if step_ms <= 0:
+        raise QueryError(
+            "zero or negative query resolution step widths are not accepted. Try a positive integer"
+        )
+    if (end_ms - start_ms) // step_ms > MAX_POINTS:
+        raise QueryLimit(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+            "resolution (?step=XX)"
+        )
+
+
+def _check_kind(node: Node) -> None:
+    if kind(node) not in ("scalar", "vector"):
+        raise QueryError(
+            f'invalid expression type "{_KIND_NAMES[kind(node)]}" for range query, must be Scalar or '
+            "instant Vector"
+        )
+
+
+def _raw(node: RangeSelector | Subquery, context: Context) -> list[SeriesData]:
+    """Return the samples themselves, without stale markers."""
+    series, ends = raw_series(node, context)
+    end = int(ends[0])
+    start = end - node.range_ms
+    result = []
+    for item in series:
+        after = item.timestamps_ms >= start if context.closed_ranges else item.timestamps_ms > start
+        here = after & (item.timestamps_ms <= end) & ~is_stale(item.values)
+        if here.any():
+            result.append(SeriesData(item.labels, item.timestamps_ms[here], item.values[here]))
+    return sorted(result, key=lambda item: sort_key(item.labels))

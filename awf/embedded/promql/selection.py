@@ -1,0 +1,189 @@
+"""Reading samples: from a reader's series to windows over one flat array, for all steps at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from awf.embedded.model import STALE_NAN_BITS, SampleReader, SeriesData
+from awf.embedded.promql.syntax import At, Selector
+from awf.embedded.promql.values import Bools, Floats, Ints, Vector, check_cells
+from awf.errors import QueryLimit
+
+MAX_SAMPLES = 20_000_000
+_CHUNK = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where and when an expression is evaluated."""
+
+    reader: SampleReader
+    times: Ints
+    start_ms: int
+    end_ms: int
+    lookback_ms: int
+    closed_ranges: bool
+
+    @property
+    def steps(self) -> int:
+        return len(self.times)
+
+    def moments(self, offset_ms: int, at: At) -> Ints:
+        """Return the times at which a selector with these modifiers looks."""
+        if at is None:
+            return self.times - offset_ms
+        fixed = {"start": self.start_ms, "end": self.end_ms}.get(at, at) if isinstance(at, str) else at
+        return np.full(self.steps, int(fixed) - offset_ms, dtype=np.int64)
+
+    def anchors(self, at: At) -> Ints:
+        """Return the evaluation times that functions see: with `@` the expression is evaluated once."""
+        return self.times if at is None else np.full(self.steps, self.times[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """For some series and all steps, the samples in each window.
+
+    `timestamps` and `values` hold the series one after the other and end with one padding element;
+    window i is [low[i], high[i]), series by series, step by step.
+    """
+
+    timestamps: Ints
+    values: Floats
+    low: Ints
+    high: Ints
+    ends: Ints
+    anchors: Ints
+    range_ms: int
+    rows: int
+
+    @property
+    def counts(self) -> Ints:
+        return self.high - self.low
+
+    def per_cell(self, by_step: Floats | Ints) -> Floats:
+        """Repeat one value a step for every series."""
+        return np.tile(by_step, self.rows).astype(np.float64)
+
+    def reduce(self, operation: np.ufunc, data: Floats, *, skip: int = 0) -> Floats:
+        """Reduce each window of `data` without its first `skip` samples; windows that are empty hold
+        something meaningless."""
+        bounds = np.empty(2 * len(self.low), dtype=np.int64)
+        bounds[0::2] = np.minimum(self.low + skip, self.high)
+        bounds[1::2] = self.high
+        result: Floats = operation.reduceat(data, bounds)[::2]
+        return result
+
+    def gather(self) -> Iterator[tuple[slice, Ints, Bools]]:
+        """Yield runs of cells with the positions of their samples, padded to a rectangle, and which of
+        those are real."""
+        widest = int(self.counts.max(initial=0))
+        run = max(1, _CHUNK // max(widest, 1))
+        for start in range(0, len(self.low), run):
+            cells = slice(start, start + run)
+            positions = self.low[cells, None] + np.arange(widest)
+            real = positions < self.high[cells, None]
+            yield cells, np.where(real, positions, len(self.values) - 1), real
+
+
+def is_stale(values: Floats) -> Bools:
+    """Tell Prometheus' stale marker from other NaNs."""
+    stale: Bools = values.view(np.int64) == STALE_NAN_BITS
+    return stale
+
+
+def select(context: Context, selector: Selector, ends: Ints, range_ms: int) -> list[SeriesData]:
+    """Read the samples that windows of `range_ms` ending at `ends` need."""
+    first = int(ends.min()) - range_ms + (0 if context.closed_ranges else 1)
+    series = context.reader.select(selector.matchers, first, int(ends.max()))
+    total = sum(len(item.timestamps_ms) for item in series)
+    if total > MAX_SAMPLES:
+        raise QueryLimit(
+            f"the query reads {total} samples, more than {MAX_SAMPLES}",
+            hint="Select fewer series or a shorter range.",
+        )
+    check_cells(len(series), context.steps)
+    return series
+
+
+def windows(
+    series: Sequence[SeriesData],
+    ends: Ints,
+    anchors: Ints,
+    range_ms: int,
+    *,
+    closed: bool,
+    keep_stale: bool = False,
+) -> Iterator[Windows]:
+    """Yield windows (end - range, end] (closed: [end - range, end]) for runs of the series, in order."""
+    run: list[SeriesData] = []
+    size = 0
+    for item in series:
+        run.append(item)
+        size += max(len(ends), len(item.timestamps_ms))
+        if size >= _CHUNK:
+            yield _windows(run, ends, anchors, range_ms, closed=closed, keep_stale=keep_stale)
+            run, size = [], 0
+    if run:
+        yield _windows(run, ends, anchors, range_ms, closed=closed, keep_stale=keep_stale)
+
+
+def _windows(
+    run: list[SeriesData], ends: Ints, anchors: Ints, range_ms: int, *, closed: bool, keep_stale: bool
+) -> Windows:
+    timestamps = np.concatenate([item.timestamps_ms for item in run])
+    values = np.concatenate([item.values for item in run])
+    rows = np.repeat(np.arange(len(run)), [len(item.timestamps_ms) for item in run])
+    if not keep_stale and (stale := is_stale(values)).any():
+        timestamps, values, rows = timestamps[~stale], values[~stale], rows[~stale]
+    low, high = _bounds(timestamps, rows, len(run), (ends - range_ms, ends), closed=closed)
+    return Windows(
+        timestamps=np.append(timestamps, 0),
+        values=np.append(values, 0.0),
+        low=low, high=high, ends=ends, anchors=anchors, range_ms=range_ms, rows=len(run),
+    )  # fmt: skip
+
+
+def _bounds(
+    timestamps: Ints, rows: Ints, count: int, limits: tuple[Ints, Ints], *, closed: bool
+) -> tuple[Ints, Ints]:
+    """Find all windows of all series in one search, over keys that grow from series to series."""
+    starts, ends = limits
+    base = int(timestamps.min(initial=int(starts.min())))
+    span = int(max(timestamps.max(initial=base), ends.max())) - base + 2
+    keys = rows * span + (timestamps - base)
+    firsts = np.arange(count, dtype=np.int64)[:, None] * span
+    low = np.clip(starts - base, -1, span - 1)[None, :] + firsts
+    high = np.clip(ends - base, -1, span - 1)[None, :] + firsts
+    return (
+        np.searchsorted(keys, low.ravel(), side="left" if closed else "right"),
+        np.searchsorted(keys, high.ravel(), side="right"),
+    )
+
+
+def instant_vector(context: Context, selector: Selector, *, timestamps: bool = False) -> Vector:
+    """Evaluate an instant selector: the newest sample within the lookback, unless it is a stale marker.
+
+    With `timestamps` the values are the samples' times in seconds.
+    """
+    ends = context.moments(selector.offset_ms, selector.at)
+    series = select(context, selector, ends, context.lookback_ms)
+    values = np.zeros((len(series), context.steps))
+    present = np.zeros((len(series), context.steps), dtype=bool)
+    row = 0
+    parts = windows(
+        series, ends, ends, context.lookback_ms, closed=context.closed_ranges, keep_stale=True
+    )  # fmt: skip
+    for part in parts:
+        shape = (part.rows, context.steps)
+        newest = np.maximum(part.high - 1, 0)
+        found = part.values[newest]
+        here = (part.counts > 0) & ~is_stale(found)
+        result = part.timestamps[newest] / 1000.0 if timestamps else found
+        values[row : row + part.rows] = result.reshape(shape)
+        present[row : row + part.rows] = here.reshape(shape)
+        row += part.rows
+    return Vector([item.labels for item in series], values, present).occupied()

@@ -1,0 +1,172 @@
+"""What evaluation produces: vectors over all steps of a query at once, and the samples handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awf.errors import QueryError, QueryLimit
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Labels = Mapping[str, str]
+Key = frozenset[tuple[str, str]]
+T = TypeVar("T", bound=np.generic)
+
+NAME = "__name__"
+MAX_CELLS = 20_000_000
+"""Series times steps that one intermediate result may have (160 MB of values)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSample:
+    labels: Labels
+    timestamp_ms: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    timestamp_ms: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class String:
+    timestamp_ms: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """An instant vector at every step: one row a series, one column a step.
+
+    A cell holds a sample only where `present`; NaN is a value like any other.
+    """
+
+    labels: Sequence[Labels]
+    values: Floats
+    present: Bools
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, index: Ints | Bools) -> Vector:
+        """Return the rows that an index or a mask picks, in its order."""
+        positions = np.arange(len(self))[index]
+        return Vector([self.labels[i] for i in positions], self.values[index], self.present[index])
+
+    def occupied(self) -> Vector:
+        """Return the rows that have a sample at some step."""
+        here: Bools = np.any(self.present, axis=1)
+        return self if here.all() else self.rows(here)
+
+
+def empty(steps: int) -> Vector:
+    return Vector([], np.zeros((0, steps)), np.zeros((0, steps), dtype=bool))
+
+
+def check_cells(rows: int, steps: int) -> None:
+    """Raise QueryLimit when a result of this size would not fit."""
+    if rows * steps > MAX_CELLS:
+        raise QueryLimit(
+            f"the query needs {rows} series at {steps} steps, more than {MAX_CELLS} values",
+            hint="Select fewer series, shorten the range or raise the step.",
+        )
+
+
+def without(labels: Labels, names: Iterable[str]) -> dict[str, str]:
+    """Return the labels without some."""
+    dropped = frozenset(names)
+    return {name: value for name, value in labels.items() if name not in dropped}
+
+
+def only(labels: Labels, names: Iterable[str]) -> dict[str, str]:
+    """Return some of the labels; those that are missing stay missing."""
+    return {name: labels[name] for name in names if name in labels}
+
+
+def key(labels: Labels) -> Key:
+    return frozenset(labels.items())
+
+
+def sort_key(labels: Labels) -> list[tuple[str, str]]:
+    """Order series as Prometheus does: by label names and values."""
+    return sorted(labels.items())
+
+
+def format_labels(labels: Labels) -> str:
+    """Return the labels as Prometheus writes them in errors."""
+    inner = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()) if name != NAME)
+    return f"{labels.get(NAME, '')}{{{inner}}}"
+
+
+def group(keys: Iterable[Key]) -> tuple[Ints, list[int]]:
+    """Number equal keys in order of appearance: the group of each row, and each group's first row."""
+    numbers: dict[Key, int] = {}
+    firsts: list[int] = []
+    ids = []
+    for row, item in enumerate(keys):
+        number = numbers.setdefault(item, len(numbers))
+        if number == len(firsts):
+            firsts.append(row)
+        ids.append(number)
+    return np.array(ids, dtype=np.int64), firsts
+
+
+def drop_name(vector: Vector, *, strict: bool = False) -> Vector:
+    """Return the vector without metric names. Raises QueryError when that makes two series one."""
+    if not any(NAME in labels for labels in vector.labels):
+        return merge(vector, strict=strict)
+    labels = [without(item, (NAME,)) for item in vector.labels]
+    return merge(Vector(labels, vector.values, vector.present), strict=strict)
+
+
+def merge(vector: Vector, *, strict: bool = False) -> Vector:
+    """Join rows of equal labels that have no step in common; `strict` refuses even those.
+
+    Raises QueryError when two rows have a sample at the same step.
+    """
+    ids, firsts = group(map(key, vector.labels))
+    if len(firsts) == len(vector):
+        return vector
+    filled = vector.occupied()
+    ids, firsts = group(map(key, filled.labels))
+    if len(firsts) == len(filled):
+        return filled
+    counts = count_groups(filled.present, ids, len(firsts))
+    if strict or counts.max(initial=0) > 1:
+        raise QueryError("vector cannot contain metrics with the same labelset")
+    values = sum_groups(np.where(filled.present, filled.values, 0.0), ids, len(firsts))
+    return Vector([filled.labels[i] for i in firsts], values, counts > 0)
+
+
+def sum_groups(matrix: Floats, ids: Ints, groups: int) -> Floats:
+    """Add up the rows of each group."""
+    return reduce_groups(np.add, matrix, ids, groups)
+
+
+def count_groups(present: Bools, ids: Ints, groups: int) -> Ints:
+    """Count the samples of each group at each step."""
+    return reduce_groups(np.add, present.astype(np.int64), ids, groups)
+
+
+def any_groups(present: Bools, ids: Ints, groups: int) -> Bools:
+    """Tell where a group has a sample."""
+    return reduce_groups(np.logical_or, present, ids, groups)
+
+
+def reduce_groups(operation: np.ufunc, matrix: NDArray[T], ids: Ints, groups: int) -> NDArray[T]:
+    """Reduce the rows of each group with a ufunc; every group has at least one row."""
+    if not groups:
+        return matrix[:0]
+    order = np.argsort(ids, kind="stable")
+    starts = np.searchsorted(ids[order], np.arange(groups))
+    ordered = matrix if bool(np.all(ids[1:] >= ids[:-1])) else matrix[order]
+    result: NDArray[T] = operation.reduceat(ordered, starts, axis=0)
+    return result
