@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import promql_parser as pp
 
@@ -31,17 +31,18 @@ from awf.errors import QueryError, UnsupportedQuery
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DURATION = timedelta(days=36_500)
+# The package's enums have no hash, so their names are the keys.
 _OPS = {
-    pp.MatchOp.Equal: MatchOp.EQUAL, pp.MatchOp.NotEqual: MatchOp.NOT_EQUAL,
-    pp.MatchOp.Re: MatchOp.REGEX, pp.MatchOp.NotRe: MatchOp.NOT_REGEX,
+    "MatchOp.Equal": MatchOp.EQUAL, "MatchOp.NotEqual": MatchOp.NOT_EQUAL,
+    "MatchOp.Re": MatchOp.REGEX, "MatchOp.NotRe": MatchOp.NOT_REGEX,
 }  # fmt: skip
-_KINDS: dict[Any, Kind] = {
-    pp.ValueType.Scalar: "scalar", pp.ValueType.Vector: "vector",
-    pp.ValueType.Matrix: "matrix", pp.ValueType.String: "string",
+_KINDS: dict[str, Kind] = {
+    "ValueType.Scalar": "scalar", "ValueType.Vector": "vector",
+    "ValueType.Matrix": "matrix", "ValueType.String": "string",
 }  # fmt: skip
-_MANY: dict[Any, Any] = {
-    pp.VectorMatchCardinality.ManyToOne: "left",
-    pp.VectorMatchCardinality.OneToMany: "right",
+_MANY: dict[str, Literal["left", "right"]] = {
+    "VectorMatchCardinality.ManyToOne": "left",
+    "VectorMatchCardinality.OneToMany": "right",
 }
 
 
@@ -115,10 +116,9 @@ def _call(expr: Any) -> Call:
     name = expr.func.name
     if name not in FUNCTIONS:
         raise UnsupportedQuery(
-            f"the PromQL function {name}() is not supported",
-            hint="docs/ lists what the embedded store answers; Mimir answers the rest.",
+            f"the PromQL function {name}() is not supported", hint="Mimir and Prometheus answer it."
         )
-    return Call(name, tuple(_node(arg) for arg in expr.args), _KINDS[expr.func.return_type])
+    return Call(name, tuple(_node(arg) for arg in expr.args), _KINDS[str(expr.func.return_type)])
 
 
 def _aggregate(expr: Any) -> Aggregate:
@@ -155,7 +155,7 @@ def _matching(modifier: Any) -> Matching:
     return Matching(
         on=labels is not None and labels.type == pp.LabelModifierType.Include,
         labels=tuple(labels.labels) if labels else (),
-        many=_MANY.get(modifier.card),
+        many=_MANY.get(str(modifier.card)),
         include=tuple(modifier.group_labels or ()),
     )
 
@@ -163,7 +163,7 @@ def _matching(modifier: Any) -> Matching:
 def _selector(expr: Any) -> Selector:
     if expr.matchers.or_matchers:
         raise UnsupportedQuery("'or' between the label matchers of a selector is not supported")
-    matchers = [Matcher(m.name, _OPS[m.op], m.value) for m in expr.matchers.matchers]
+    matchers = [Matcher(m.name, _OPS[str(m.op)], m.value) for m in expr.matchers.matchers]
     for matcher in matchers:
         if matcher.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
             compile_re2(matcher.value)
