@@ -1,0 +1,122 @@
+"""One log entry on its way through a pipeline: its line and its labels by where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from awf.embedded.model import LogRecord
+
+ERROR: Final = "__error__"
+ERROR_DETAILS: Final = "__error_details__"
+_SUFFIX: Final = "_extracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Which parsed labels a metric query needs; `None` means all. With an empty set nothing is parsed,
+    and so, as in Loki, nothing can fail to parse: `sum(rate({..} | json [5m]))`."""
+
+    required: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, names: frozenset[str]) -> Hints:
+        """A name that ends in `_extracted` may be a collision, so that its stem is needed too."""
+        return cls(names | {name.removesuffix(_SUFFIX) for name in names})
+
+    def wants(self, name: str) -> bool:
+        return self.required is None or name in self.required
+
+
+ALL_LABELS: Final = Hints()
+
+
+class Entry:
+    """Mutable and used by one thread. A name is looked up in parsed, metadata, then stream labels."""
+
+    __slots__ = ("deleted", "error", "error_details", "extracted", "hints", "line", "metadata", "parsed",
+                 "stream", "timestamp_ns")  # fmt: skip
+
+    def __init__(self, record: LogRecord, hints: Hints = ALL_LABELS) -> None:
+        self.timestamp_ns = record.timestamp_ns
+        self.line = record.line
+        self.stream = record.labels
+        self.parsed: dict[str, str] = {}
+        self.deleted: set[str] = set()
+        self.extracted: set[str] = set()
+        self.hints = hints
+        self.error = ""
+        self.error_details = ""
+        self.metadata = _without_collisions(record)
+
+    def get(self, name: str) -> str | None:
+        """Return a label's value, or None when it is not there."""
+        value = self.parsed.get(name)
+        if value is None:
+            value = self.metadata.get(name)
+        if value is None and name not in self.deleted:
+            value = self.stream.get(name)
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a label's value for a string comparison, errors included; missing is empty."""
+        if name == ERROR:
+            return self.error
+        if name == ERROR_DETAILS:
+            return self.error_details
+        return self.get(name) or ""
+
+    def set(self, name: str, value: str) -> None:
+        """Set a parsed label: it hides stream and metadata labels of its name."""
+        self.metadata.pop(name, None)
+        self.parsed[name] = value
+        self.extracted.add(name)
+
+    def extract(self, name: str, value: str) -> None:
+        """Set what a parser found: the first value of a name wins, a collision gets `_extracted`."""
+        if name in self.stream or name in self.metadata:
+            name += _SUFFIX
+        if name not in self.extracted and self.hints.wants(name):
+            self.set(name, value)
+
+    def assign(self, name: str, value: str) -> None:
+        """Set what an expression of the query named: as `extract`, but a later value replaces."""
+        self.set(name + _SUFFIX if name in self.stream or name in self.metadata else name, value)
+
+    def delete(self, name: str) -> None:
+        self.parsed.pop(name, None)
+        self.metadata.pop(name, None)
+        self.deleted.add(name)
+
+    def fail(self, error: str, details: str) -> None:
+        self.error, self.error_details = error, details
+
+    def is_satisfied(self) -> bool:
+        """Tell that no further label is needed, so that parsing may stop."""
+        required = self.hints.required
+        return required is not None and self.extracted.issuperset(required)
+
+    def stream_labels(self) -> dict[str, str]:
+        hidden = self.deleted
+        return {
+            name: value
+            for name, value in self.stream.items()
+            if name not in hidden and name not in self.parsed and name not in self.metadata
+        }
+
+    def parsed_labels(self) -> dict[str, str]:
+        """Return parsed labels with `__error__` and its details."""
+        errors = {ERROR: self.error, ERROR_DETAILS: self.error_details}
+        return self.parsed | {name: value for name, value in errors.items() if value}
+
+    def labels(self) -> dict[str, str]:
+        """Return all labels, merged."""
+        return self.stream_labels() | self.metadata | self.parsed_labels()
+
+
+def _without_collisions(record: LogRecord) -> dict[str, str]:
+    stream: Mapping[str, str] = record.labels
+    if stream.keys().isdisjoint(record.metadata):
+        return dict(record.metadata)
+    return {name + _SUFFIX if name in stream else name: value for name, value in record.metadata.items()}

@@ -1,0 +1,152 @@
+"""From log entries to samples: run the pipeline, take each entry's value, and group by labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awf.embedded.logql import nodes, units
+from awf.embedded.logql.entry import ALL_LABELS, ERROR, Entry, Hints
+from awf.embedded.logql.filters import label_filter, label_names
+from awf.embedded.logql.frame import LabelSet, Values, label_set
+from awf.embedded.logql.pipeline import Pipeline, required_names
+from awf.embedded.logql.scan import LARGEST_PAGE, QueryStats, scan
+from awf.embedded.model import LogReader
+from awf.errors import QueryError, QueryLimit
+
+MAX_RANGE_SERIES: Final = 50_000
+EXTRACTION_ERROR: Final = "SampleExtractionErr"
+
+_CONVERT: Final[dict[str, Callable[[str], float]]] = {
+    "": units.number,
+    "bytes": units.size_bytes,
+    "duration": lambda text: units.duration_ns(text) / 1e9,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Samples of one label set in time order."""
+
+    labels: LabelSet
+    timestamps_ns: NDArray[np.int64]
+    values: Values
+
+
+def read_series(
+    reader: LogReader,
+    node: nodes.RangeAggregation,
+    grouping: nodes.Grouping | None,
+    span_ns: tuple[int, int],
+    stats: QueryStats,
+) -> list[Series]:
+    """Return the samples of entries in [start, end) grouped by the range's own or the outer grouping.
+
+    Raises QueryError for an entry that carries an error, as Loki does.
+    """
+    log_range = node.range
+    pipeline = Pipeline(log_range.query.stages)
+    value_of = _value_reader(node)
+    hints = _hints(log_range, grouping)
+    key_of = _key_reader(log_range, grouping, keeps_errors=hints.required is not None and hints.wants(ERROR))
+    rows: defaultdict[LabelSet, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
+    records = scan(
+        reader, log_range.query.matchers, span_ns, stats,
+        contains=pipeline.contains, newest_first=False, page=LARGEST_PAGE,
+    )  # fmt: skip
+    for record in records:
+        entry = Entry(record, hints)
+        if not pipeline.accepts(entry):
+            continue
+        value = value_of(entry)
+        if value is None:
+            continue
+        times, values = rows[key_of(entry)]
+        times.append(record.timestamp_ns)
+        values.append(value)
+        if len(rows) > MAX_RANGE_SERIES:
+            raise QueryLimit(
+                f"a range of the query has more than {MAX_RANGE_SERIES} series",
+                hint="Aggregate with sum by (...) or keep fewer labels.",
+            )
+    return [
+        Series(labels, np.array(times, dtype=np.int64), np.array(values, dtype=np.float64))
+        for labels, (times, values) in rows.items()
+    ]
+
+
+def _hints(log_range: nodes.LogRange, grouping: nodes.Grouping | None) -> Hints:
+    """What is grouped by and what is read is all that parsers need; `without` needs every label."""
+    if grouping is None or (grouping.without and grouping.names):
+        return ALL_LABELS
+    if log_range.unwrap is not None and (grouping.without or not grouping.names):
+        return ALL_LABELS
+    names = required_names(log_range.query.stages) | frozenset(grouping.names)
+    names = names.union(*(label_names(node) for node in log_range.filters))
+    return Hints.of(names | ({log_range.unwrap.name} if log_range.unwrap else frozenset()))
+
+
+def _value_reader(node: nodes.RangeAggregation) -> Callable[[Entry], float | None]:
+    unwrap = node.range.unwrap
+    if unwrap is not None:
+        return _unwrap_reader(unwrap, node.range.filters)
+    if node.op.startswith("bytes"):
+        return lambda entry: float(len(entry.line.encode(errors="replace")))
+    return lambda entry: 1.0
+
+
+def _unwrap_reader(
+    unwrap: nodes.Unwrap, filters: tuple[nodes.LabelFilter, ...]
+) -> Callable[[Entry], float | None]:
+    """An entry without the label has no sample; one whose label cannot be read has an error."""
+    convert, name = _CONVERT[unwrap.conversion], unwrap.name
+    steps = [label_filter(node) for node in filters]
+
+    def read(entry: Entry) -> float | None:
+        text = entry.get(name)
+        if not text:
+            return None
+        try:
+            value = float(convert(text))
+        except ValueError as error:
+            entry.fail(EXTRACTION_ERROR, str(error))
+            value = 0.0
+        return value if all(step(entry) for step in steps) else None
+
+    return read
+
+
+def _key_reader(
+    log_range: nodes.LogRange, grouping: nodes.Grouping | None, *, keeps_errors: bool
+) -> Callable[[Entry], LabelSet]:
+    unwrapped = log_range.unwrap.name if log_range.unwrap else ""
+
+    def key(entry: Entry) -> LabelSet:
+        if entry.error and not keeps_errors:
+            raise _pipeline_error(entry)
+        if grouping is not None and not grouping.without:
+            pairs = ((name, entry.error if name == ERROR else entry.get(name)) for name in grouping.names)
+            return label_set({name: value for name, value in pairs if value is not None})
+        labels = entry.labels()
+        labels.pop(unwrapped, None)
+        for name in grouping.names if grouping is not None else ():
+            labels.pop(name, None)
+        return label_set(labels)
+
+    return key
+
+
+def _pipeline_error(entry: Entry) -> QueryError:
+    shown = ", ".join(f'{name}="{value}"' for name, value in label_set(entry.labels()))
+    return QueryError(
+        f"pipeline error: '{entry.error}' for series: '{{{shown}}}'.\n"
+        f'Use a label filter to intentionally skip this error. (e.g | __error__!="{entry.error}").\n'
+        'To skip all potential errors you can match empty errors.(e.g __error__="")\n'
+        "The label filter can also be specified after unwrap. "
+        '(e.g | unwrap latency | __error__="" )\n'
+    )
