@@ -54,13 +54,12 @@ class Ruler:
         self,
         config: RulerConfig,
         groups: Sequence[RuleGroup],
+        saved: RulerState,
         *,
         engine: InstantEngine,
         sink: Sink,
         clock: Clock,
         counters: Counters,
-        state_file: StateFile,
-        saved: RulerState,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.config = config
@@ -69,7 +68,7 @@ class Ruler:
         self._sink = sink
         self._clock = clock
         self._counters = counters
-        self._state_file = state_file
+        self._state_file = StateFile(config.data_dir)
         self.silences = Silences(self.now_ms, saved.silences)
         self._webhook = (
             Webhook(
@@ -109,16 +108,15 @@ class Ruler:
             default_interval_ms=_ms(config.rule_interval_s),
             check_expr=check_expr,
         )
-        state_file = StateFile(config.data_dir)
+        saved = await asyncio.to_thread(StateFile(config.data_dir).load)
         return cls(
             config,
             groups,
+            saved,
             engine=engine,
             sink=sink,
             clock=clock or SystemClock(),
             counters=counters or Counters(),
-            state_file=state_file,
-            saved=await asyncio.to_thread(state_file.load),
             transport=transport,
         )
 
@@ -208,7 +206,7 @@ class Ruler:
     async def save(self) -> None:
         """Write the state file; a disk that refuses is logged, evaluation goes on."""
         alerts = {
-            state.rule.uid: tuple(state.active.values()) for state in self.rule_states() if state.active
+            rule.uid: tuple(state.active.values()) for rule, state in self.alert_rules() if state.active
         }
         groups = dict(self._notifier.groups) if self._notifier is not None else {}
         state = RulerState(self.now_ms(), alerts, groups, tuple(self.silences.all()))

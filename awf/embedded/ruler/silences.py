@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from awf.core.types import new_id
 from awf.embedded.model import Matcher, MatchOp
-from awf.errors import InvalidInput, NotFound, TooLarge
+from awf.errors import InvalidInput, NotFound, QueryError, TooLarge
 
 MAX_SILENCES: Final = 1000
 MAX_MATCHERS: Final = 32
@@ -125,10 +124,8 @@ def _check(silence: Silence, now_ms: int) -> None:
             )
         try:
             item.matcher.matches("")
-        except re.error as error:
-            raise InvalidInput(
-                f"matcher {item.name!r:.60}: {item.value!r:.60} is no regex: {error}"
-            ) from error
+        except QueryError as error:
+            raise InvalidInput(f"matcher {item.name!r:.60}: {error.message}") from error
     if all(matcher.matches("") for matcher in _compile(silence.matchers)):
         raise InvalidInput("at least one matcher of a silence must not match the empty string")
     if silence.ends_at_ms <= max(silence.starts_at_ms, now_ms):
