@@ -26,6 +26,7 @@ from awf.embedded.promql.syntax import (
     Unary,
     walk,
 )
+from awf.embedded.promql.values import NAME
 from awf.embedded.regex import compile_re2
 from awf.errors import QueryError, UnsupportedQuery
 
@@ -56,25 +57,42 @@ def parse(query: str) -> Node:
         raise QueryError(f"{query.strip()[:200]!r} is not valid PromQL: {error}") from error
 
 
+def parse_selector(text: str) -> tuple[Matcher, ...]:
+    """Parse a series selector, such as a `match[]` parameter. Raises QueryError."""
+    node = parse(text)
+    if not isinstance(node, Selector) or node.offset_ms or node.at is not None:
+        raise QueryError(f"{text.strip()[:200]!r} is not a series selector")
+    return node.matchers
+
+
+def selectors(query: str) -> list[tuple[Matcher, ...]]:
+    """Return the matchers of every selector in the query."""
+    return [node.matchers for node in walk(parse(query)) if isinstance(node, Selector)]
+
+
+def format_query(query: str) -> str:
+    """Return the query laid out readably. Raises QueryError."""
+    parse(query)
+    return str(pp.parse(query).prettify())
+
+
 def metric_names(query: str) -> set[str]:
     """Return the metric names that the query selects by equality."""
-    return {m.value for m in _matchers(parse(query)) if m.name == "__name__" and m.op is MatchOp.EQUAL}
+    found = (matcher for matchers in selectors(query) for matcher in matchers)
+    return {matcher.value for matcher in found if matcher.name == NAME and matcher.op is MatchOp.EQUAL}
 
 
 def label_names(query: str) -> set[str]:
     """Return the labels used in matchers, grouping and vector matching, `__name__` left out."""
-    tree = parse(query)
-    names = {matcher.name for matcher in _matchers(tree)}
-    for node in walk(tree):
-        if isinstance(node, Aggregate):
+    names: set[str] = set()
+    for node in walk(parse(query)):
+        if isinstance(node, Selector):
+            names.update(matcher.name for matcher in node.matchers)
+        elif isinstance(node, Aggregate):
             names.update(node.labels)
         elif isinstance(node, Binary):
             names.update(node.matching.labels, node.matching.include)
-    return names - {"__name__"}
-
-
-def _matchers(tree: Node) -> list[Matcher]:
-    return [matcher for node in walk(tree) if isinstance(node, Selector) for matcher in node.matchers]
+    return names - {NAME}
 
 
 def _node(expr: Any) -> Node:
@@ -168,7 +186,7 @@ def _selector(expr: Any) -> Selector:
         if matcher.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
             compile_re2(matcher.value)
     if expr.name is not None:
-        matchers.insert(0, Matcher("__name__", MatchOp.EQUAL, expr.name))
+        matchers.insert(0, Matcher(NAME, MatchOp.EQUAL, expr.name))
     return Selector(tuple(matchers), _milliseconds(expr.offset), _at(expr.at))
 
 
