@@ -65,29 +65,26 @@ class Delivery:
         self._closing = threading.Lock()
         self._is_closed = False
         self._is_failing = False
+        self._is_busy = False
         for name in _SDK_LOGGERS:
             logging.getLogger(name).addFilter(self._overheard)
 
     def deliver(self, attempt: Callable[[], bool]) -> bool:
         """Try until it works, patience ends or the exporter closes."""
-        give_up_at = time.monotonic() + self._patience_s
+        began = time.monotonic()
         while not self._stopping.is_set():
-            self._overheard.listen()
-            try:
-                delivered = attempt()
-            finally:
-                said = self._overheard.stop()
-            self._note(delivered, said)
-            if delivered:
+            if self._try(attempt):
                 return True
-            if time.monotonic() >= give_up_at or self._stopping.wait(PAUSE_S):
+            if time.monotonic() - began >= self._patience_s or self._stopping.wait(PAUSE_S):
                 break
         self._counters.add(EXPORT_FAILURES, reason=f"{self._signal}_not_delivered")
         return False
 
     def hurry(self) -> None:
-        """From now on try each batch once."""
+        """The end is near: from now on try each batch once, and none while the receiver is away."""
         self._patience_s = 0.0
+        if self._is_failing:
+            self.close()
 
     def close(self) -> None:
         """Abort what is under way and take no more. May be called again."""
@@ -97,6 +94,23 @@ class Delivery:
             self._is_closed = True
         self._stopping.set()
         self._inner.shutdown()
+        if not self._is_busy:
+            self._stop_listening()
+
+    def _try(self, attempt: Callable[[], bool]) -> bool:
+        self._is_busy = True
+        self._overheard.listen()
+        try:
+            delivered = attempt()
+        finally:
+            said = self._overheard.stop()
+            self._is_busy = False
+            if self._is_closed:
+                self._stop_listening()
+        self._note(delivered, said)
+        return delivered
+
+    def _stop_listening(self) -> None:
         for name in _SDK_LOGGERS:
             logging.getLogger(name).removeFilter(self._overheard)
 
