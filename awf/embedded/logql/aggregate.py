@@ -43,18 +43,24 @@ _AGGREGATE: Final[dict[str, Callable[[Values, Present], Values]]] = {
 
 def evaluate(node: nodes.VectorAggregation, frame: Frame) -> Frame:
     """Apply the aggregation at every step."""
-    if node.op in {"sort", "sort_desc"} or not frame.labels:
+    if not frame.labels:
         return frame
+    if node.op in {"sort", "sort_desc"}:
+        return _ordered(node, frame)
     groups: defaultdict[LabelSet, list[int]] = defaultdict(list)
     for row, labels in enumerate(frame.labels):
         groups[group_key(labels, node.grouping)].append(row)
     if node.op in {"topk", "bottomk"}:
-        return frame.where(_ranked(node, frame, list(groups.values())))
+        return _ordered(node, frame.where(_ranked(node, frame, list(groups.values()))))
     aggregate = _AGGREGATE[node.op]
     with np.errstate(all="ignore"):
         return Frame.build(
             (
-                (key, aggregate(frame.values[rows], frame.present[rows]), np.asarray(frame.present[rows].any(axis=0)))
+                (
+                    key,
+                    aggregate(frame.values[rows], frame.present[rows]),
+                    np.asarray(frame.present[rows].any(axis=0)),
+                )
                 for key, rows in groups.items()
             ),
             frame.steps,
@@ -72,8 +78,18 @@ def _ranked(node: nodes.VectorAggregation, frame: Frame, groups: list[list[int]]
     keep = np.zeros_like(frame.present)
     sign = -1.0 if node.op == "topk" else 1.0
     for rows in groups:
-        ranks = np.where(np.isnan(frame.values[rows]), np.inf, sign * frame.values[rows])
-        order = np.lexsort((ranks, ~frame.present[rows]), axis=0)[: node.parameter]
+        values = frame.values[rows]
+        order = np.lexsort((sign * values, np.isnan(values), ~frame.present[rows]), axis=0)[: node.parameter]
         np.put_along_axis(picked := np.zeros((len(rows), frame.steps), dtype=bool), order, True, axis=0)
         keep[rows] = picked
     return keep
+
+
+def _ordered(node: nodes.VectorAggregation, frame: Frame) -> Frame:
+    """Order the series of an instant query by value; over several steps there is no one order."""
+    if frame.steps != 1:
+        return frame
+    sign = 1.0 if node.op in {"sort", "bottomk"} else -1.0
+    values = frame.values[:, 0]
+    order = np.lexsort((sign * values, np.isnan(values)))
+    return Frame(tuple(frame.labels[row] for row in order), frame.values[order], frame.present[order])

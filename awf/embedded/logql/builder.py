@@ -11,10 +11,12 @@ from typing import Any, NoReturn
 
 from lark import Token, Transformer, v_args
 
-from awf.embedded.logql import nodes, regex, units
+from awf.embedded.logql import nodes, units
 from awf.embedded.logql.extract import JsonPath, LinePattern
+from awf.embedded.logql.regex import MAX_PATTERN_CHARS, line_pattern
 from awf.embedded.logql.template import Template
 from awf.embedded.model import Matcher, MatchOp
+from awf.embedded.regex import compile_re2
 from awf.errors import QueryError, UnsupportedQuery
 
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
@@ -64,8 +66,10 @@ def unquote(token: Token) -> str:
 def _pattern(token: Token) -> str:
     """Return a regular expression literal after checking that it can be used."""
     text = unquote(token)
+    if len(text) > MAX_PATTERN_CHARS:
+        fail(token, f"regular expression of {len(text)} characters; at most {MAX_PATTERN_CHARS}")
     try:
-        regex.translate(text)
+        compile_re2(text)
     except UnsupportedQuery as error:
         raise UnsupportedQuery(
             f"line {token.line}, col {token.column}: {error.message}", hint=error.hint
@@ -104,7 +108,7 @@ class Builder(Transformer):  # type: ignore[type-arg]
         kind = MatchOp(str(op))
         if kind in {MatchOp.EQUAL, MatchOp.NOT_EQUAL}:
             return Matcher(str(name), kind, unquote(text))
-        return Matcher(str(name), kind, regex.scoped_flags(_pattern(text)))
+        return Matcher(str(name), kind, _pattern(text))
 
     def match_op(self, op: Token) -> Token:
         return op
@@ -152,7 +156,7 @@ class Builder(Transformer):  # type: ignore[type-arg]
 
     def regexp_stage(self, _: Token, text: Token) -> nodes.RegexpStage:
         pattern = _pattern(text)
-        if not regex.search_pattern(pattern).groupindex:
+        if not line_pattern(pattern).groupindex:
             fail(text, "invalid regexp parser: at least one named capture must be supplied")
         return nodes.RegexpStage(pattern)
 

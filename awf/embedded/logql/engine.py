@@ -30,7 +30,7 @@ from awf.errors import QueryError, QueryLimit
 
 MAX_STEPS: Final = 11_000
 MAX_SERIES: Final = 5_000
-_ORDERED: Final = {"topk": -1.0, "sort_desc": -1.0, "bottomk": 1.0, "sort": 1.0}
+_ORDERING: Final = {"topk", "bottomk", "sort", "sort_desc"}
 
 
 class Engine:
@@ -56,10 +56,8 @@ class Engine:
             for row, labels in enumerate(found.labels)
         ]
         _check_series(len(samples))
-        samples.sort(key=lambda sample: label_set(sample.labels))
-        if isinstance(tree, nodes.VectorAggregation) and tree.op in _ORDERED:
-            sign = _ORDERED[tree.op]
-            samples.sort(key=lambda sample: (np.isnan(sample.value), sign * sample.value))
+        if not _is_ordered(tree):
+            samples.sort(key=lambda sample: label_set(sample.labels))
         return Vector(samples, stats)
 
     def range(
@@ -123,6 +121,15 @@ class Engine:
                     entry.metadata,
                     entry.parsed_labels(),
                 )
+
+
+def _is_ordered(node: nodes.Metric) -> bool:
+    """Tell whether the query itself puts its series in order; other results are ordered by labels."""
+    if isinstance(node, nodes.Binary):
+        return _is_ordered(node.left) or _is_ordered(node.right)
+    if isinstance(node, nodes.LabelReplace):
+        return _is_ordered(node.operand)
+    return isinstance(node, nodes.VectorAggregation) and node.op in _ORDERING
 
 
 def _check_series(count: int) -> None:

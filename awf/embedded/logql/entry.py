@@ -33,7 +33,9 @@ ALL_LABELS: Final = Hints()
 
 
 class Entry:
-    """Mutable and used by one thread. A name is looked up in parsed, metadata, then stream labels."""
+    """Mutable and used by one thread. A name is looked up in parsed, metadata, then stream labels.
+
+    A stream label with an empty value is no label; an empty parsed one is."""
 
     __slots__ = ("deleted", "error", "error_details", "extracted", "hints", "line", "metadata", "parsed",
                  "stream", "timestamp_ns")  # fmt: skip
@@ -56,7 +58,7 @@ class Entry:
         if value is None:
             value = self.metadata.get(name)
         if value is None and name not in self.deleted:
-            value = self.stream.get(name)
+            value = self.stream.get(name) or None
         return value
 
     def text(self, name: str) -> str:
@@ -102,7 +104,7 @@ class Entry:
         return {
             name: value
             for name, value in self.stream.items()
-            if name not in hidden and name not in self.parsed and name not in self.metadata
+            if value and name not in hidden and name not in self.parsed and name not in self.metadata
         }
 
     def parsed_labels(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, TypeAlias
 
 from awf.embedded.logql.entry import Entry
-from awf.embedded.logql.regex import search_pattern
+from awf.embedded.logql.regex import line_pattern
 
 Step: TypeAlias = Callable[[Entry], bool]
 """Changes the entry and tells whether it stays."""
@@ -289,7 +289,7 @@ def logfmt_extractor(extractions: tuple[tuple[str, str], ...], *, strict: bool) 
 
 def regexp_parser(pattern: str) -> Step:
     """Return a parser that sets every named group; a line that does not match stays as it is."""
-    compiled = search_pattern(pattern)
+    compiled = line_pattern(pattern)
 
     def step(entry: Entry) -> bool:
         found = compiled.search(entry.line)

@@ -9,8 +9,7 @@ from typing import Final
 from awf.embedded.logql import nodes, units
 from awf.embedded.logql.entry import Entry
 from awf.embedded.logql.extract import Step
-from awf.embedded.logql.regex import anchored_pattern, search_pattern
-from awf.embedded.model import Matcher, MatchOp
+from awf.embedded.logql.regex import line_pattern
 
 LABEL_FILTER_ERROR: Final = "LabelFilterErr"
 
@@ -29,22 +28,14 @@ def line_filter(node: nodes.LineFilter) -> Step:
     if node.op in {"|=", "!="}:
         texts = node.texts
         return lambda entry: any(text in entry.line for text in texts) is not negative
-    patterns = [search_pattern(text) for text in node.texts]
+    patterns = [line_pattern(text) for text in node.texts]
     return lambda entry: any(pattern.search(entry.line) for pattern in patterns) is not negative
-
-
-def accepts(matcher: Matcher) -> Callable[[str], bool]:
-    """Return the matcher's test of a value."""
-    if matcher.op in {MatchOp.EQUAL, MatchOp.NOT_EQUAL}:
-        return matcher.matches
-    pattern, negative = anchored_pattern(matcher.value), matcher.op is MatchOp.NOT_REGEX
-    return lambda text: (pattern.fullmatch(text) is not None) is not negative
 
 
 def label_filter(node: nodes.LabelFilter) -> Step:
     match node:
         case nodes.LabelMatch():
-            name, test = node.matcher.name, accepts(node.matcher)
+            name, test = node.matcher.name, node.matcher.matches
             return lambda entry: test(entry.text(name))
         case nodes.LabelCompare():
             return _comparison(node)

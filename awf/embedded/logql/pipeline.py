@@ -9,7 +9,7 @@ from typing import Final
 from awf.embedded.logql import extract, nodes
 from awf.embedded.logql.entry import ERROR, ERROR_DETAILS, Entry
 from awf.embedded.logql.extract import Step
-from awf.embedded.logql.filters import accepts, label_filter, label_names, line_filter
+from awf.embedded.logql.filters import label_filter, label_names, line_filter
 from awf.embedded.logql.template import Template
 
 _ANSI: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -124,7 +124,7 @@ def _label_format(node: nodes.LabelFormat) -> Step:
 
 def _drop(node: nodes.Drop) -> Step:
     targets = [
-        (target, None) if isinstance(target, str) else (target.name, accepts(target))
+        (target, None) if isinstance(target, str) else (target.name, target.matches)
         for target in node.targets
     ]
 
@@ -145,7 +145,7 @@ def _drop(node: nodes.Drop) -> Step:
 
 def _keep(node: nodes.Keep) -> Step:
     names = {target for target in node.targets if isinstance(target, str)}
-    tests = [(target.name, accepts(target)) for target in node.targets if not isinstance(target, str)]
+    tests = [(target.name, target.matches) for target in node.targets if not isinstance(target, str)]
 
     def step(entry: Entry) -> bool:
         for name, value in entry.labels().items():

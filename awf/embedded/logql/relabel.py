@@ -7,14 +7,14 @@ from typing import Final
 
 from awf.embedded.logql import nodes
 from awf.embedded.logql.frame import Frame, LabelSet, label_set
-from awf.embedded.logql.regex import anchored_pattern
+from awf.embedded.regex import compile_re2
 
 _REFERENCE: Final = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
 
 
 def evaluate(node: nodes.LabelReplace, frame: Frame) -> Frame:
     """As Prometheus: the pattern must match the whole value; an empty result removes the label."""
-    pattern = anchored_pattern(node.pattern)
+    pattern = compile_re2(node.pattern)
 
     def replaced(labels: LabelSet) -> LabelSet:
         values = dict(labels)
