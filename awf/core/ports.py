@@ -165,8 +165,11 @@ class ExecutionStore(Protocol):
         belong to. An event is the JSON form of `WorkflowEvent`."""
         ...
 
-    def events(self, execution_id: ExecutionId, *, after: int = 0) -> AsyncIterator[tuple[int, Json]]:
-        """Yield (position, event) after a position, then new ones as they come; ends with the execution."""
+    def events(
+        self, execution_id: ExecutionId, *, after: int = 0, follow: bool = True
+    ) -> AsyncIterator[tuple[int, Json]]:
+        """Yield (position, event) after a position, then new ones as they come; ends with the execution,
+        or without `follow` with what is stored. Raises NotFound."""
         ...
 
 

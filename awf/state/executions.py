@@ -57,7 +57,9 @@ class Executions:
         if heads:
             await self._db.write(lambda conn: self._append(conn, engine_id, heads, events), topic=TOPIC)
 
-    async def events(self, execution_id: ExecutionId, *, after: int = 0) -> AsyncIterator[tuple[int, Json]]:
+    async def events(
+        self, execution_id: ExecutionId, *, after: int = 0, follow: bool = True
+    ) -> AsyncIterator[tuple[int, Json]]:
         position = after
         while not self._db.is_closed:
             ticket = self._db.signals.ticket(TOPIC)
@@ -66,7 +68,7 @@ class Executions:
                 position = row.position
                 yield position, row.doc
             if not rows:
-                if record.status.is_final:
+                if record.status.is_final or not follow:
                     return
                 await self._db.wait(ticket)
 

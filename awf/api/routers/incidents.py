@@ -1,0 +1,45 @@
+"""Incidents, listed and live."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from awf.api.access import allow
+from awf.api.runtime import Parts
+from awf.api.shapes import Cursor, Limit, incident_json, page_json
+from awf.api.streams import message, stream
+from awf.core.incidents import Incident, IncidentStatus
+from awf.core.types import IncidentId, Json
+
+router = APIRouter(tags=["incidents"], dependencies=[allow("read")])
+
+
+@router.get("/incidents")
+async def list_incidents(
+    parts: Parts, status: IncidentStatus | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> Json:
+    """Incidents, newest first."""
+    page = await parts.incidents.list(status=status.value if status else None, limit=limit, cursor=cursor)
+    return page_json(page, incident_json)
+
+
+@router.get("/incidents/{incident_id}")
+async def get_incident(incident_id: str, parts: Parts) -> Json:
+    return incident_json(await parts.incidents.get(IncidentId(incident_id)))
+
+
+@router.get("/api/v1/incidents/stream", response_class=EventSourceResponse)
+async def stream_incidents(parts: Parts, incident_id: str | None = None) -> EventSourceResponse:
+    """Every incident from now on as it changes, or one of them."""
+    return stream(_changes(parts.incidents.changed(), incident_id), parts.stopping)
+
+
+async def _changes(
+    changed: AsyncIterator[Incident], incident_id: str | None
+) -> AsyncIterator[ServerSentEvent]:
+    async for incident in changed:
+        if incident_id in (None, incident.id):
+            yield message("incident", incident_json(incident))

@@ -1,0 +1,48 @@
+"""Where Grafana's alerts come in."""
+
+from __future__ import annotations
+
+import hmac
+
+from fastapi import APIRouter, Request
+
+from awf.api.gate import LOOPBACK
+from awf.api.grafana import GrafanaWebhook, read_alerts
+from awf.api.runtime import Parts, Runtime
+from awf.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
+from awf.core.types import Json
+from awf.errors import Unauthorized
+
+router = APIRouter(tags=["webhooks"])
+
+_BODY = {"content": {"application/json": {"schema": GrafanaWebhook.model_json_schema()}}, "required": True}
+
+
+@router.post("/webhooks/grafana-alerts", status_code=202, openapi_extra={"requestBody": _BODY})
+async def receive_alerts(request: Request, parts: Parts) -> Json:
+    """Take a delivery, signed or with the shared secret as bearer; answers once it is durable."""
+    body = await request.body()
+    _authenticate(request, parts, body)
+    return await parts.intake.handle_alert(read_alerts(body), body)
+
+
+def _authenticate(request: Request, parts: Runtime, body: bytes) -> None:
+    secret = parts.webhook_secret
+    if not secret:
+        # Without a secret the watcher investigates but asks before every action, so a local one may come in.
+        if request.client is None or request.client.host not in LOOPBACK:
+            raise Unauthorized(
+                "webhooks from other machines need a shared secret", hint="Set AWF_WEBHOOK_SECRET."
+            )
+        return
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if SIGNATURE_HEADER in request.headers or scheme.lower() != "bearer":
+        verify(
+            secret,
+            body,
+            request.headers.get(SIGNATURE_HEADER, ""),
+            request.headers.get(TIMESTAMP_HEADER),
+            now=parts.clock.now().timestamp(),
+        )
+    elif not hmac.compare_digest(token.strip().encode(), secret.encode()):
+        raise Unauthorized("the webhook's bearer token is not the shared secret")

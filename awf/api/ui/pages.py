@@ -1,0 +1,170 @@
+"""The pages: incidents, approvals, executions, and the list of endpoints."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from awf.api.access import Asker, allow, may, require
+from awf.api.routers.approvals import Reason, decide
+from awf.api.routers.watcher import set_paused
+from awf.api.runtime import Parts, Runtime
+from awf.api.shapes import Cursor, incident_title
+from awf.api.ui import login
+from awf.api.ui.event_rows import event_row
+from awf.api.ui.login import local_path
+from awf.api.ui.render import HERE, render
+from awf.core.incidents import ApprovalStatus, Incident, IncidentStatus
+from awf.core.ports import Principal
+from awf.core.types import ExecutionId, ExecutionStatus, IncidentId, Json, WorkflowId
+from awf.errors import InvalidInput
+
+router = APIRouter(prefix="/ui", include_in_schema=False, dependencies=[allow("read")])
+
+
+def add_pages(app: FastAPI) -> None:
+    """Mount the pages, their files and /docs."""
+    app.include_router(login.router)
+    app.include_router(router)
+    app.mount("/ui/static", StaticFiles(directory=HERE / "static"), name="static")
+
+    @app.get("/docs", include_in_schema=False, dependencies=[allow("read")])
+    async def docs(request: Request, parts: Parts, asker: Asker) -> HTMLResponse:
+        groups = _endpoints(app.openapi())
+        return render(request, "docs.html", groups=groups, **await _frame(parts, asker))
+
+
+@router.get("")
+async def home() -> RedirectResponse:
+    return RedirectResponse(login.HOME, status_code=303)
+
+
+@router.get("/incidents")
+async def incidents_page(request: Request, parts: Parts, asker: Asker, cursor: Cursor = None) -> HTMLResponse:
+    """Open incidents first, then the rest, newest first."""
+    page = await parts.incidents.list(limit=50, cursor=cursor)
+    return render(
+        request,
+        "incidents.html",
+        opened=[] if cursor else await _open_incidents(parts),
+        closed=[incident for incident in page.items if not incident.status.is_open],
+        next_cursor=page.next_cursor,
+        is_first=cursor is None,
+        incident_title=incident_title,
+        **await _frame(parts, asker),
+    )
+
+
+@router.get("/incidents/{incident_id}")
+async def incident_page(request: Request, incident_id: str, parts: Parts, asker: Asker) -> HTMLResponse:
+    incident = await parts.incidents.get(IncidentId(incident_id))
+    approval = await parts.approvals.get(incident.approval_id) if incident.approval_id else None
+    return render(
+        request,
+        "incident.html",
+        incident=incident,
+        title=incident_title(incident),
+        approval=approval if approval and approval.status is ApprovalStatus.PENDING else None,
+        **await _frame(parts, asker),
+    )
+
+
+@router.get("/approvals")
+async def approvals_page(request: Request, parts: Parts, asker: Asker) -> HTMLResponse:
+    pending = await parts.approvals.pending()
+    return render(request, "approvals.html", approvals=pending, **await _frame(parts, asker))
+
+
+@router.post("/approvals/{approval_id}/{answer}")
+async def answer_approval(
+    approval_id: str, answer: str, parts: Parts, asker: Asker, reason: Annotated[Reason, Form()] = ""
+) -> Response:
+    """Take the form of a decision and show the incident it is about."""
+    require(asker, "decide")
+    if answer not in ("approve", "reject"):
+        raise InvalidInput(f"the answer is {answer!r:.40}, expected approve or reject", field="answer")
+    if answer == "reject" and not reason:
+        raise InvalidInput("a rejection needs a reason", hint="Go back and write one.", field="reason")
+    approval = await decide(parts, asker, approval_id, approve=answer == "approve", reason=reason)
+    return RedirectResponse(f"/ui/incidents/{approval.incident_id}", status_code=303)
+
+
+@router.post("/watcher/{state}")
+async def switch_watcher(
+    state: str, parts: Parts, asker: Asker, back: Annotated[str, Form(max_length=500)] = login.HOME
+) -> Response:
+    require(asker, "operate")
+    if state not in ("pause", "resume"):
+        raise InvalidInput(f"the watcher's state is {state!r:.40}, expected pause or resume", field="state")
+    await set_paused(parts, asker, paused=state == "pause")
+    return RedirectResponse(local_path(back), status_code=303)
+
+
+@router.get("/executions")
+async def executions_page(
+    request: Request,
+    *,
+    parts: Parts,
+    asker: Asker,
+    workflow_id: Annotated[str, Query(max_length=256)] = "",
+    status: Annotated[str, Query(max_length=16)] = "",
+    cursor: Cursor = None,
+) -> HTMLResponse:
+    """Executions, newest first; the first page follows what happens."""
+    workflows = {workflow.id for engine in await parts.controls.engines() for workflow in engine.workflows}
+    page = await parts.executions.list(
+        workflow_id=WorkflowId(workflow_id) if workflow_id else None,
+        status=status or None,
+        limit=50,
+        cursor=cursor,
+    )
+    return render(
+        request,
+        "executions.html",
+        executions=page.items,
+        next_cursor=page.next_cursor,
+        is_first=cursor is None,
+        workflows=sorted(workflows | ({WorkflowId(workflow_id)} if workflow_id else set())),
+        statuses=[each.value for each in ExecutionStatus],
+        chosen={"workflow_id": workflow_id, "status": status},
+        **await _frame(parts, asker),
+    )
+
+
+@router.get("/executions/{execution_id}")
+async def execution_page(request: Request, execution_id: str, parts: Parts, asker: Asker) -> HTMLResponse:
+    record = await parts.executions.get(ExecutionId(execution_id))
+    events = [event_row(event) async for _, event in parts.executions.events(record.id, follow=False)]
+    return render(request, "execution.html", execution=record, events=events, **await _frame(parts, asker))
+
+
+async def _frame(parts: Runtime, asker: Principal) -> dict[str, Any]:
+    """What every page shows around its content."""
+    return {
+        "pending_count": len(await parts.approvals.pending()),
+        "is_paused": await parts.switch.is_paused(),
+        "may_decide": may(asker, "decide"),
+        "may_operate": may(asker, "operate"),
+    }
+
+
+async def _open_incidents(parts: Runtime) -> list[Incident]:
+    found: list[Incident] = []
+    for status in IncidentStatus:
+        if status.is_open:
+            found += (await parts.incidents.list(status=status.value, limit=100)).items
+    return sorted(found, key=lambda incident: incident.opened_at, reverse=True)
+
+
+def _endpoints(openapi: Json) -> dict[str, list[Json]]:
+    groups: dict[str, list[Json]] = defaultdict(list)
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            about = operation.get("description") or operation.get("summary", "")
+            tag = (operation.get("tags") or ["other"])[0]
+            groups[tag].append({"method": method.upper(), "path": path, "about": about})
+    return dict(groups)
