@@ -1,1 +1,1 @@
-"""Sample workflows with believable agents, and faults to inject into them."""
+"""A believable workload to watch: three workflows, their agents, their traffic and what can go wrong."""

@@ -1,0 +1,1 @@
+"""The demo's faults, one a file: each module's SPEC is a `Fault`."""
