@@ -54,8 +54,9 @@ def unquote(token: Token) -> str:
         body = found[1]
         if body in _SIMPLE:
             return _SIMPLE[body]
-        if body[0] in "xuU" and len(body) > 1 and int(body[1:], 16) <= 0x10FFFF:
-            return chr(int(body[1:], 16))
+        code = int(body[1:], 16) if body[0] in "xuU" and len(body) > 1 else -1
+        if 0 <= code < 0xD800 or 0xDFFF < code <= 0x10FFFF:
+            return chr(code)
         if len(body) == 3 and body.isdigit():
             return chr(int(body, 8))
         fail(token, f"invalid escape \\{body} in string")

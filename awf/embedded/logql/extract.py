@@ -17,6 +17,7 @@ Step: TypeAlias = Callable[[Entry], bool]
 
 JSON_ERROR = "JSONParserErr"
 LOGFMT_ERROR = "LogfmtParserErr"
+_NO_CHARACTER = re.compile("[\ud800-\udfff\ufffd]")
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_]")
 _SPACE = re.compile(r"[ \t\n\r]*")
 _PAIR = re.compile(r'([^\s="]+)(?:=("(?:[^"\\]|\\.)*"(?=\s|$)|[^\s"]*(?=\s|$)))?(?=\s|$)', re.DOTALL)
@@ -55,7 +56,12 @@ def _text(value: Any) -> str | None:
     """Return a scalar as a label value; None for what is not one."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.replace("\ufffd", " ") if isinstance(value, str) else None
+    return _readable(value) if isinstance(value, str) else None
+
+
+def _readable(text: str) -> str:
+    """Blank out what is no character: it could not be sent to a client."""
+    return text if text.isascii() else _NO_CHARACTER.sub(" ", text)
 
 
 def _members(line: str) -> Iterator[tuple[str, Any]]:
@@ -215,10 +221,12 @@ def unpack_parser(entry: Entry) -> bool:
         entry.fail(JSON_ERROR, str(error))
         return True
     for key, value in members:
-        if key == "_entry" and isinstance(value, str):
-            entry.line = value
-        elif isinstance(value, str) and not isinstance(value, _Raw):
-            entry.extract(label_name(key), value)
+        if not isinstance(value, str) or isinstance(value, _Raw):
+            continue
+        if key == "_entry":
+            entry.line = _readable(value)
+        else:
+            entry.extract(label_name(key), _readable(value))
     return True
 
 
@@ -246,7 +254,7 @@ def _unquoted(value: str) -> str:
     if not value.startswith('"'):
         return value
     try:
-        return str(json.loads(value, strict=False))
+        return _readable(json.loads(value, strict=False))
     except ValueError:
         return value[1:-1]
 
@@ -278,7 +286,7 @@ def logfmt_extractor(extractions: tuple[tuple[str, str], ...], *, strict: bool) 
         found: dict[str, str] = {}
         try:
             for key, value in _pairs(entry.line, strict=strict):
-                found.setdefault(label_name(key), value.replace("\ufffd", " "))
+                found.setdefault(label_name(key), _readable(value))
         except ValueError as error:
             entry.fail(LOGFMT_ERROR, str(error))
         _assign(entry, [(name, found.get(key)) for name, key in extractions])

@@ -15,7 +15,7 @@ from awf.embedded.logql.entry import ALL_LABELS, ERROR, Entry, Hints
 from awf.embedded.logql.filters import label_filter, label_names
 from awf.embedded.logql.frame import LabelSet, Values, label_set
 from awf.embedded.logql.pipeline import Pipeline, required_names
-from awf.embedded.logql.scan import LARGEST_PAGE, QueryStats, scan
+from awf.embedded.logql.scan import LARGEST_PAGE, QueryStats, line_bytes, scan
 from awf.embedded.model import LogReader
 from awf.errors import QueryError, QueryLimit
 
@@ -96,7 +96,7 @@ def _value_reader(node: nodes.RangeAggregation) -> Callable[[Entry], float | Non
     if unwrap is not None:
         return _unwrap_reader(unwrap, node.range.filters)
     if node.op.startswith("bytes"):
-        return lambda entry: float(len(entry.line.encode(errors="replace")))
+        return lambda entry: float(line_bytes(entry.line))
     return lambda entry: 1.0
 
 

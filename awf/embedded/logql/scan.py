@@ -50,7 +50,7 @@ def scan(
             records = kept
         for record in records:
             stats.lines += 1
-            stats.bytes += len(record.line)
+            stats.bytes += line_bytes(record.line)
             if stats.lines > MAX_LINES:
                 raise QueryLimit(
                     f"the query reads more than {MAX_LINES} lines",
@@ -59,3 +59,8 @@ def scan(
             yield record
         if is_last:
             return
+
+
+def line_bytes(line: str) -> int:
+    """Return the size of a line as UTF-8."""
+    return len(line) if line.isascii() else len(line.encode(errors="replace"))
