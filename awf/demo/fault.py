@@ -31,10 +31,14 @@ class Fault:
 
 
 class FaultBoard:
-    """Which faults are on. Turning one to where it stands already changes nothing."""
+    """Which faults are on. Turning one to where it stands already changes nothing.
 
-    def __init__(self, world: DemoWorld) -> None:
+    `tell` is called with a sentence for people whenever one starts or ends.
+    """
+
+    def __init__(self, world: DemoWorld, tell: Callable[[str], None] = lambda _: None) -> None:
         self._world = world
+        self._tell = tell
         self._faults = discover("awf.demo.faults", Fault)
         self.active: set[str] = set()
 
@@ -60,6 +64,7 @@ class FaultBoard:
             fault.stop(self._world, None)
             self.active.discard(name)
         logger.info("demo fault", extra={"fault": name, "on": on})
+        self._tell(f"{name} starts: {fault.description}" if on else f"{name} ends")
 
 
 class FaultSchedule:
