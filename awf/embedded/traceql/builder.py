@@ -1,0 +1,328 @@
+"""From lark's reductions to nodes. Every method is named after a rule of the grammar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from lark import Token, Transformer
+
+from awf.embedded.traceql import fields, nodes
+from awf.embedded.traceql.nodes import Field
+from awf.embedded.traceql.values import Duration, Kind, Status, Value
+from awf.errors import QueryError, UnsupportedQuery
+
+_ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
+_SIMPLE: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"} | {
+    char: char for char in '\\"'
+}
+_WORDS: Final[dict[str, Value]] = {
+    "true": True,
+    "false": False,
+    "minInt": -(2**63),
+    "maxInt": 2**63 - 1,
+    **{status.value: status for status in Status},
+    **{kind.value: kind for kind in Kind},
+}
+_UNITS_NS: Final = {
+    "ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9,
+    "d": 86_400 * 10**9, "w": 604_800 * 10**9, "y": 31_536_000 * 10**9,
+}  # fmt: skip
+_AGGREGATES: Final = frozenset({"count", "avg", "max", "min", "sum"})
+_FIELD_METRICS: Final = frozenset(
+    {"min_over_time", "max_over_time", "avg_over_time", "sum_over_time", "histogram_over_time"}
+)
+_COUNTS: Final = frozenset({"rate", "count_over_time"})
+_METRICS: Final = _FIELD_METRICS | _COUNTS | {"quantile_over_time"}
+_REFUSED: Final = frozenset({"compare", "topk", "bottomk"})
+_COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
+_STRUCTURAL: Final = frozenset(
+    f"{prefix}{op}" for prefix in ("", "!", "&") for op in (">", "<", ">>", "<<", "~")
+)
+_HINTS: Final = frozenset({"most_recent", "sample", "span_sample", "trace_sample", "exemplars"})
+"""Hints that trade exactness for speed or ask for extras: our answer is exact and newest first anyway."""
+_MAX_GROUPS: Final = 4
+
+Built = nodes.Stage | nodes.Aggregate | nodes.Metric | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class _Nil:
+    """The word nil: it may stand only beside `=` and `!=`."""
+
+
+class Builder(Transformer[Token, Any]):
+    """Builds `nodes.Query` for `start` and `nodes.Field` for `only_field`."""
+
+    # -- between spansets
+
+    def start(self, parts: list[Any]) -> nodes.Query:
+        built = parts[0]
+        if isinstance(built, nodes.Query):
+            return built
+        raise QueryError("a query is a pipeline of spansets, such as { status = error } | rate()")
+
+    def pipeline(self, parts: list[Built]) -> nodes.Query:
+        """A query, or the inside of parentheses."""
+        *head, last = parts
+        metric = last if isinstance(last, nodes.Metric) else None
+        stages = tuple(_stage(part) for part in (head if metric else parts))
+        if not stages:
+            raise QueryError("a metrics function needs spans to count, such as {} | rate()")
+        if isinstance(stages[0], nodes.Coalesce):
+            raise QueryError("coalesce() cannot be the first of a pipeline")
+        return nodes.Query(nodes.Pipeline(stages), metric)
+
+    def wrapped(self, parts: list[nodes.Query]) -> Built:
+        query = parts[0]
+        if query.metric:
+            raise UnsupportedQuery("metrics in parentheses, and arithmetic with them, are not supported")
+        stages = query.pipeline.stages
+        return stages[0] if len(stages) == 1 else query.pipeline
+
+    def filter(self, parts: list[Any]) -> nodes.Filter:
+        return nodes.Filter(nodes.Literal(value=True) if parts[0] is None else _operand(parts[0]))
+
+    def join_stages(self, parts: list[Any]) -> nodes.SpansetLogic:
+        left, op, right = parts
+        return nodes.SpansetLogic(str(op), _chain(op, _spanset(left, op), _spanset(right, op)))
+
+    def relate(self, parts: list[Any]) -> Built:
+        left, op, right = parts
+        if isinstance(left, nodes.Aggregate):
+            return _scalar_filter(left, op, right)
+        if isinstance(left, nodes.Metric):
+            raise UnsupportedQuery(f"comparing the result of {left.function}() ({op}) is not supported")
+        if isinstance(right, nodes.Aggregate):
+            raise UnsupportedQuery(f"{right} must stand to the left of {op}")
+        if op not in _STRUCTURAL:
+            _fail(op, f"{op} does not relate spansets")
+        return nodes.Structural(str(op), _spanset(left, op), _spanset(right, op))
+
+    def calculate_stages(self, parts: list[Any]) -> Built:
+        left, op, right = parts
+        if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+            raise UnsupportedQuery(
+                f"arithmetic ({op}) between spansets, aggregates or metrics is not supported"
+            )
+        raise UnsupportedQuery(f"arithmetic ({op}) between constants is not supported here")
+
+    def negative_stage(self, parts: list[Any]) -> int | float:
+        sign, part = parts
+        if not isinstance(part, (int, float)):
+            _fail(sign, "only a number can be negative here")
+        return -part
+
+    def constant(self, parts: list[Token]) -> int | float:
+        return _duration(parts[0]) if parts[0].type == "DURATION" else _number(parts[0])
+
+    def arguments(self, parts: list[Any]) -> list[Any]:
+        return [part for part in parts if part is not None]
+
+    def group_by(self, parts: list[Any]) -> nodes.GroupBy:
+        arguments = parts[-1]
+        if len(arguments) != 1:
+            _fail(parts[0], "by() takes one expression")
+        return nodes.GroupBy(_operand(arguments[0]))
+
+    def call(self, parts: list[Any]) -> Built:
+        name, arguments = parts[0], parts[1]
+        by = parts[3] if parts[2] is not None else []
+        if name in _REFUSED:
+            raise UnsupportedQuery(f"{name}() is not supported")
+        if name in _METRICS:
+            return _metric(name, arguments, tuple(_field(item, f"{name}() by") for item in by))
+        if by:
+            _fail(name, f"{name}() takes no by()")
+        if name in _AGGREGATES:
+            if len(arguments) != (0 if name == "count" else 1):
+                _fail(name, f"{name}() takes {'no argument' if name == 'count' else 'one expression'}")
+            return nodes.Aggregate(str(name), _operand(arguments[0]) if arguments else None)
+        if name == "coalesce" and not arguments:
+            return nodes.Coalesce()
+        if name != "select" or not arguments:
+            _fail(name, f"unknown function {name}() with {len(arguments)} arguments")
+        return nodes.Select(tuple(_field(item, "select()") for item in arguments))
+
+    def hints(self, parts: list[Any]) -> None:
+        return None
+
+    def hint(self, parts: list[Any]) -> None:
+        if parts[0] not in _HINTS:
+            raise UnsupportedQuery(f"the hint {parts[0]} is not supported")
+
+    # -- inside a spanset
+
+    def join(self, parts: list[Any]) -> nodes.Logic:
+        left, op, right = parts
+        return nodes.Logic(str(op), _chain(op, _operand(left), _operand(right)))
+
+    def compare(self, parts: list[Any]) -> nodes.Expression:
+        left, op, right = parts
+        if isinstance(left, _Nil) or isinstance(right, _Nil):
+            return _against_nil(left, op, right)
+        return nodes.Compare(str(op), left, right)
+
+    def calculate(self, parts: list[Any]) -> nodes.Arithmetic:
+        left, op, right = parts
+        if op == "^":
+            raise UnsupportedQuery("the power operator ^ is not supported")
+        return nodes.Arithmetic(str(op), _operand(left), _operand(right))
+
+    def negative(self, parts: list[Any]) -> nodes.Expression:
+        operand = _operand(parts[1])
+        if isinstance(operand, nodes.Literal) and type(operand.value) in {int, float}:
+            return nodes.Literal(-operand.value)  # type: ignore[operator]
+        return nodes.Unary("-", operand)
+
+    def invert(self, parts: list[Any]) -> nodes.Unary:
+        return nodes.Unary("!", _operand(parts[1]))
+
+    def group(self, parts: list[Any]) -> Any:
+        return parts[0]
+
+    def name(self, parts: list[Token]) -> nodes.Expression | _Nil:
+        word = parts[0]
+        if word == "nil":
+            return _Nil()
+        if word in _WORDS:
+            return nodes.Literal(_WORDS[word])
+        if word == "parent":
+            raise UnsupportedQuery("the intrinsic parent is not supported", hint="Use `{...} > {...}`.")
+        return fields.intrinsic(word) or _fail(
+            word, f"unknown identifier {word}; attributes are written .{word}, span.{word} or resource.{word}"
+        )
+
+    def scoped(self, parts: list[Token]) -> Field:
+        return fields.intrinsic(parts[0]) or _fail(parts[0], f"unknown intrinsic {parts[0]}")
+
+    def attribute(self, parts: list[Token]) -> Field:
+        return fields.attribute(parts[0])
+
+    def string(self, parts: list[Token]) -> nodes.Literal:
+        return nodes.Literal(_unquote(parts[0]))
+
+    def number(self, parts: list[Token]) -> nodes.Literal:
+        return nodes.Literal(_number(parts[0]))
+
+    def duration(self, parts: list[Token]) -> nodes.Literal:
+        return nodes.Literal(_duration(parts[0]))
+
+
+def _fail(token: Token, message: str) -> NoReturn:
+    raise QueryError(f"parse error at line {token.line}, col {token.column}: {message}")
+
+
+def _chain(op: Token, left: Any, right: Any) -> tuple[Any, ...]:
+    """Join a chain of one operator flat, so that a long one does not nest."""
+    same = isinstance(left, (nodes.Logic, nodes.SpansetLogic)) and left.op == op
+    return (*left.operands, right) if same else (left, right)
+
+
+def _operand(part: Any) -> nodes.Expression:
+    if isinstance(part, _Nil):
+        raise QueryError("nil can only be compared by = and !=")
+    if isinstance(part, nodes.Filter):
+        raise QueryError("a spanset { ... } cannot stand inside an expression")
+    expression: nodes.Expression = part
+    return expression
+
+
+def _field(part: Any, where: str) -> Field:
+    if not isinstance(part, Field):
+        raise QueryError(f"{where} takes attributes, such as span.agent_id or name")
+    return part
+
+
+def _stage(part: Any) -> nodes.Stage:
+    if isinstance(part, nodes.Aggregate):
+        raise QueryError(f"{part} must be compared with a value, such as {part} > 1")
+    if isinstance(part, nodes.Metric):
+        raise UnsupportedQuery(f"a stage after {part.function}() is not supported")
+    if isinstance(part, (int, float)):
+        raise QueryError(f"the number {part} is no stage of a pipeline")
+    stage: nodes.Stage = part
+    return stage
+
+
+def _spanset(part: Any, op: Token) -> nodes.Stage:
+    stage = _stage(part)
+    if not isinstance(stage, (nodes.Filter, nodes.SpansetLogic, nodes.Structural, nodes.Pipeline)):
+        _fail(op, f"{op} stands between spansets; put a pipeline in parentheses")
+    return stage
+
+
+def _scalar_filter(aggregate: nodes.Aggregate, op: Token, value: Any) -> nodes.ScalarFilter:
+    if op not in _COMPARISONS:
+        _fail(op, f"{op} does not compare {aggregate} with a number")
+    if not isinstance(value, (int, float)):
+        raise UnsupportedQuery(
+            f"comparing {aggregate} with anything but a number or duration is not supported"
+        )
+    return nodes.ScalarFilter(aggregate, str(op), value)
+
+
+def _metric(name: Token, arguments: list[Any], by: tuple[Field, ...]) -> nodes.Metric:
+    if len(by) > _MAX_GROUPS:
+        raise UnsupportedQuery(f"{name}() by more than {_MAX_GROUPS} attributes is not supported")
+    if name in _COUNTS:
+        if arguments:
+            _fail(name, f"{name}() takes no argument")
+        return nodes.Metric(str(name), by=by)
+    if not arguments:
+        _fail(name, f"{name}() takes an attribute, such as {name}(duration)")
+    field, *numbers = arguments
+    quantiles = tuple(_quantile(name, number) for number in numbers)
+    if bool(quantiles) != (name == "quantile_over_time"):
+        _fail(name, f"{name}() takes {'an attribute' if quantiles else 'quantiles after the attribute'}")
+    return nodes.Metric(str(name), _field(field, f"{name}()"), quantiles, by)
+
+
+def _quantile(name: Token, part: Any) -> float:
+    value = part.value if isinstance(part, nodes.Literal) else None
+    if not isinstance(value, (int, float)) or isinstance(value, Duration) or not 0 <= value <= 1:
+        _fail(name, f"{name}() takes quantiles from 0 to 1, such as .99")
+    return float(value)
+
+
+def _against_nil(left: Any, op: Token, right: Any) -> nodes.Expression:
+    if op not in {"=", "!="}:
+        _fail(op, "nil can only be compared by = and !=")
+    operand = right if isinstance(left, _Nil) else left
+    if isinstance(operand, _Nil):
+        return nodes.Literal(value=False)
+    if isinstance(operand, Field) and operand.type and op == "=":
+        _fail(op, f"{operand} is never nil")
+    return nodes.Unary("exists" if op == "!=" else "missing", operand)
+
+
+def _number(token: Token) -> int | float:
+    value = int(token) if token.isdigit() else float(token)
+    if abs(value) >= 2**63 and isinstance(value, int):
+        _fail(token, f"the number {token} is out of range")
+    return value
+
+
+def _duration(token: Token) -> Duration:
+    parts: Iterable[tuple[str, str]] = re.findall(r"([\d.]+)([a-zµ]+)", token)
+    return Duration(sum(round(float(amount) * _UNITS_NS[unit]) for amount, unit in parts))
+
+
+def _unquote(token: Token) -> str:
+    """Return the text of a string literal as Go reads it."""
+    if token.startswith("`"):
+        return token[1:-1].replace("\r", "")
+
+    def replace(found: re.Match[str]) -> str:
+        body = found[1]
+        if body in _SIMPLE:
+            return _SIMPLE[body]
+        if body[0] in "xuU" and len(body) > 1 and int(body[1:], 16) <= 0x10FFFF:
+            return chr(int(body[1:], 16))
+        if len(body) == 3 and body.isdigit():
+            return chr(int(body, 8))
+        _fail(token, f"invalid escape \\{body} in a string")
+
+    return _ESCAPE.sub(replace, token[1:-1])

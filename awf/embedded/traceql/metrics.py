@@ -1,0 +1,221 @@
+"""Metrics functions: spans sorted into steps by their start, one series for each combination of labels.
+
+Steps are closed on the right, and their timestamp is their end, as in Tempo. Durations are in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from awf.embedded.traceql import nodes
+from awf.embedded.traceql.expressions import Getter, compile_field
+from awf.embedded.traceql.results import Attributes, Series
+from awf.embedded.traceql.traces import SpanView
+from awf.embedded.traceql.values import Duration, Type, Value, type_of
+from awf.errors import QueryError, QueryLimit, UnsupportedQuery
+
+MAX_POINTS: Final = 11_000
+MAX_SERIES: Final = 1_000
+BUCKET_LABEL: Final = "__bucket"
+_NS: Final = 1_000_000_000
+_BUCKETED: Final = frozenset({"quantile_over_time", "histogram_over_time"})
+_COUNTING: Final = frozenset({"rate", "count_over_time", "histogram_over_time"})
+
+Cells = dict[int, list[float]]
+"""Values by step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The intervals (start, start + step], ... up to the end."""
+
+    start_ns: int
+    end_ns: int
+    step_ns: int
+
+    @classmethod
+    def aligned(cls, start_ns: int, end_ns: int, step_ns: int) -> Steps:
+        """Return intervals at multiples of the step that cover the range, one before it included.
+
+        Raises QueryError for an empty range, QueryLimit for too many points.
+        """
+        if step_ns <= 0:
+            raise QueryError(f"step is {step_ns} ns; it must be more than 0")
+        _check_range(start_ns, end_ns)
+        start = start_ns - start_ns % step_ns - step_ns
+        end = -(-end_ns // step_ns) * step_ns
+        if (end - start) // step_ns > MAX_POINTS:
+            raise QueryLimit(f"more than {MAX_POINTS} points a series", hint="Ask for a longer step.")
+        return cls(start, end, step_ns)
+
+    @classmethod
+    def instant(cls, start_ns: int, end_ns: int) -> Steps:
+        """Return the one interval of an instant query."""
+        _check_range(start_ns, end_ns)
+        return cls(start_ns, end_ns, end_ns - start_ns)
+
+    @property
+    def count(self) -> int:
+        return (self.end_ns - self.start_ns) // self.step_ns
+
+    def index(self, timestamp_ns: int) -> int:
+        """Return the interval of a time; -1 when it is outside."""
+        if not self.start_ns < timestamp_ns <= self.end_ns:
+            return -1
+        return (timestamp_ns - self.start_ns - 1) // self.step_ns
+
+    def timestamp_ms(self, index: int) -> int:
+        return (self.start_ns + (index + 1) * self.step_ns) // 1_000_000
+
+
+def _check_range(start_ns: int, end_ns: int) -> None:
+    if start_ns >= end_ns:
+        raise QueryError(f"end must be after start; start is {start_ns} and end {end_ns} (ns)")
+
+
+@dataclass(slots=True)
+class _Group:
+    labels: tuple[Value, ...]
+    cells: Cells = field(default_factory=dict)
+
+
+class MetricsCollector:
+    """Takes matching spans, gives series."""
+
+    def __init__(self, metric: nodes.Metric, steps: Steps) -> None:
+        self._metric = metric
+        self._steps = steps
+        self._by = [compile_field(item) for item in metric.by]
+        self._value = _measure(metric)
+        self._groups: dict[tuple[tuple[type, Value], ...], _Group] = {}
+
+    def add(self, views: Iterable[SpanView]) -> None:
+        """Count spans; those outside the range or without a number are left out. Raises QueryLimit."""
+        for view in views:
+            index = self._steps.index(view.span.start_ns)
+            if index < 0:
+                continue
+            value = self._value(view)
+            if value is not None:
+                self._group(view).cells.setdefault(index, []).append(value)
+
+    def _group(self, view: SpanView) -> _Group:
+        labels = tuple(get(view) for get in self._by)
+        key = tuple((type(label), label) for label in labels)
+        if key not in self._groups:
+            if len(self._groups) >= MAX_SERIES:
+                raise QueryLimit(f"more than {MAX_SERIES} series", hint="Group by fewer or other attributes.")
+            self._groups[key] = _Group(labels)
+        return self._groups[key]
+
+    def series(self) -> tuple[Series, ...]:
+        """Return the series; steps without spans count 0, and have no point where 0 would be wrong."""
+        if not self._groups and not self._by and self._metric.function in {"rate", "count_over_time"}:
+            self._groups[()] = _Group(())
+        found = [series for group in self._groups.values() for series in self._expand(group)]
+        return tuple(sorted(found, key=lambda series: str(series.labels)))
+
+    def _expand(self, group: _Group) -> Iterable[Series]:
+        labels = self._labels(group)
+        metric = self._metric
+        if metric.function == "quantile_over_time":
+            for q in metric.quantiles:
+                yield self._points((*labels, ("p", q)), group.cells, partial(log2_quantile, q))
+        elif metric.function == "histogram_over_time":
+            for bound in sorted({value for cell in group.cells.values() for value in cell}):
+                yield self._points((*labels, (BUCKET_LABEL, bound)), group.cells, partial(_count, bound))
+        else:
+            yield self._points(labels, group.cells, _reduction(metric.function, self._steps))
+
+    def _labels(self, group: _Group) -> Attributes:
+        metric = self._metric
+        pairs = zip(metric.by, group.labels, strict=True)
+        labels = tuple((str(item), value) for item, value in pairs if value is not None)
+        if labels or (metric.function in _BUCKETED and not metric.by):
+            return labels
+        return ((str(metric.by[0]), None),) if metric.by else (("__name__", metric.function),)
+
+    def _points(self, labels: Attributes, cells: Cells, reduce: Callable[[list[float]], float]) -> Series:
+        filled = self._metric.function in _COUNTING | {"quantile_over_time"}
+        indexes: Iterable[int] = range(self._steps.count) if filled else sorted(cells)
+        samples = (
+            (self._steps.timestamp_ms(i), float(reduce(cells[i])) if i in cells else 0.0) for i in indexes
+        )
+        return Series(labels, tuple(samples))
+
+
+def _count(bound: float, cell: list[float]) -> int:
+    return cell.count(bound)
+
+
+def _measure(metric: nodes.Metric) -> Callable[[SpanView], float | None]:
+    """Return what a span adds to its step: 1, a number, or the upper bound of its bucket."""
+    if metric.field is None:
+        return lambda _: 1.0
+    get = compile_field(metric.field)
+    return _bucket(metric, get) if metric.function in _BUCKETED else _number(get)
+
+
+def _number(get: Getter) -> Callable[[SpanView], float | None]:
+    def measure(view: SpanView) -> float | None:
+        value = get(view)
+        if type_of(value) is not Type.NUMBER or not isinstance(value, (int, float)) or math.isnan(value):
+            return None
+        return value / _NS if isinstance(value, Duration) else float(value)
+
+    return measure
+
+
+def _bucket(metric: nodes.Metric, get: Getter) -> Callable[[SpanView], float | None]:
+    """Values go to buckets by powers of two; those below 2 are left out, as in Tempo."""
+
+    def measure(view: SpanView) -> float | None:
+        value = get(view)
+        if isinstance(value, float):
+            raise UnsupportedQuery(
+                f"{metric.function}() of fractional numbers ({metric.field}) is not supported"
+            )
+        if type_of(value) is not Type.NUMBER or not isinstance(value, int) or value < 2:
+            return None
+        bound = 1 << (value - 1).bit_length()
+        return bound / _NS if isinstance(value, Duration) else float(bound)
+
+    return measure
+
+
+def _reduction(function: str, steps: Steps) -> Callable[[list[float]], float]:
+    match function:
+        case "rate":
+            seconds = steps.step_ns / _NS
+            return lambda cell: len(cell) / seconds
+        case "count_over_time":
+            return len
+        case "min_over_time":
+            return min
+        case "max_over_time":
+            return max
+        case "avg_over_time":
+            return lambda cell: sum(cell) / len(cell)
+    return sum
+
+
+def log2_quantile(quantile: float, values: Sequence[float]) -> float:
+    """Return a quantile of values that are bucket bounds, interpolated exponentially inside the bucket.
+
+    The rank is rounded up; a rank that ends exactly on a bucket's last value gives the bucket's bound.
+    """
+    rank = max(1, math.ceil(quantile * len(values)))
+    before, lower = 0, 0.0
+    for bound, count in sorted(Counter(values).items()):
+        if before + count == rank:
+            return bound
+        if before + count > rank:
+            low = math.log2(lower) if lower else math.log2(bound) - 1
+            return float(2 ** (low + (math.log2(bound) - low) * (rank - before) / count))
+        before, lower = before + count, bound
+    return lower
