@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from awf.core.types import ExecutionId, ExecutionStatus, TaskMetrics, TokenUsage
+from awf.core.types import ControlKind, ExecutionId, ExecutionStatus, TaskMetrics, TokenUsage
 from awf.errors import Conflict, NotFound, Overloaded, Unavailable
 from awf.orchestration import AgentError, AgentResult, Controls, Engine, EventEmitter, EventType, StepContext
 
@@ -153,7 +153,7 @@ async def test_a_failed_step_is_tried_again_in_the_same_execution() -> None:
     async with Bench(make_registry({"a": failing(1), "b": echo}, workflow)) as bench:
         execution_id = await bench.engine.submit("w", {})
         assert (await bench.engine.wait(execution_id)).status is ExecutionStatus.FAILED
-        with pytest.raises(Conflict, match="step 'first' .* has not failed; failed: bad"):
+        with pytest.raises(Conflict, match=r"step 'first' .* has not failed; failed: bad"):
             await bench.engine.retry_step(execution_id, "first")
         await bench.engine.retry_step(execution_id, "bad")
         record = await bench.engine.wait(execution_id)
@@ -178,8 +178,6 @@ async def test_the_worker_limit_holds_and_moves_both_ways() -> None:
         ids = [await engine.submit("w", {"n": n}) for n in range(5)]
         await bench.settle()
         assert (engine.snapshot().active, engine.snapshot().pending) == ({"w": 1}, {"w": 4})
-        from awf.core.types import ControlKind
-
         await controls.apply(bench.order(ControlKind.SET_WORKER_LIMIT, workers=3))
         assert (engine.snapshot().active, engine.snapshot().workers) == ({"w": 3}, 3)
         await controls.apply(bench.order(ControlKind.SET_WORKER_LIMIT, workers=1))
