@@ -6,41 +6,38 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from awf.errors import InvalidInput
 
 T = TypeVar("T")
 
-KEEP_ALIVE_S = 10
+KEEP_ALIVE_S = 8
+GRACE_S = 2.0
 
 
-async def until(stopping: asyncio.Event, source: AsyncIterator[T]) -> AsyncIterator[T]:
-    """Yield from `source` until it ends or `stopping` is set."""
-    stop = asyncio.create_task(stopping.wait())
-    following: asyncio.Task[T] | None = None
+async def until(source: AsyncIterator[T], *stops: asyncio.Event | anyio.Event) -> AsyncIterator[T]:
+    """Yield from `source` until it ends or one of `stops` is set."""
+    stopping: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait()) for stop in stops]
+    step: asyncio.Future[T] | None = None
     try:
-        while not stopping.is_set():
-            following = asyncio.ensure_future(_step(source))
-            await asyncio.wait({stop, following}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
+        while not any(stop.is_set() for stop in stops):
+            step = asyncio.ensure_future(anext(source))
+            await asyncio.wait({step, *stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not step.done():
                 return
             try:
-                yield following.result()
+                yield step.result()
             except StopAsyncIteration:
                 return
     finally:
-        for task in (stop, following):
-            if task is not None and not task.done():
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-
-async def _step(source: AsyncIterator[T]) -> T:
-    return await anext(source)
+        for task in [*stopping, *([step] if step else [])]:
+            task.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await task
 
 
 def message(event: str, data: object, *, position: int | None = None) -> ServerSentEvent:
@@ -54,11 +51,15 @@ def message(event: str, data: object, *, position: int | None = None) -> ServerS
 
 
 def stream(events: AsyncIterator[ServerSentEvent], stopping: asyncio.Event) -> EventSourceResponse:
+    """Return the response. It also ends when the server was told to stop by a signal."""
+    signalled = anyio.Event()
     return EventSourceResponse(
-        until(stopping, events),
+        until(events, stopping, signalled),
         ping=KEEP_ALIVE_S,
         ping_message_factory=lambda: ServerSentEvent(comment="keep-alive", sep="\n"),
         sep="\n",
+        shutdown_event=signalled,
+        shutdown_grace_period=GRACE_S,
     )
 
 

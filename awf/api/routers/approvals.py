@@ -41,6 +41,7 @@ async def list_pending(parts: Parts) -> Json:
 
 @router.get("/approvals/{approval_id}", dependencies=[allow("read")])
 async def get_approval(approval_id: str, parts: Parts) -> Json:
+    """One question, decided or not."""
     found: Json = to_json(await parts.approvals.get(ApprovalId(approval_id)))
     return found
 

@@ -100,6 +100,7 @@ async def list_executions(
 
 @router.get("/executions/{execution_id}", dependencies=[allow("read")])
 async def get_execution(execution_id: str, parts: Parts) -> Json:
+    """One execution with its input and output."""
     found: Json = to_json(await parts.executions.get(ExecutionId(execution_id)))
     return found
 

@@ -28,6 +28,7 @@ async def list_incidents(
 
 @router.get("/incidents/{incident_id}")
 async def get_incident(incident_id: str, parts: Parts) -> Json:
+    """One incident with its hypotheses, evidence and timeline."""
     return incident_json(await parts.incidents.get(IncidentId(incident_id)))
 
 

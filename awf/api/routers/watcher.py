@@ -28,6 +28,7 @@ async def pause(parts: Parts, asker: Asker) -> Json:
 
 @router.post("/resume", dependencies=[allow("operate")])
 async def resume(parts: Parts, asker: Asker) -> Json:
+    """Act again; held incidents go on."""
     await set_paused(parts, asker, paused=False)
     return {"paused": False}
 

@@ -68,7 +68,8 @@ async def incident_page(request: Request, incident_id: str, parts: Parts, asker:
         "incident.html",
         incident=incident,
         title=incident_title(incident),
-        approval=approval if approval and approval.status is ApprovalStatus.PENDING else None,
+        approval=approval,
+        is_asked=approval is not None and approval.status is ApprovalStatus.PENDING,
         **await _frame(parts, asker),
     )
 

@@ -40,6 +40,7 @@ def _environment() -> Environment:
         duration=words.duration,
         isoformat=isoformat,
         number=words.number,
+        plain=words.plain,
         pretty=words.pretty,
         web_link=words.web_link,
     )

@@ -142,6 +142,11 @@ def number(value: float | None) -> str:
     return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
+def plain(value: object) -> str:
+    """Return an argument's value: text as it is, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def pretty(value: object) -> str:
     """Return JSON for reading, bounded."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
