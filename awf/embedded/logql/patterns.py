@@ -20,7 +20,7 @@ _MASKS: Final = re.compile(
     r"|\b0x[0-9a-f]+\b"
     r"|\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b"  # hex, such as trace ids
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|(?<![A-Za-z_])-?\d+(?:[.:,]\d+)*(?:ns|us|µs|ms|s|m|h|%|[KMGT]?i?B)?\b",
+    r"|(?<![A-Za-z_])-?\d+(?:[.:,]\d+)*(?:ns|us|µs|ms|s|m|h|%|[KMGT]?i?B)?(?!\w)",
     re.IGNORECASE,
 )
 _JOINED: Final = re.compile(rf"{WILDCARD}(?:[-.:,/]?{WILDCARD})+")

@@ -1,0 +1,52 @@
+"""How the store is asked: pages, limits and what is pushed down."""
+
+import pytest
+
+from awf.embedded.logql import Engine
+from awf.embedded.logql.scan import QueryStats, scan
+
+from ._memory import MINUTE, SECOND, T0, MemoryLogs, demo_records, record
+
+SELECT = '{service_name="awf-demo"} '
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("page", [1, 2, 3, 5, 100])
+def test_pages_lose_and_repeat_nothing_even_inside_one_instant(page: int, newest_first: bool) -> None:
+    times = [0, 0, 0, 0, 1, 2, 2, 2, 3, 3, 3, 3, 3, 9]
+    reader = MemoryLogs([record(at, f"line {index}") for index, at in enumerate(times)])
+    stats = QueryStats()
+    found = list(scan(reader, (), (T0, T0 + MINUTE), stats, newest_first=newest_first, page=page))
+    assert sorted(item.line for item in found) == sorted(item.line for item in reader.records)
+    stamps = [item.timestamp_ns for item in found]
+    assert stamps == sorted(stamps, reverse=newest_first)
+    assert stats.lines == len(times)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_limit_takes_entries_from_the_asked_end(newest_first: bool) -> None:
+    reader = MemoryLogs(demo_records())
+    result = Engine(reader).range(
+        SELECT + '|= "failed"', T0, T0 + MINUTE * 5, SECOND, limit=2, newest_first=newest_first
+    )
+    seconds = [(entry.timestamp_ns - T0) // SECOND for entry in result.entries]  # type: ignore[union-attr]
+    assert seconds == ([110, 80] if newest_first else [20, 50])
+
+
+def test_a_query_without_filters_reads_no_more_than_it_returns() -> None:
+    reader = MemoryLogs(demo_records())
+    Engine(reader).range(SELECT, T0, T0 + MINUTE * 5, SECOND, limit=2)
+    assert [call["limit"] for call in reader.calls] == [3]
+
+
+def test_substrings_are_pushed_down_until_the_line_is_rewritten() -> None:
+    reader = MemoryLogs(demo_records())
+    query = SELECT + '|= "Step" | json |= "failed" != "x" |= "a" or "b" | line_format "y" |= "y"'
+    Engine(reader).range(query, T0, T0 + MINUTE * 5, SECOND)
+    assert reader.calls[0]["contains"] == ("Step", "failed")
+
+
+def test_the_end_of_a_log_query_is_exclusive() -> None:
+    reader = MemoryLogs([record(0, "in"), record(60, "out")])
+    result = Engine(reader).range(SELECT, T0, T0 + MINUTE, SECOND)
+    assert [entry.line for entry in result.entries] == ["in"]  # type: ignore[union-attr]
