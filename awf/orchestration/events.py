@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import secrets
 import time
@@ -62,6 +63,7 @@ class WorkflowEvent:
 Handler = Callable[[WorkflowEvent], Awaitable[None] | None]
 
 DEFAULT_QUEUE_SIZE = 10_000
+EVENTS_PER_TURN = 20
 
 
 class Subscription:
@@ -107,8 +109,11 @@ class Subscription:
         self.unsubscribe()
 
     async def _deliver(self) -> None:
-        while True:
+        for count in itertools.count(1):
             event = await self._queue.get()
+            if count % EVENTS_PER_TURN == 0:
+                # Neither a full queue nor a quick handler ever suspends: let others have their turn.
+                await asyncio.sleep(0)
             try:
                 result = self._handler(event)
                 if result is not None:

@@ -46,8 +46,8 @@ class AgentResult:
 
 
 class AgentError(AwfError):
-    """Raised by an agent that could not do its work. `error_type` becomes a label: keep it from a
-    small set. One that is not retryable goes straight to the fallback agent."""
+    """Raised by an agent that could not do its work. Queries group by `error_type`: keep it from a small
+    set. One that is not retryable goes straight to the fallback agent."""
 
     reason = "agent_error"
 
@@ -62,7 +62,7 @@ class AgentError(AwfError):
         provider: str = "",
     ) -> None:
         super().__init__(message)
-        self.error_type = error_type
+        self.error_type = error_type or "agent_error"
         self.retryable = retryable
         self.metrics = metrics or TaskMetrics()
         self.model = model

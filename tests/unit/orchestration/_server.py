@@ -135,12 +135,10 @@ def app(directory: Directory, token: str) -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def serving(directory: Directory, token: str) -> AsyncIterator[str]:
-    """Run the app on a free port of this machine and yield its address."""
+async def serving(served: Starlette) -> AsyncIterator[str]:
+    """Run an app on a free port of this machine and yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app(directory, token), log_config=None, lifespan="off", timeout_graceful_shutdown=0
-    )
+    config = uvicorn.Config(served, log_config=None, lifespan="off", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))  # `serve` would take over the signals
     try:

@@ -80,3 +80,15 @@ async def test_an_event_after_closing_is_counted_not_raised() -> None:
     await emitter.aclose()
     await emitter.emit(event())
     assert emitter.counters.get(EVENTS_DROPPED, reason="closed") == 1
+
+
+async def test_a_quick_subscriber_with_a_long_queue_lets_others_run() -> None:
+    emitter, seen = EventEmitter(), []
+    emitter.subscribe(seen.append)
+    for _ in range(1000):
+        await emitter.emit(event())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert 0 < len(seen) < 1000
+    await emitter.aclose()
+    assert len(seen) == 1000

@@ -16,7 +16,7 @@ from awf.orchestration.link import EngineLink
 from awf.orchestration.remote import HttpDirectory
 
 from ._parts import Bench, echo, make_registry, make_step, make_workflow
-from ._server import Directory, serving
+from ._server import Directory, app, serving
 
 TOKEN = "worker-token"
 
@@ -39,7 +39,7 @@ async def sides(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Directory
     if request.param == "in process":
         yield directory, directory
         return
-    async with serving(directory, TOKEN) as url:
+    async with serving(app(directory, TOKEN)) as url:
         remote: EngineDirectory = HttpDirectory(url, token=TOKEN)
         yield directory, remote
         await remote.aclose()  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ async def test_output_that_is_not_json_becomes_text() -> None:
         return AgentResult({"set": {1}, "number": float("nan"), "object": Unavailable("x")})
 
     directory, registry = Directory(), make_registry({"a": odd}, make_workflow("w", make_step("s")))
-    async with serving(directory, TOKEN) as url, Bench(registry) as bench:
+    async with serving(app(directory, TOKEN)) as url, Bench(registry) as bench:
         remote = HttpDirectory(url, token=TOKEN)
         async with running(EngineLink(bench.engine, remote, remote)):
             await bench.engine.wait(await bench.engine.submit("w", {}))
@@ -130,7 +130,7 @@ async def test_output_that_is_not_json_becomes_text() -> None:
 
 async def test_the_remote_raises_the_servers_own_errors() -> None:
     directory = Directory()
-    async with serving(directory, TOKEN) as url:
+    async with serving(app(directory, TOKEN)) as url:
         remote, stranger = HttpDirectory(url, token=TOKEN), HttpDirectory(url, token="other")
         with pytest.raises(NotFound, match="engine e1 is not known"):
             await remote.heartbeat(EngineId("e1"))

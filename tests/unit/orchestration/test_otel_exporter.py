@@ -22,6 +22,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from awf.core import semconv
 from awf.core.counters import Counters
@@ -31,6 +35,7 @@ from awf.orchestration import AgentError, AgentResult, EventType, StepContext, W
 from awf.orchestration.otel_exporter import OTelExporter
 
 from ._parts import Bench, hang, make_registry, make_step, make_workflow
+from ._server import serving
 
 
 async def think(context: StepContext) -> AgentResult:
@@ -304,6 +309,29 @@ async def test_everything_arrives_over_grpc_with_ids_that_a_replay_repeats() -> 
         await again.shutdown()
         assert {(span.trace_id, span.span_id) for span in received.spans} == ids
         assert {log.trace_id for log in received.logs} == {trace_id for trace_id, _ in ids}
+
+
+async def test_everything_arrives_over_http_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = {
+        "traces": trace_service_pb2.ExportTraceServiceRequest,
+        "metrics": metrics_service_pb2.ExportMetricsServiceRequest,
+        "logs": logs_service_pb2.ExportLogsServiceRequest,
+    }
+    received = Received()
+
+    async def take(request: Request) -> Response:
+        answer = received.Export(kinds[request.path_params["signal"]].FromString(await request.body()), None)
+        return Response(answer.SerializeToString(), media_type="application/x-protobuf")
+
+    routes = [Route("/v1/{signal}", take, methods=["POST"])]
+    async with serving(Starlette(routes=routes)) as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        exporter = OTelExporter()
+        bench = await send(exporter)
+        await exporter.shutdown()
+    assert (len(received.spans), len(received.logs)) == (7, len(bench.events))
+    assert semconv.STEP_DURATION in {metric.name for metric in received.metrics}
 
 
 async def test_what_was_recorded_before_the_collector_came_up_is_not_lost(
