@@ -94,8 +94,6 @@ class Database:
         await self._engine.dispose()
 
     async def _run(self, work: Callable[[Connection], T], engine: AsyncEngine, *, locked: bool) -> T:
-        if self.is_closed:
-            raise Unavailable("the state database is closed", hint="The server is shutting down.")
         async with AsyncExitStack() as stack:
             if locked:
                 await stack.enter_async_context(self._write_lock)
@@ -109,6 +107,9 @@ class Database:
                 ) from error
 
     async def _finish(self, unit: Coroutine[Any, Any, T]) -> T:
+        if self.is_closed:
+            unit.close()
+            raise Unavailable("the state database is closed", hint="The server is shutting down.")
         task = asyncio.create_task(unit)
         self._running.add(task)
         task.add_done_callback(self._forget)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select
 from awf.core.ports import ROLES, Principal
 from awf.errors import Conflict, InvalidInput, NotFound
 from awf.state.database import Database
-from awf.state.schema import tokens
+from awf.state.schema import login_codes, sessions, tokens
 
 PREFIX = "awf_"
 
@@ -40,8 +40,10 @@ class Tokens:
 
     async def ensure(self, name: str, role: str, token: str) -> None:
         def work(conn: Connection) -> None:
-            conn.execute(delete(tokens).where(tokens.c.name == name))
-            self._insert(conn, name, role, token)
+            same = (tokens.c.name == name) & (tokens.c.hash == secret_hash(token)) & (tokens.c.role == role)
+            if conn.execute(select(tokens.c.name).where(same)).scalar() is None:
+                _remove(conn, name)
+                self._insert(conn, name, role, token)
 
         await self._db.write(work)
 
@@ -60,8 +62,7 @@ class Tokens:
         return [Principal(row.name, row.role) for row in rows]
 
     async def revoke(self, name: str) -> None:
-        query = delete(tokens).where(tokens.c.name == name)
-        if await self._db.write(lambda conn: conn.execute(query).rowcount) == 0:
+        if await self._db.write(lambda conn: _remove(conn, name)) == 0:
             raise NotFound(f"no token named {name!r}", hint="GET /api/v1/tokens lists them.")
 
     def _insert(self, conn: Connection, name: str, role: str, token: str) -> None:
@@ -74,3 +75,10 @@ class Tokens:
                 name=name, role=role, hash=secret_hash(token), created_at=self._db.now_text()
             )
         )
+
+
+def _remove(conn: Connection, name: str) -> int:
+    """Remove a token and what was opened with it: a later one of that name must not inherit it."""
+    for table in (login_codes, sessions):
+        conn.execute(delete(table).where(table.c.name == name))
+    return conn.execute(delete(tokens).where(tokens.c.name == name)).rowcount
