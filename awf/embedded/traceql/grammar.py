@@ -48,7 +48,7 @@ SUB: "-"
 SCALE: "*" | "/" | "%" | "^"
 COMPARE: "=~" | "!~" | "!=" | ">=" | "<=" | "=" | ">" | "<"
 RELATION: /!>>|!<<|&>>|&<<|!>|!<|!~|!=|&>|&<|&~|>>|<<|>=|<=|=~|=|>|<|~/
-ATTRIBUTE.3: /(?:parent\.)?(?:(?:span|resource|event|link|instrumentation)\.|\.(?!\d))(?:[^\s{}()=~!<>&|^,"]|"(?:[^"\\]|\\["\\])*")+/
+ATTRIBUTE.3: /(?:(?:parent\.)?(?:span|resource|event|link|instrumentation)\.|parent\.|\.(?!\d))(?:[^\s{}()=~!<>&|^,"]|"(?:[^"\\]|\\["\\])*")+/
 SCOPED.3: /(?:trace|span|event|link|instrumentation):[A-Za-z]+/
 DURATION.2: /(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h|d|w|y))+/
 NUMBER.1: /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/

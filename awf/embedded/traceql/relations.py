@@ -33,11 +33,11 @@ def relate(op: str, left: Spans, right: Spans) -> list[SpanView]:
 
 def _children(left: Spans, right: Spans) -> set[SpanView]:
     parents = set(left)
-    return {view for view in right if view.parent in parents and view.parent is not view}
+    return {view for view in right if view.parent in parents}
 
 
 def _parents(left: Spans, right: Spans) -> set[SpanView]:
-    return {view.parent for view in left if view.parent and view.parent is not view} & set(right)
+    return {view.parent for view in left if view.parent} & set(right)
 
 
 def _descendants(left: Spans, right: Spans) -> set[SpanView]:
@@ -51,11 +51,10 @@ def _descendants(left: Spans, right: Spans) -> set[SpanView]:
         while current is not None and current not in below:
             below[current] = False
             path.append(current)
-            parent = current.parent
-            if parent in tops and parent is not current:
+            current = current.parent
+            if current in tops:
                 answer = True
                 break
-            current = parent
         else:
             answer = current is not None and below[current]
         for step in path:
@@ -67,7 +66,7 @@ def _ancestors(left: Spans, right: Spans) -> set[SpanView]:
     above: set[SpanView] = set()
     for view in left:
         current = view.parent
-        while current is not None and current not in above and current is not view:
+        while current is not None and current not in above:
             above.add(current)
             current = current.parent
     return above & set(right)

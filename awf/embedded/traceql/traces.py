@@ -25,7 +25,9 @@ class SpanView:
 
     @property
     def parent(self) -> SpanView | None:
-        return self.trace.by_id.get(self.span.parent_span_id)
+        """The parent that is stored; a span that names itself has none."""
+        span = self.span
+        return None if span.parent_span_id == span.span_id else self.trace.by_id.get(span.parent_span_id)
 
     @property
     def is_root(self) -> bool:

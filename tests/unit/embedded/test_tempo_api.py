@@ -1,0 +1,363 @@
+"""Tempo's HTTP API over two workflow traces."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from awf.embedded.model import Span
+from awf.embedded.tempo_api import create_app
+from awf.embedded.traceql import Engine
+
+from .traceql._traces import BAD, GOOD, SECOND, T0, Spans, span, workflow_traces
+
+NOW = datetime.fromtimestamp(T0 // SECOND + 60, tz=UTC)
+LLM = {"Accept": "application/vnd.grafana.llm"}
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return NOW
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("the API does not wait")
+
+
+def connect(spans: list[Span], *, prefix: str = "") -> httpx.AsyncClient:
+    reader = Spans(spans)
+    app = create_app(Engine(reader), reader, clock=FixedClock())
+    mounted = Starlette(routes=[Mount(prefix, app)]) if prefix else app
+    transport = httpx.ASGITransport(mounted)
+    return httpx.AsyncClient(transport=transport, base_url=f"http://tempo{prefix}")
+
+
+@pytest.fixture
+async def tempo() -> AsyncIterator[httpx.AsyncClient]:
+    async with connect(workflow_traces()) as client:
+        yield client
+
+
+async def get(client: httpx.AsyncClient, path: str, **parameters: Any) -> Any:
+    response = await client.get(path, params=parameters)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    return response.json()
+
+
+async def test_it_says_that_it_is_there(tempo: httpx.AsyncClient) -> None:
+    assert (await tempo.get("/api/echo")).text == "echo"
+    assert (await tempo.get("/ready")).text == "ready"
+    assert (await get(tempo, "/api/status/buildinfo"))["version"] == "3.1.0"
+
+
+async def test_a_search_answers_as_tempo_does(tempo: httpx.AsyncClient) -> None:
+    body = await get(tempo, "/api/search", q='{ status = error && span.workflow_id = "triage" }')
+    spanset = {
+        "spans": [
+            {
+                "spanID": "0000000000000001",
+                "startTimeUnixNano": "1700000010000000000",
+                "durationNanos": "2000000000",
+                "attributes": [
+                    {"key": "status", "value": {"stringValue": "error"}},
+                    {"key": "workflow_id", "value": {"stringValue": "triage"}},
+                ],
+            }
+        ],
+        "matched": 1,
+    }
+    assert body == {
+        "traces": [
+            {
+                "traceID": BAD,
+                "rootServiceName": "awf-engine",
+                "rootTraceName": "awf.workflow",
+                "startTimeUnixNano": "1700000010000000000",
+                "durationMs": 2000,
+                "spanSet": spanset,
+                "spanSets": [spanset],
+                "serviceStats": {
+                    "awf-engine": {"spanCount": 3, "errorCount": 1},
+                    "awf-agents": {"spanCount": 2, "errorCount": 1},
+                },
+            }
+        ],
+        "metrics": {"inspectedTraces": 2, "inspectedSpans": "10"},
+    }
+
+
+async def test_values_keep_their_types_in_results(tempo: httpx.AsyncClient) -> None:
+    query = "{ span.attempt = 2 } | select(span.tags, span.step_id, kind)"
+    (trace,) = (await get(tempo, "/api/search", q=query))["traces"]
+    assert {item["key"]: item["value"] for item in trace["spanSet"]["spans"][0]["attributes"]} == {
+        "attempt": {"intValue": "2"},
+        "tags": {"arrayValue": {"values": [{"stringValue": "a"}, {"stringValue": "b"}]}},
+        "step_id": {"stringValue": "step-4"},
+        "kind": {"stringValue": "internal"},
+    }
+
+
+async def test_a_search_that_finds_nothing_is_an_empty_list(tempo: httpx.AsyncClient) -> None:
+    assert (await get(tempo, "/api/search", q="{ duration > 1h }"))["traces"] == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({}, [BAD, GOOD]),
+        ({"q": "{}"}, [BAD, GOOD]),
+        ({"limit": 1}, [BAD]),
+        ({"start": T0 // SECOND, "end": T0 // SECOND + 5}, [GOOD]),
+        ({"start": T0 + 5 * SECOND, "end": T0 + 20 * SECOND}, [BAD]),
+        ({"start": "2023-11-14T22:13:25Z", "end": "2023-11-14T22:13:45Z"}, [BAD]),
+        ({"since": "55s"}, [BAD]),
+        ({"minDuration": "1.5s"}, [BAD]),
+        ({"maxDuration": "1500ms"}, [GOOD]),
+        ({"tags": "workflow_id=TRIA"}, [BAD]),
+        ({"tags": "service.name=agents attempt=2"}, [BAD]),
+        ({"tags": 'workflow_id="research"'}, [GOOD]),
+        ({"tags": "error=true"}, [BAD]),
+        ({"tags": "dry_run=true status.code=error"}, [BAD]),
+        ({"tags": "name=workflow root.name=awf"}, [BAD, GOOD]),
+        ({"tags": 'workflow_id="\\" || true || \\""'}, []),
+        ({"tags": "nothing=here"}, []),
+    ],
+)
+async def test_a_search_is_bounded_by_its_parameters(
+    tempo: httpx.AsyncClient, parameters: dict[str, Any], found: list[str]
+) -> None:
+    body = await get(tempo, "/api/search", **parameters)
+    assert [trace["traceID"] for trace in body["traces"]] == found
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "message"),
+    [
+        ("/api/search", {"q": "{ status == error }"}, "line 1, col 11"),
+        ("/api/search", {"q": "{} | rate()"}, "metrics query"),
+        ("/api/search", {"q": "{ parent.a = 1 }"}, "scope parent"),
+        ("/api/search", {"q": "{ .a = 1" + "1" * 9000 + " }"}, "at most 8192"),
+        ("/api/search", {"q": "{}", "tags": "a=b"}, "tags and q"),
+        ("/api/search", {"tags": "a=b a=c"}, "set twice"),
+        ("/api/search", {"tags": "just words"}, "expected key=value"),
+        ("/api/search", {"limit": "0"}, "invalid limit"),
+        ("/api/search", {"limit": "many"}, "invalid limit: 'many'"),
+        ("/api/search", {"spss": "-1"}, "invalid spss"),
+        ("/api/search", {"start": "yesterday"}, "invalid start: 'yesterday'"),
+        ("/api/search", {"start": "20", "end": "10"}, "start must be before end"),
+        ("/api/search", {"end": "9" * 19}, "out of range"),
+        ("/api/search", {"minDuration": "fast"}, "invalid minDuration"),
+        ("/api/traces/xyz", {}, "trace id 'xyz'"),
+        ("/api/v2/traces/" + "1" * 33, {}, "1 to 32 hexadecimal digits"),
+        ("/api/metrics/query_range", {}, "q is missing"),
+        ("/api/metrics/query_range", {"q": "{}"}, "not a metrics query"),
+        ("/api/metrics/query_range", {"q": "{} | rate()", "step": "0"}, "more than 0"),
+        ("/api/metrics/query_range", {"q": "{} | rate()", "step": "soon"}, "invalid step"),
+        ("/api/metrics/query_range", {"q": "{} | rate()", "step": "1ms"}, "points a series"),
+        ("/api/v2/search/tags", {"scope": "galaxy"}, "scope is 'galaxy'"),
+        ("/api/v2/search/tag/agent_id/values", {}, "unknown identifier agent_id"),
+        ("/api/v2/search/tag/span.a} || {true/values", {}, "unexpected"),
+        ("/api/v2/search/tag/span.agent_id/values", {"q": "{ .a = }"}, "unexpected"),
+    ],
+)
+async def test_what_is_wrong_is_400_and_says_what(
+    tempo: httpx.AsyncClient, path: str, parameters: dict[str, str], message: str
+) -> None:
+    response = await tempo.get(path, params=parameters)
+    assert response.status_code == 400
+    assert response.headers["content-type"].startswith("text/plain")
+    assert message in response.text
+
+
+async def test_a_trace_is_otlp_json_with_ids_as_protobuf_writes_them(tempo: httpx.AsyncClient) -> None:
+    trace = (await get(tempo, f"/api/v2/traces/{BAD}"))["trace"]
+    engine, agents = trace["resourceSpans"]
+    assert engine["resource"]["attributes"] == [
+        {"key": "service.name", "value": {"stringValue": "awf-engine"}}
+    ]
+    assert engine["scopeSpans"][0]["scope"] == {"name": "awf", "version": "0.1.0"}
+    root = engine["scopeSpans"][0]["spans"][0]
+    assert base64.b64decode(root["traceId"]).hex() == BAD
+    assert (root["name"], root["kind"]) == ("awf.workflow", "SPAN_KIND_INTERNAL")
+    assert root["status"] == {"code": "STATUS_CODE_ERROR", "message": "gave up"}
+    assert root["startTimeUnixNano"] == "1700000010000000000"
+    assert {"key": "dry_run", "value": {"boolValue": True}} in root["attributes"]
+    failed, retried = agents["scopeSpans"][0]["spans"]
+    assert failed["events"][0]["name"] == "exception"
+    assert base64.b64decode(retried["links"][0]["traceId"]).hex() == GOOD
+    assert "parentSpanId" not in root
+    assert (await get(tempo, f"/api/traces/{BAD}"))["batches"] == trace["resourceSpans"]
+
+
+async def test_short_and_upper_case_trace_ids_are_found(tempo: httpx.AsyncClient) -> None:
+    assert await get(tempo, "/api/v2/traces/BAD") == await get(tempo, f"/api/v2/traces/{BAD}")
+
+
+async def test_an_unknown_trace_is_404_in_words(tempo: httpx.AsyncClient) -> None:
+    for path in ("/api/traces/1234", "/api/v2/traces/1234"):
+        response = await tempo.get(path)
+        assert (response.status_code, response.text) == (404, "trace 1234 not found")
+
+
+async def test_a_trace_is_protobuf_when_asked_for(tempo: httpx.AsyncClient) -> None:
+    accept = {"Accept": "application/protobuf"}
+    body = (await tempo.get(f"/api/traces/{BAD}", headers=accept)).content
+    spans = [s for r in TracesData.FromString(body).resource_spans for c in r.scope_spans for s in c.spans]
+    assert sorted(int.from_bytes(s.span_id) for s in spans) == [1, 2, 3, 4, 5]
+    wrapped = (await tempo.get(f"/api/v2/traces/{BAD}", headers=accept)).content
+    assert wrapped.endswith(body)
+    assert wrapped[0] == 0x0A
+
+
+async def test_models_get_the_short_form_of_a_trace(tempo: httpx.AsyncClient) -> None:
+    response = await tempo.get("/api/v2/traces/bad", headers=LLM)
+    assert response.headers["content-type"] == "application/vnd.grafana.llm+json"
+    trace = response.json()["trace"]
+    assert trace["traceId"] == BAD
+    assert [service["serviceName"] for service in trace["services"]] == ["awf-engine", "awf-agents"]
+    assert trace["services"][1]["scopes"][0]["spans"][0] == {
+        "spanId": "0000000000000003",
+        "name": "awf.agent.invoke",
+        "parentSpanId": "0000000000000002",
+        "kind": "SPAN_KIND_CLIENT",
+        "startTimeUnixNano": "1700000010101000000",
+        "endTimeUnixNano": "1700000010199000000",
+        "durationMs": 98.0,
+        "attributes": {
+            "agent_id": "searcher",
+            "cost_usd": 0.25,
+            "gen_ai.usage.input_tokens": 100,
+            "gen_ai.request.model": "small",
+        },
+        "events": [
+            {
+                "name": "exception",
+                "timeUnixNano": "1700000010150000000",
+                "attributes": {"exception.type": "RateLimited", "code": 429},
+            }
+        ],
+        "status": {"code": "STATUS_CODE_ERROR", "message": ""},
+    }
+
+
+@pytest.mark.parametrize("headers", [{}, LLM])
+async def test_odd_values_of_others_are_still_shown(headers: dict[str, str]) -> None:
+    odd = {"nan": float("nan"), "bytes": b"\x00\xff", "map": {"a": [1, None]}, "huge": 2**62}
+    spans = [span(GOOD, 1, 0, "x", at_ms=0, ms=0, attributes=odd, resource={}, kind=99, status=7)]
+    async with connect(spans) as tempo:
+        response = await tempo.get(f"/api/v2/traces/{GOOD}", headers=headers)
+        assert response.status_code == 200
+        assert "nan" in response.text
+        body = await get(tempo, "/api/search", q="{ .huge > 1 && .nan != 0 } | select(kind, status, .map)")
+    assert [item["value"] for item in body["traces"][0]["spanSet"]["spans"][0]["attributes"]] == [
+        {"intValue": str(2**62)},
+        {"doubleValue": "NaN"},
+        {"stringValue": "unspecified"},
+        {"stringValue": "unset"},
+    ]
+
+
+async def test_names_of_attributes_are_listed_by_scope(tempo: httpx.AsyncClient) -> None:
+    scopes = {scope["name"]: scope["tags"] for scope in (await get(tempo, "/api/v2/search/tags"))["scopes"]}
+    assert scopes["resource"] == ["service.name"]
+    assert {"agent_id", "attempt", "workflow_id"} <= set(scopes["span"])
+    assert scopes["event"] == ["code", "exception.type"]
+    assert {"duration", "status", "rootName", "event:name"} <= set(scopes["intrinsic"])
+    only = await get(tempo, "/api/v2/search/tags", scope="link")
+    assert only == {"scopes": [{"name": "link", "tags": ["kind"]}]}
+    filtered = await get(
+        tempo, "/api/v2/search/tags", scope="span", q='{ name = "awf.workflow" && status = unset }'
+    )
+    assert filtered["scopes"] == [{"name": "span", "tags": ["execution_id", "workflow_id"]}]
+    assert "agent_id" in (await get(tempo, "/api/search/tags"))["tagNames"]
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "values"),
+    [
+        ("span.agent_id", "{}", [("string", "searcher"), ("string", "writer")]),
+        (".service.name", "{}", [("string", "awf-agents"), ("string", "awf-engine")]),
+        ("resource.agent_id", "{}", []),
+        ("span.attempt", "{}", [("int", "1"), ("int", "2")]),
+        ("span.cost_usd", "{ status = error }", [("float", "0.25")]),
+        ("span.dry_run", "{}", [("bool", "true")]),
+        ("span.tags", "{}", [("string", "a"), ("string", "b")]),
+        ("status", "{}", [("keyword", "error"), ("keyword", "ok"), ("keyword", "unset")]),
+        ("event:name", "{}", [("string", "exception")]),
+        ("duration", "{}", []),
+        ("span.agent_id", '{ .agent_id = "writer" } | { kind = client }', [("string", "writer")]),
+    ],
+)
+async def test_values_of_an_attribute_are_listed_with_their_types(
+    tempo: httpx.AsyncClient, name: str, query: str, values: list[tuple[str, str]]
+) -> None:
+    body = await get(tempo, f"/api/v2/search/tag/{name}/values", q=query)
+    assert body == {"tagValues": [{"type": kind, "value": text} for kind, text in values]}
+
+
+async def test_the_older_form_lists_values_only_and_models_get_them_by_type(tempo: httpx.AsyncClient) -> None:
+    assert await get(tempo, "/api/search/tag/agent_id/values") == {"tagValues": ["searcher", "writer"]}
+    assert (await get(tempo, "/api/search/tag/status/values"))["tagValues"] == ["error", "ok", "unset"]
+    response = await tempo.get("/api/v2/search/tag/span.agent_id/values", headers=LLM)
+    assert response.json() == {"tagValues": {"string": ["searcher", "writer"]}}
+
+
+async def test_a_range_query_gives_samples_and_leaves_zeros_out_as_protobuf_does(
+    tempo: httpx.AsyncClient,
+) -> None:
+    body = await get(
+        tempo,
+        "/api/metrics/query_range",
+        q="{ status = error } | rate() by (span.agent_id)",
+        start=T0 // SECOND,
+        end=T0 // SECOND + 20,
+        step="10s",
+    )
+    zeros = [{"timestampMs": "1700000000000"}, {"timestampMs": "1700000010000"}]
+    assert body["series"] == [
+        {
+            "labels": [{"key": "span.agent_id", "value": {"stringValue": "searcher"}}],
+            "samples": [*zeros, {"timestampMs": "1700000020000", "value": 0.1}],
+        },
+        {  # the workflow's span has no agent; it started exactly at +10 s, which closes the second step
+            "labels": [{"key": "span.agent_id", "value": {"stringValue": "nil"}}],
+            "samples": [zeros[0], zeros[1] | {"value": 0.1}, {"timestampMs": "1700000020000"}],
+        },
+    ]
+
+
+async def test_an_instant_query_takes_nanoseconds_and_gives_a_value(tempo: httpx.AsyncClient) -> None:
+    query = '{ name = "awf.workflow" } | quantile_over_time(duration, .9) by (resource.service.name)'
+    body = await get(tempo, "/api/metrics/query", q=query, start=T0 - 1, end=T0 + 20 * SECOND)
+    labels = [
+        {"key": "resource.service.name", "value": {"stringValue": "awf-engine"}},
+        {"key": "p", "value": {"doubleValue": 0.9}},
+    ]
+    assert body["series"] == [{"labels": labels, "value": 2.147483648}]
+
+
+async def test_the_default_step_gives_about_240_points(tempo: httpx.AsyncClient) -> None:
+    body = await get(tempo, "/api/metrics/query_range", q="{} | count_over_time()")
+    assert 240 <= len(body["series"][0]["samples"]) <= 242
+
+
+async def test_comparing_traces_is_refused_in_words(tempo: httpx.AsyncClient) -> None:
+    response = await tempo.post(
+        "/api/v2/traces/diff", json={"base": {"traceId": GOOD}, "compare": {"traceId": BAD}}
+    )
+    assert response.status_code == 501
+    assert "comparing traces is not supported" in response.text
+
+
+async def test_it_works_under_a_prefix() -> None:
+    async with connect(workflow_traces(), prefix="/api/datasources/proxy/uid/tempo") as tempo:
+        assert (await get(tempo, "/api/search", q="{ status = error }"))["traces"][0]["traceID"] == BAD
+        assert await get(tempo, "/api/v2/search/tag/span.agent_id/values")
