@@ -134,15 +134,3 @@ class FaultFile:
                 self._board.turn(name, on=on)
         except (ValueError, InvalidInput, ConfigError) as error:
             logger.warning("fault file not obeyed", extra={"path": str(self._path), "detail": str(error)})
-
-
-def order_fault(path: Path, name: str, *, on: bool) -> None:
-    """Write a fault order for a running demo. Raises ConfigError for an unknown fault."""
-    FaultBoard(DemoWorld()).check(name)
-    try:
-        orders = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        orders = {}
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text(json.dumps({**orders, name: on}), encoding="utf-8")
-    draft.replace(path)

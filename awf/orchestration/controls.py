@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 MAX_TIMEOUT_FACTOR = 100.0
 MAX_WORKERS = 1000
+MAX_NAME = 128
 ACKS_KEPT = 1000
 
 T = TypeVar("T")
@@ -135,9 +136,11 @@ class Controls:
             detail = f"token {change.token} is not above {self._state.last_token}, the last one applied"
             return ControlAck(change.id, engine.id, AckStatus.REFUSED, detail=detail)
         try:
-            arguments = _Arguments(change)
+            arguments = _Arguments(change, engine.id)
             if change.kind in _SWITCHES:
                 switches, before = self._turned(change.kind, arguments, engine)
+                if "engine_id" in change.arguments:
+                    before["engine_id"] = engine.id
                 ack = ControlAck(change.id, engine.id, AckStatus.APPLIED, before)
                 await self._store(self._after(change, ack, switches))
                 engine.resize()
@@ -227,10 +230,15 @@ _SWITCHES = frozenset(kind for kind in ControlKind if kind.value.startswith("set
 
 
 class _Arguments:
-    """A change's arguments, exactly those its kind has. Raises InvalidInput naming the odd one."""
+    """A change's arguments, exactly those its kind has, and perhaps the engine it is for. Raises
+    InvalidInput naming the odd one."""
 
-    def __init__(self, change: ControlChange) -> None:
-        wanted, given = set(_ARGUMENTS[change.kind]), set(change.arguments)
+    def __init__(self, change: ControlChange, engine_id: EngineId) -> None:
+        wanted, given = set(_ARGUMENTS[change.kind]), set(change.arguments) - {"engine_id"}
+        if change.arguments.get("engine_id", engine_id) != engine_id:
+            raise InvalidInput(
+                f"the change is for engine {change.arguments['engine_id']!r:.80}, this is {engine_id!r}"
+            )
         if wanted != given:
             odd = min(wanted ^ given)
             verb = "needs" if odd in wanted else "does not know"
@@ -248,8 +256,10 @@ class _Arguments:
 
     def text(self, name: str) -> str:
         value = self.typed(name, str)
-        if not 0 < len(value) <= 200:
-            raise InvalidInput(f"{self._kind.value}: {name} has {len(value)} characters, expected 1 to 200")
+        if not 0 < len(value) <= MAX_NAME:
+            raise InvalidInput(
+                f"{self._kind.value}: {name} has {len(value)} characters, expected 1 to {MAX_NAME}"
+            )
         return value
 
     def number(self, name: str) -> float:

@@ -58,6 +58,7 @@ class EngineLink:
         self._queue: deque[WorkflowEvent] = deque()
         self._queue_size = queue_size
         self._has_events = asyncio.Event()
+        self._is_registered = asyncio.Event()
         self._answered_token = 0
         self._subscription = engine.emitter.subscribe(self._take)
 
@@ -69,7 +70,7 @@ class EngineLink:
                 group.create_task(self._forever("obey", self._obey))
                 group.create_task(self._forever("upload", self._upload))
         finally:
-            self._subscription.unsubscribe()
+            await self._subscription.drain(1.0)
             await self._upload_rest()
 
     async def _forever(self, what: str, work: Callable[[_Pauses], Awaitable[None]]) -> None:
@@ -86,6 +87,7 @@ class EngineLink:
     async def _announce(self, pauses: _Pauses) -> None:
         await self._directory.register(self._engine.info())
         workers = self._engine.workers
+        self._is_registered.set()
         pauses.reset()
         while workers == self._engine.workers:
             await asyncio.sleep(self._heartbeat_s)
@@ -93,10 +95,12 @@ class EngineLink:
                 await self._directory.heartbeat(self._engine.id)
             except NotFound:
                 logger.info("server does not know this engine any more", extra={"engine_id": self._engine.id})
+                self._is_registered.clear()
                 return
             pauses.reset()
 
     async def _obey(self, pauses: _Pauses) -> None:
+        await self._is_registered.wait()
         async for change in self._directory.changes(self._engine.id, after_token=self._answered_token):
             pauses.reset()
             ack = await self._engine.controls.apply(change)

@@ -154,6 +154,16 @@ async def test_what_cannot_be_done_is_refused_and_changes_nothing(
         assert (bench.controls.switches, bench.controls.last_token) == (before, 0)
 
 
+async def test_a_change_may_name_its_engine_and_then_so_does_its_inverse() -> None:
+    bench, _ = two_steps()
+    async with bench:
+        ack = await bench.controls.apply(bench.order(K.SET_WORKER_LIMIT, workers=8, engine_id="e1"))
+        assert (ack.status, ack.before) == (AckStatus.APPLIED, {"workers": 4, "engine_id": "e1"})
+        ack = await bench.controls.apply(bench.order(K.SET_WORKER_LIMIT, workers=2, engine_id="e2"))
+        assert (ack.status, bench.engine.workers) == (AckStatus.REFUSED, 8)
+        assert ack.detail == "the change is for engine 'e2', this is 'e1'"
+
+
 async def test_execution_orders_reach_the_engine() -> None:
     workflow = make_workflow("w", make_step("s", "a"))
     async with Bench(make_registry({"a": hang}, workflow)) as bench:
