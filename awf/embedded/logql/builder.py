@@ -12,15 +12,14 @@ from typing import Any, NoReturn
 from lark import Token, Transformer, v_args
 
 from awf.embedded.logql import nodes, units
-from awf.embedded.logql.extract import JsonPath, LinePattern
-from awf.embedded.logql.regex import MAX_PATTERN_CHARS, line_pattern
+from awf.embedded.logql.extract import LinePattern
+from awf.embedded.logql.extract_json import JsonPath
+from awf.embedded.logql.literals import fail, pattern, read, refuse, unquote, window
+from awf.embedded.logql.regex import line_pattern
 from awf.embedded.logql.template import Template
 from awf.embedded.model import Matcher, MatchOp
-from awf.embedded.regex import compile_re2
 from awf.errors import QueryError, UnsupportedQuery
 
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
-_SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "\\": "\\", '"': '"'}
 _GROUPABLE = {
     "avg_over_time", "stddev_over_time", "stdvar_over_time", "quantile_over_time",
     "max_over_time", "min_over_time", "first_over_time", "last_over_time",
@@ -32,52 +31,6 @@ _NO_EMPTY_MATCHER = (
     "queries require at least one regexp or equality matcher that does not have an empty-compatible value. "
     'For instance, app=~".*" does not meet this requirement, but app=~".+" will'
 )
-
-
-def fail(token: Token, message: str) -> NoReturn:
-    raise QueryError(f"parse error at line {token.line}, col {token.column}: {message}")
-
-
-def refuse(token: Token, construct: str, hint: str = "") -> NoReturn:
-    raise UnsupportedQuery(
-        f"line {token.line}, col {token.column}: {construct} is not supported by the embedded store",
-        hint=hint or "Rewrite the query without it, or run it against Loki.",
-    )
-
-
-def unquote(token: Token) -> str:
-    """Return the text of a string literal as Go reads it."""
-    if token.startswith("`"):
-        return token[1:-1].replace("\r", "")
-
-    def replace(found: re.Match[str]) -> str:
-        body = found[1]
-        if body in _SIMPLE:
-            return _SIMPLE[body]
-        code = int(body[1:], 16) if body[0] in "xuU" and len(body) > 1 else -1
-        if 0 <= code < 0xD800 or 0xDFFF < code <= 0x10FFFF:
-            return chr(code)
-        if len(body) == 3 and body.isdigit():
-            return chr(int(body, 8))
-        fail(token, f"invalid escape \\{body} in string")
-
-    return _ESCAPE.sub(replace, token[1:-1])
-
-
-def _pattern(token: Token) -> str:
-    """Return a regular expression literal after checking that it can be used."""
-    text = unquote(token)
-    if len(text) > MAX_PATTERN_CHARS:
-        fail(token, f"regular expression of {len(text)} characters; at most {MAX_PATTERN_CHARS}")
-    try:
-        compile_re2(text)
-    except UnsupportedQuery as error:
-        raise UnsupportedQuery(
-            f"line {token.line}, col {token.column}: {error.message}", hint=error.hint
-        ) from error
-    except QueryError as error:
-        fail(token, error.message)
-    return text
 
 
 @v_args(inline=True)
@@ -109,7 +62,7 @@ class Builder(Transformer):  # type: ignore[type-arg]
         kind = MatchOp(str(op))
         if kind in {MatchOp.EQUAL, MatchOp.NOT_EQUAL}:
             return Matcher(str(name), kind, unquote(text))
-        return Matcher(str(name), kind, _pattern(text))
+        return Matcher(str(name), kind, pattern(text))
 
     def match_op(self, op: Token) -> Token:
         return op
@@ -122,8 +75,8 @@ class Builder(Transformer):  # type: ignore[type-arg]
         texts = [operand for operand in operands if operand.type != "OR"]
         if op in {"|>", "!>"}:
             refuse(op, f"the pattern filter {op}", "Use a regular expression with |~ or !~.")
-        read = _pattern if op in {"|~", "!~"} else unquote
-        return nodes.LineFilter(str(op), tuple(read(text) for text in texts))  # type: ignore[arg-type]
+        read_text = pattern if op in {"|~", "!~"} else unquote
+        return nodes.LineFilter(str(op), tuple(read_text(text) for text in texts))  # type: ignore[arg-type]
 
     def line_operand(self, text: Token) -> Token:
         return text
@@ -156,10 +109,10 @@ class Builder(Transformer):  # type: ignore[type-arg]
         return str(name), str(name) if path is None else unquote(path)
 
     def regexp_stage(self, _: Token, text: Token) -> nodes.RegexpStage:
-        pattern = _pattern(text)
-        if not line_pattern(pattern).groupindex:
+        regex = pattern(text)
+        if not line_pattern(regex).groupindex:
             fail(text, "invalid regexp parser: at least one named capture must be supplied")
-        return nodes.RegexpStage(pattern)
+        return nodes.RegexpStage(regex)
 
     def pattern_stage(self, _: Token, text: Token) -> nodes.PatternStage:
         try:
@@ -223,10 +176,10 @@ class Builder(Transformer):  # type: ignore[type-arg]
         return nodes.LabelCompare(str(name), _equals(op), value, "number")
 
     def label_duration(self, name: Token, op: Token, text: Token) -> nodes.LabelCompare:
-        return nodes.LabelCompare(str(name), _equals(op), _read(text, units.literal_ns), "duration")
+        return nodes.LabelCompare(str(name), _equals(op), read(text, units.literal_ns), "duration")
 
     def label_bytes(self, name: Token, op: Token, text: Token) -> nodes.LabelCompare:
-        return nodes.LabelCompare(str(name), _equals(op), _read(text, units.size_bytes), "bytes")
+        return nodes.LabelCompare(str(name), _equals(op), read(text, units.size_bytes), "bytes")
 
     def label_ip(self, _name: Token, _op: Token, ip: Token, _text: Token) -> NoReturn:
         refuse(ip, "the ip() filter", "Use a regular expression with =~.")
@@ -260,7 +213,7 @@ class Builder(Transformer):  # type: ignore[type-arg]
         return _PlacedUnwrap(token, nodes.Unwrap(str(name), kind))  # type: ignore[arg-type]
 
     def offset(self, _: Token, text: Token) -> _Offset:
-        return _Offset(_read(text, units.literal_ns))
+        return _Offset(read(text, units.literal_ns))
 
     def log_range(self, matchers: tuple[Matcher, ...], *parts: Any) -> nodes.LogRange:
         stages: list[nodes.Stage] = []
@@ -269,7 +222,7 @@ class Builder(Transformer):  # type: ignore[type-arg]
         range_ns = offset_ns = 0
         for part in parts:
             if isinstance(part, Token):
-                range_ns = _window(part)
+                range_ns = window(part)
             elif isinstance(part, _Offset):
                 offset_ns = part.value
             elif isinstance(part, _PlacedUnwrap):
@@ -354,13 +307,13 @@ class Builder(Transformer):  # type: ignore[type-arg]
         return nodes.Binary(name, left, right, nodes.Matching(base.on, base.names, returns_bool))
 
     def label_replace(self, token: Token, operand: nodes.Metric, *texts: Token) -> nodes.LabelReplace:
-        destination, replacement, source, pattern = (text for text in texts if text.type == "STRING")
+        destination, replacement, source, regex = (text for text in texts if text.type == "STRING")
         if isinstance(operand, nodes.Number):
             fail(token, "label_replace expects a vector, not a number")
         if re.fullmatch(r"[A-Za-z_]\w*", unquote(destination)) is None:
             fail(destination, f"invalid destination label name {destination}")
         return nodes.LabelReplace(
-            operand, unquote(destination), unquote(replacement), unquote(source), _pattern(pattern)
+            operand, unquote(destination), unquote(replacement), unquote(source), pattern(regex)
         )
 
     def vector(self, _: Token, value: Token) -> nodes.VectorLiteral:
@@ -407,21 +360,3 @@ def _join(operands: list[tuple[str, nodes.LabelFilter]]) -> nodes.LabelFilter:
 
 def _equals(op: Token) -> str:
     return "==" if op == "=" else str(op)
-
-
-def _read(token: Token, reader: Any) -> Any:
-    try:
-        return reader(str(token))
-    except ValueError as error:
-        fail(token, str(error))
-
-
-def _window(token: Token) -> int:
-    text = token[1:-1].strip()
-    try:
-        value = units.range_ns(text)
-    except ValueError as error:
-        fail(token, str(error))
-    if value <= 0:
-        fail(token, f"the range [{text}] must be longer than 0")
-    return value

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from awf.embedded.logql import aggregate, binary, nodes, relabel, windows
 from awf.embedded.logql.frame import Frame, LabelSet, check_cells, label_set
-from awf.embedded.logql.samples import read_series
+from awf.embedded.logql.samples import Series, read_series
 from awf.embedded.logql.scan import QueryStats
 from awf.embedded.model import LogReader, MatchOp
 from awf.errors import QueryError
@@ -31,6 +31,8 @@ class Evaluation:
                 return node.value
             case nodes.VectorLiteral():
                 return self._constant((), node.value)
+            case nodes.RangeAggregation(op="absent_over_time"):
+                return self._absent(node)
             case nodes.RangeAggregation():
                 return self._range(node, node.grouping)
             case nodes.VectorAggregation():
@@ -56,20 +58,30 @@ class Evaluation:
         return aggregate.evaluate(node, self._vector(inner))
 
     def _range(self, node: nodes.RangeAggregation, grouping: nodes.Grouping | None) -> Frame:
+        steps = len(self._times_ns)
+        rows = [
+            (item.labels, *windows.evaluate(item, node, self._times_ns))
+            for item in self._series(node, grouping, steps)
+        ]
+        return Frame.build(rows, steps)
+
+    def _absent(self, node: nodes.RangeAggregation) -> Frame:
+        """One series where no entry is; which labels the entries have does not matter."""
+        steps = len(self._times_ns)
+        found = np.zeros(steps, dtype=bool)
+        for item in self._series(node, nodes.Grouping(()), steps):
+            found |= windows.evaluate(item, node, self._times_ns)[1]
+        return Frame.build([(_absent_labels(node.range.query), np.ones(steps), ~found)], steps)
+
+    def _series(
+        self, node: nodes.RangeAggregation, grouping: nodes.Grouping | None, steps: int
+    ) -> list[Series]:
         log_range = node.range
         first = int(self._times_ns[0]) - log_range.offset_ns - log_range.range_ns
         last = int(self._times_ns[-1]) - log_range.offset_ns
         series = read_series(self._reader, node, grouping, (first + 1, last + 1), self._stats)
-        check_cells(len(series), len(self._times_ns))
-        steps = len(self._times_ns)
-        if node.op == "absent_over_time":
-            found = np.zeros(steps, dtype=bool)
-            for item in series:
-                found |= windows.evaluate(item, node, self._times_ns)[1]
-            return Frame.build([(_absent_labels(log_range.query), np.ones(steps), ~found)], steps)
-        return Frame.build(
-            ((item.labels, *windows.evaluate(item, node, self._times_ns)) for item in series), steps
-        )
+        check_cells(len(series), steps)
+        return series
 
     def _constant(self, labels: LabelSet, value: float) -> Frame:
         steps = len(self._times_ns)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from awf.embedded.logql import extract, nodes
+from awf.embedded.logql import extract, extract_json, nodes
 from awf.embedded.logql.entry import ERROR, ERROR_DETAILS, Entry
 from awf.embedded.logql.extract import Step
 from awf.embedded.logql.filters import label_filter, label_names, line_filter
@@ -63,7 +63,11 @@ def _step(stage: nodes.Stage) -> Step:  # noqa: PLR0911  (one line a stage)
         case nodes.LineFilter():
             return line_filter(stage)
         case nodes.JsonStage():
-            return extract.json_extractor(stage.extractions) if stage.extractions else extract.json_parser
+            return (
+                extract_json.json_extractor(stage.extractions)
+                if stage.extractions
+                else extract_json.json_parser
+            )
         case nodes.LogfmtStage(extractions=()):
             return extract.logfmt_parser(strict=stage.strict, keep_empty=stage.keep_empty)
         case nodes.LogfmtStage():
@@ -73,7 +77,7 @@ def _step(stage: nodes.Stage) -> Step:  # noqa: PLR0911  (one line a stage)
         case nodes.PatternStage():
             return extract.pattern_parser(stage.pattern)
         case nodes.UnpackStage():
-            return extract.unpack_parser
+            return extract_json.unpack_parser
         case nodes.DecolorizeStage():
             return _decolorize
         case nodes.LineFormat():

@@ -82,9 +82,7 @@ def read_series(
 
 def _hints(log_range: nodes.LogRange, grouping: nodes.Grouping | None) -> Hints:
     """What is grouped by and what is read is all that parsers need; `without` needs every label."""
-    if grouping is None or (grouping.without and grouping.names):
-        return ALL_LABELS
-    if log_range.unwrap is not None and (grouping.without or not grouping.names):
+    if grouping is None or grouping.without:
         return ALL_LABELS
     names = required_names(log_range.query.stages) | frozenset(grouping.names)
     names = names.union(*(label_names(node) for node in log_range.filters))

@@ -176,6 +176,10 @@ def test_an_entry_with_an_error_fails_a_metric_query() -> None:
 def test_labels_that_a_sum_does_not_need_are_not_parsed() -> None:
     """As in Loki: nothing is parsed for `sum()` over lines, so that nothing can fail."""
     assert total(f"sum(count_over_time({S} | json [5m]))") == 12
+    assert instant(f"absent_over_time({S} | json [5m])") == {}
+    for grouping in ("without ()", "without (level)", "by (a)"):
+        with pytest.raises(QueryError, match="pipeline error"):
+            instant(f"sum {grouping} (count_over_time({S} | json [5m]))")
 
 
 def test_a_range_query_has_a_value_at_each_step_with_samples() -> None:

@@ -77,6 +77,8 @@ def test_labels_are_told_apart_by_origin() -> None:
         ("| logfmt --keep-empty", "a=1 c= d", {"a": "1", "c": "", "d": ""}),
         ("| logfmt", 'good=1 bad="open', {"good": "1"}),
         ("| logfmt", 'a=1 x"y=2 b=3', {"a": "1", "b": "3"}),
+        ("| logfmt", r'a="x\"y" b="C:\dir" c=3', {"a": 'x"y', "c": "3"}),
+        ('| json empty="e"', '{"e":""}', {"empty": ""}),
         ('| logfmt code="status"', "status=200 msg=hi", {"code": "200"}),
         ('| regexp "(?P<verb>GET|PUT) (?P<path>/\\\\w*)?"', "GET - ", {"verb": "GET", "path": ""}),
         ('| regexp "(?P<verb>GET)"', "POST", {}),
@@ -102,9 +104,29 @@ def test_broken_json_keeps_what_came_before_the_fault_and_says_so() -> None:
     assert "':'" in found["__error_details__"]
 
 
-@pytest.mark.parametrize("line", ["plain", "[1,2]", '"text"', "", "{", '{"a":NaN}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "plain",
+        "[1,2]",
+        '"text"',
+        "",
+        "{",
+        '{"a":NaN}',
+        "[" * 100_000,
+        '{"a":' * 20_000,
+    ],
+)
 def test_a_line_that_is_no_json_object_is_marked(line: str) -> None:
     assert parsed("| json", line)["__error__"] == "JSONParserErr"
+
+
+def test_deep_json_is_parsed_or_marked() -> None:
+    for depth in range(800, 1200, 7):
+        for stages in ("| json", '| json x="a"', "| unpack"):
+            assert parsed(stages, '{"a":' * depth + "1" + "}" * depth).keys() <= {
+                "x", "_".join("a" * depth), "__error__", "__error_details__",
+            }  # fmt: skip
 
 
 def test_strict_logfmt_marks_a_broken_line() -> None:

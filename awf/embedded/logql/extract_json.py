@@ -1,0 +1,215 @@
+"""The parsers of JSON lines: json, json with paths, and unpack, each a function of one entry."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Any
+
+from awf.embedded.logql.entry import Entry
+from awf.embedded.logql.extract import ILLEGAL, Step, assign, label_name, readable
+
+JSON_ERROR = "JSONParserErr"
+TOO_DEEP = "nested too deeply"
+_SPACE = re.compile(r"[ \t\n\r]*")
+_PATH_PART = re.compile(r"\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\[\"([^\"]*)\"\]")
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object with its members in order, duplicates kept."""
+
+
+def _no_constant(name: str) -> str:
+    raise ValueError(f"unknown value {name}")
+
+
+class _Raw(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Object, parse_float=_Raw, parse_int=_Raw, parse_constant=_no_constant, strict=False
+)
+
+
+def _text(value: Any) -> str | None:
+    """Return a scalar as a label value; None for what is not one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return readable(value) if isinstance(value, str) else None
+
+
+def _members(line: str) -> Iterator[tuple[str, Any]]:
+    """Yield the members of the object in a line. Raises ValueError, possibly after some of them."""
+    try:
+        whole = _DECODER.decode(line)
+    except (ValueError, RecursionError):
+        yield from _members_until_broken(line)
+        return
+    if not isinstance(whole, _Object):
+        raise ValueError("expecting json object, but it is not")  # noqa: TRY004  (callers tell it as one)
+    yield from whole
+
+
+def _members_until_broken(line: str) -> Iterator[tuple[str, Any]]:
+    position = _skip(line, 0, "{")
+    while not line.startswith("}", position):
+        position = _skip(line, position, '"')
+        key, position = scanstring(line, position, False)
+        position = _skip(line, position, ":")
+        try:
+            value, position = _DECODER.raw_decode(line, _after_space(line, position))
+        except RecursionError as error:
+            raise ValueError(TOO_DEEP) from error
+        yield key, value
+        position = _after_space(line, position)
+        if not line.startswith("}", position):
+            position = _after_space(line, _skip(line, position, ","))
+
+
+def _after_space(line: str, position: int) -> int:
+    found = _SPACE.match(line, position)
+    return found.end() if found else position
+
+
+def _skip(line: str, position: int, expected: str) -> int:
+    position = _after_space(line, position)
+    if not line.startswith(expected, position):
+        found = repr(line[position]) if position < len(line) else "the end of the line"
+        raise ValueError(f"expected {expected!r} but found {found} at column {position + 1}")
+    return position + 1
+
+
+def json_parser(entry: Entry) -> bool:
+    """Every scalar of the object becomes a label, nested keys joined by `_`; arrays and null do not."""
+    if entry.is_satisfied():
+        return True
+    try:
+        for key, value in _members(entry.line):
+            _flatten(entry, label_name(key), value)
+            if entry.is_satisfied():
+                return True
+    except ValueError as error:
+        entry.fail(JSON_ERROR, str(error))
+    except RecursionError:
+        entry.fail(JSON_ERROR, TOO_DEEP)
+    return True
+
+
+def _flatten(entry: Entry, name: str, value: Any) -> None:
+    if isinstance(value, _Object):
+        for key, item in value:
+            part = label_name(key) if not name else ILLEGAL.sub("_", key.strip())
+            _flatten(entry, f"{name}_{part}" if name and part else name or part, item)
+        return
+    text = _text(value)
+    if text is not None and name:
+        entry.extract(name, text)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPath:
+    """`a.b[0]["c"]`: member names and indexes."""
+
+    parts: tuple[str | int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> JsonPath:
+        """Raises ValueError."""
+        parts: list[str | int] = []
+        position = 0
+        while position < len(text):
+            found = _PATH_PART.match(text, position)
+            if found is None or (not parts and text.startswith(".")):
+                raise ValueError(f"unexpected {text[position]!r} at column {position + 1}")
+            name, index, quoted = found.groups()
+            parts.append(int(index) if index is not None else name if name is not None else quoted)
+            position = found.end()
+        if not parts:
+            raise ValueError("an empty path")
+        return cls(tuple(parts))
+
+    def find(self, value: Any) -> str | None:
+        """Return what is there as text (nested values as JSON, null as nothing), None when it is missing."""
+        for part in self.parts:
+            if isinstance(part, int):
+                if type(value) is not list or part >= len(value):
+                    return None
+                value = value[part]
+            else:
+                members = value if isinstance(value, _Object) else ()
+                found = [item for key, item in members if key == part]
+                if not found:
+                    return None
+                value = found[0]
+        if value is None:
+            return ""
+        text = _text(value)
+        return _as_json(value) if text is None else text
+
+
+def _as_json(value: Any) -> str:
+    if isinstance(value, _Object):
+        members = (f"{json.dumps(key, ensure_ascii=False)}:{_as_json(item)}" for key, item in value)
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_as_json(item) for item in value) + "]"
+    return str(value) if isinstance(value, _Raw) else json.dumps(value, ensure_ascii=False)
+
+
+def json_extractor(extractions: tuple[tuple[str, str], ...]) -> Step:
+    """Return a parser for `json name="path", ...`: every name gets a label, if only an empty one."""
+    paths = [(name, JsonPath.parse(path)) for name, path in extractions]
+
+    def step(entry: Entry) -> bool:
+        if not entry.line or entry.is_satisfied():
+            return True
+        value, problem = _decode_what_can_be(entry.line)
+        try:
+            found = [(name, path.find(value)) for name, path in paths]
+        except RecursionError:
+            entry.fail(JSON_ERROR, TOO_DEEP)
+            return True
+        if problem and any(text is None for _, text in found):
+            entry.fail(JSON_ERROR, problem)
+        assign(entry, found)
+        return True
+
+    return step
+
+
+def _decode_what_can_be(line: str) -> tuple[Any, str]:
+    """Return the value and what is wrong with it; of a broken object, the members before the fault."""
+    try:
+        return _DECODER.decode(line), ""
+    except (ValueError, RecursionError):
+        members = _Object()
+    try:
+        members.extend(_members_until_broken(line))
+    except ValueError as error:
+        return members, str(error)
+    return members, "unexpected text after the object"
+
+
+def unpack_parser(entry: Entry) -> bool:
+    """Members with string values become labels; `_entry` becomes the line."""
+    if not entry.line or entry.is_satisfied():
+        return True
+    try:
+        members = list(_members(entry.line))
+    except ValueError as error:
+        entry.fail(JSON_ERROR, str(error))
+        return True
+    for key, value in members:
+        if not isinstance(value, str) or isinstance(value, _Raw):
+            continue
+        if key == "_entry":
+            entry.line = readable(value)
+        else:
+            entry.extract(label_name(key), readable(value))
+    return True
