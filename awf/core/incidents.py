@@ -98,6 +98,7 @@ class Hypothesis:
     summary: str
     evidence: tuple[Evidence, ...] = ()
     against: tuple[str, ...] = ()
+    affected: tuple[Target, ...] = ()  # the places where queries showed it, worst first
 
 
 @dataclass(frozen=True, slots=True)

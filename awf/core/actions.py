@@ -1,0 +1,74 @@
+"""What the watcher and the remediation tell each other about one action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from awf.core.incidents import ActionCall, Approval, Evidence
+from awf.core.types import IncidentId
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """What is known about a registered action before it is planned."""
+
+    name: str
+    description: str
+    is_reversible: bool
+    blast_radius: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An action with its exact arguments, or why it cannot be taken here."""
+
+    call: ActionCall | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOrder:
+    """An action that is to be taken for an incident; `approval` when a person was asked."""
+
+    incident_id: IncidentId
+    call: ActionCall
+    severity: str
+    summary: str
+    approval: Approval | None = None
+    is_trusted: bool = True  # False: whoever sent the alert is not known, so only an approval counts
+
+
+class ApplyStatus(StrEnum):
+    APPLIED = "applied"
+    REFUSED = "refused"  # by policy or a limit, before anything was done
+    FAILED = "failed"  # an engine said no; what others had done was put back
+    UNCONFIRMED = "unconfirmed"  # no engine, or no answer in time: nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of an action. `before` holds the orders that restore what stood before."""
+
+    status: ApplyStatus
+    detail: str
+    at: datetime
+    before: tuple[Mapping[str, Any], ...] = ()
+
+
+class Effect(StrEnum):
+    EFFECTIVE = "effective"
+    INEFFECTIVE = "ineffective"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether an action helped, as a signal shows that the action did not write."""
+
+    effect: Effect
+    statement: str
+    evidence: tuple[Evidence, ...] = ()
