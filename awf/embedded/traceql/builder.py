@@ -11,7 +11,7 @@ from lark import Token, Transformer
 
 from awf.embedded.traceql import fields, nodes
 from awf.embedded.traceql.nodes import Field
-from awf.embedded.traceql.values import Duration, Kind, Status, Value
+from awf.embedded.traceql.values import Duration, Kind, Status, Value, arithmetic
 from awf.errors import QueryError, UnsupportedQuery
 
 _ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
@@ -59,10 +59,8 @@ class Builder(Transformer[Token, Any]):
     # -- between spansets
 
     def start(self, parts: list[Any]) -> nodes.Query:
-        built = parts[0]
-        if isinstance(built, nodes.Query):
-            return built
-        raise QueryError("a query is a pipeline of spansets, such as { status = error } | rate()")
+        query: nodes.Query = parts[0]
+        return query
 
     def pipeline(self, parts: list[Built]) -> nodes.Query:
         """A query, or the inside of parentheses."""
@@ -101,13 +99,12 @@ class Builder(Transformer[Token, Any]):
             _fail(op, f"{op} does not relate spansets")
         return nodes.Structural(str(op), _spanset(left, op), _spanset(right, op))
 
-    def calculate_stages(self, parts: list[Any]) -> Built:
+    def calculate_stages(self, parts: list[Any]) -> int | float:
         left, op, right = parts
-        if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
-            raise UnsupportedQuery(
-                f"arithmetic ({op}) between spansets, aggregates or metrics is not supported"
-            )
-        raise UnsupportedQuery(f"arithmetic ({op}) between constants is not supported here")
+        if op == "^" or not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+            raise UnsupportedQuery(f"arithmetic ({op}) with spansets, aggregates or metrics is not supported")
+        value = arithmetic(str(op), left, right)
+        return value if isinstance(value, (int, float)) else _fail(op, f"{left} {op} {right} has no value")
 
     def negative_stage(self, parts: list[Any]) -> int | float:
         sign, part = parts
@@ -299,15 +296,18 @@ def _against_nil(left: Any, op: Token, right: Any) -> nodes.Expression:
 
 
 def _number(token: Token) -> int | float:
-    value = int(token) if token.isdigit() else float(token)
-    if abs(value) >= 2**63 and isinstance(value, int):
+    value = int(token) if token.isdigit() and len(token) < 20 else float(token)
+    if value >= 2**63 and token.isdigit():
         _fail(token, f"the number {token} is out of range")
     return value
 
 
 def _duration(token: Token) -> Duration:
     parts: Iterable[tuple[str, str]] = re.findall(r"([\d.]+)([a-zµ]+)", token)
-    return Duration(sum(round(float(amount) * _UNITS_NS[unit]) for amount, unit in parts))
+    total = sum(float(amount) * _UNITS_NS[unit] for amount, unit in parts)
+    if total >= 2**63:
+        _fail(token, f"the duration {token} is out of range")
+    return Duration(round(total))
 
 
 def _unquote(token: Token) -> str:

@@ -52,7 +52,7 @@ class Parameters:
         """Return start and end; by default the last hour, or `since`."""
         since = self.duration_ns("since", DEFAULT_RANGE_NS)
         end = self._time_ns("end", self._now_ns)
-        start = self._time_ns("start", min(end, self._now_ns) - since)
+        start = self._time_ns("start", max(min(end, self._now_ns) - since, 0))
         if start >= end:
             raise QueryError(f"start must be before end; start is {start} and end {end} (ns)")
         return start, end
@@ -75,7 +75,10 @@ class Parameters:
             return default
         if not _DURATION.fullmatch(text) or len(text) > 40:
             raise QueryError(f"invalid {name}: {text!r:.80} is not a duration such as 1.5s, 300ms or 1h")
-        return sum(round(float(n) * _UNITS[unit]) for n, unit in re.findall(r"([\d.]+)([a-zµ]+)", text))
+        total = sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([a-zµ]+)", text))
+        if total > _LAST_NS:
+            raise QueryError(f"invalid {name}: {text!r} is out of range")
+        return round(total)
 
     def _time_ns(self, name: str, default: int) -> int:
         """Read seconds (up to ten digits, or with a fraction), nanoseconds or RFC 3339."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from awf.embedded.model import Span
 from awf.embedded.traceql.values import Value
@@ -57,5 +57,5 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class MetricsResult:
-    series: tuple[Series, ...] = field(default=())
-    inspected_spans: int = 0
+    series: tuple[Series, ...]
+    inspected_spans: int

@@ -164,5 +164,5 @@ def _aggregate(function: str, get: Getter | None, spans: Sequence[SpanView]) -> 
     total = sum(values)
     durations = all(isinstance(value, Duration) for value in values)
     if function == "avg":
-        return Duration(total / len(values)) if durations else total / len(values)
+        return Duration(int(total) // len(values)) if durations else total / len(values)
     return Duration(total) if durations else total

@@ -144,8 +144,11 @@ def _typed(symbol: str, test: Callable[[Any, Any], bool]) -> Comparison:
     return compare
 
 
+_INT_LIMIT: Final = 2**63
+
+
 def arithmetic(symbol: str, left: Value, right: Value) -> Value:
-    """Return left `symbol` right; None when either is no number, or for a division by zero.
+    """Return left `symbol` right; None when either is no number, for a division by zero, and beyond 64 bits.
 
     Whole numbers divide to whole numbers, towards zero, as in Go.
     """
@@ -153,19 +156,31 @@ def arithmetic(symbol: str, left: Value, right: Value) -> Value:
         return None
     if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
         return None
-    if symbol in {"/", "%"} and right == 0:
+    if symbol in {"/", "%"} and (right == 0 or not math.isfinite(left)):
         return None
-    match symbol:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
+    result = _CALCULATIONS[symbol](left, right)
+    return None if isinstance(result, int) and abs(result) >= _INT_LIMIT else result
+
+
+def _divide(left: float, right: float) -> float:
     if isinstance(left, int) and isinstance(right, int):
-        quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
-        return quotient if symbol == "/" else left - quotient * right
-    return left / right if symbol == "/" else math.fmod(left, right)
+        return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
+    return left / right
+
+
+def _remainder(left: float, right: float) -> float:
+    if isinstance(left, int) and isinstance(right, int):
+        return left - _divide(left, right) * right
+    return math.fmod(left, right)
+
+
+_CALCULATIONS: Final[Mapping[str, Callable[[Any, Any], float]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": _divide,
+    "%": _remainder,
+}
 
 
 def negate(value: Value) -> Value:

@@ -155,6 +155,7 @@ async def test_a_search_is_bounded_by_its_parameters(
         ("/api/search", {"start": "20", "end": "10"}, "start must be before end"),
         ("/api/search", {"end": "9" * 19}, "out of range"),
         ("/api/search", {"minDuration": "fast"}, "invalid minDuration"),
+        ("/api/search", {"since": "99999999w"}, "out of range"),
         ("/api/traces/xyz", {}, "trace id 'xyz'"),
         ("/api/v2/traces/" + "1" * 33, {}, "1 to 32 hexadecimal digits"),
         ("/api/metrics/query_range", {}, "q is missing"),

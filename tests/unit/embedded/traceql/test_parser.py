@@ -57,7 +57,10 @@ WRONG = {
     "{} | max_over_time(duration, 1)": "takes an attribute",
     "{} | max_over_time(name)": "takes a number",
     "5": "is no stage",
+    "{} | count() > 1 / 0": "has no value",
     "{ 99999999999999999999 = .a }": "out of range",
+    "{ duration > 300y }": "out of range",
+    "{ duration > " + "9" * 400 + "s }": "out of range",
 }
 
 UNSUPPORTED = {

@@ -100,7 +100,7 @@ def test_a_filter_keeps_the_spans_for_which_it_is_true(query: str) -> None:
     "condition",
     ['span.attempt = "1"', 'span.attempt != "1"', "span.agent_id = 1", "span.agent_id != 1", "span.dry_run > 0",
      "span.missing = 1", "span.missing != 1", "span.missing < 1", "span.missing + 1 > 0", "!span.agent_id",
-     "span.agent_id", "span.attempt / 0 = 0", "-span.agent_id = 1", "span.agent_id + 1 != 0"],
+     "span.agent_id", "span.attempt / 0 = 0", "span.attempt * maxInt * maxInt > 0", "1e400 % span.attempt >= 0", "-span.agent_id = 1", "span.agent_id + 1 != 0"],
 )  # fmt: skip
 def test_types_do_not_mix_and_what_is_missing_compares_with_nothing(condition: str) -> None:
     assert sets(f"{{ {condition} }}") == []
@@ -167,6 +167,7 @@ def test_a_loop_of_parents_and_a_missing_parent_end_and_match_nothing_wrong() ->
 PIPELINES = {
     "{ status = error } | count() > 1": ["b1 b3"],
     "{ status = error } | count() = 1": [],
+    "{ status = error } | count() > 3 - 2": ["b1 b3"],
     "{} | avg(duration) > 500ms": ["b1 b2 b3 b4 b5"],
     "{} | max(duration) >= 2s": ["b1 b2 b3 b4 b5"],
     "{} | min(duration) < 100ms": ["b1 b2 b3 b4 b5"],
