@@ -1,0 +1,148 @@
+"""The store itself: opens the file, owns the writer, delegates reading. Its twin keeps all in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from awf.embedded.model import Exemplar, LogRecord, Matcher, MetricMetadata, SeriesData, Span
+from awf.embedded.store.cursors import Cursors
+from awf.embedded.store.label_index import LabelIndex
+from awf.embedded.store.logs import LogTable
+from awf.embedded.store.rows import Rows
+from awf.embedded.store.samples import SampleTable
+from awf.embedded.store.schema import connect
+from awf.embedded.store.spans import SpanTable
+from awf.embedded.store.tables import Tables
+from awf.embedded.store.writer import MAX_PENDING_ROWS, GroupWriter
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """How full the store is. Rows include what retention or a read would still drop."""
+
+    samples: int
+    logs: int
+    spans: int
+    series: int
+    streams: int
+    size_bytes: int
+    pending_rows: int
+
+
+class DuckStore:
+    """Implements `Store` and `Sink` over one DuckDB file, which this process alone may open."""
+
+    def __init__(
+        self, connection: Any, path: Path | None, *, max_pending_rows: int = MAX_PENDING_ROWS
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._series = LabelIndex()
+        self._streams = LabelIndex()
+        self._tables = Tables(connection, self._series, self._streams)
+        self._tables.load()
+        self._cursors = Cursors(connection.cursor())
+        self._samples = SampleTable(self._cursors, self._series)
+        self._logs = LogTable(self._cursors, self._streams)
+        self._spans = SpanTable(self._cursors)
+        self._writer = GroupWriter(self._tables.commit, max_pending_rows=max_pending_rows)
+
+    @classmethod
+    def open(cls, path: Path, *, memory_mb: int = 512) -> Self:
+        """Open or create the file. Raises DataDirError."""
+        return cls(connect(path, memory_mb), path)
+
+    def close(self) -> None:
+        """Commit what was accepted and release the file."""
+        self._writer.close()
+        self._cursors.close()
+        self._connection.close()
+
+    # -- Sink
+
+    async def write(
+        self,
+        *,
+        samples: Sequence[tuple[Mapping[str, str], int, float]] = (),
+        metadata: Mapping[str, MetricMetadata] | None = None,
+        exemplars: Sequence[Exemplar] = (),
+        logs: Sequence[LogRecord] = (),
+        spans: Sequence[Span] = (),
+    ) -> None:
+        rows = Rows(samples, metadata or {}, exemplars, logs, spans)
+        if len(rows):
+            await asyncio.wrap_future(self._writer.submit(rows))
+
+    async def sweep(self, *, older_than_ms: int) -> None:
+        """Delete everything from before a time (milliseconds since the epoch)."""
+        await asyncio.wrap_future(self._writer.run(lambda: self._tables.sweep(older_than_ms)))
+
+    # -- SampleReader
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[SeriesData]:
+        return self._samples.select(matchers, start_ms, end_ms)
+
+    def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Mapping[str, str]]:
+        return self._samples.series(matchers, start_ms, end_ms)
+
+    def metadata(self) -> Mapping[str, MetricMetadata]:
+        return self._tables.metadata
+
+    def exemplars(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Exemplar]:
+        return self._samples.exemplars(matchers, start_ms, end_ms)
+
+    # -- LogReader
+
+    def logs(
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        *,
+        contains: Sequence[str] = (),
+        newest_first: bool = True,
+        limit: int | None = None,
+    ) -> list[LogRecord]:
+        return self._logs.logs(
+            matchers, start_ns, end_ns, contains=contains, newest_first=newest_first, limit=limit
+        )
+
+    def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:
+        return self._logs.streams(matchers, start_ns, end_ns)
+
+    # -- SpanReader
+
+    def trace(self, trace_id: str) -> list[Span]:
+        return self._spans.trace(trace_id)
+
+    def spans(self, start_ns: int, end_ns: int) -> list[Span]:
+        return self._spans.spans(start_ns, end_ns)
+
+    def stats(self) -> StoreStats:
+        samples, logs, spans = self._cursors.rows(
+            "select (select count(*) from samples), (select count(*) from logs), (select count(*) from spans)",
+            [],
+            limit=1,
+            what="counts",
+        )[0]
+        files = () if self._path is None else (self._path, self._path.with_name(self._path.name + ".wal"))
+        return StoreStats(
+            samples=samples,
+            logs=logs,
+            spans=spans,
+            series=len(self._series),
+            streams=len(self._streams),
+            size_bytes=sum(file.stat().st_size for file in files if file.exists()),
+            pending_rows=self._writer.pending_rows,
+        )
+
+
+class MemoryStore(DuckStore):
+    """The same store without a file, for tests and trials."""
+
+    def __init__(self, *, max_pending_rows: int = MAX_PENDING_ROWS) -> None:
+        super().__init__(connect(None, 512), None, max_pending_rows=max_pending_rows)

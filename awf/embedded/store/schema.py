@@ -1,0 +1,77 @@
+"""The database file: how it is opened, what tables it has, and what goes wrong with it in plain words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from awf.errors import DataDirError
+
+MEMORY = ":memory:"
+THREADS = 2
+
+_TABLES = """
+create table if not exists series (id uinteger, labels varchar);
+create table if not exists samples (sid uinteger, ts bigint, value double);
+create table if not exists exemplars (sid uinteger, ts bigint, value double, labels varchar);
+create table if not exists metadata (name varchar primary key, type varchar, help varchar, unit varchar);
+create table if not exists streams (id uinteger, labels varchar);
+create table if not exists logs (sid uinteger, ts bigint, line varchar, metadata varchar);
+create table if not exists spans (
+    trace_id varchar, span_id varchar, parent_span_id varchar, name varchar, kind utinyint,
+    start_ns bigint, end_ns bigint, status utinyint, status_message varchar,
+    attributes varchar, resource varchar, scope_name varchar, scope_version varchar,
+    events varchar, links varchar
+);
+create index if not exists spans_by_trace on spans (trace_id);
+"""
+# A null in `samples.value` is Prometheus' stale marker: DuckDB's bulk insert keeps no NaN payload.
+
+
+def connect(path: Path | None, memory_mb: int) -> Any:
+    """Open the file (or a database in memory) and make its tables. Raises DataDirError."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{memory_mb}MB",
+        "threads": str(THREADS),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    if path is not None:
+        _make_directory(path.parent)
+        config["home_directory"] = str(path.parent)
+        config["temp_directory"] = str(path.with_suffix(".tmp"))
+    try:
+        connection = duckdb.connect(str(path or MEMORY), config=config)
+        connection.execute(_TABLES)
+    except duckdb.Error as error:
+        raise _refusal(path, str(error)) from error
+    return connection
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataDirError(
+            f"the data directory {directory} cannot be used: {error.strerror or error}",
+            hint="Set AWF_DATA_DIR to a directory that this user can write.",
+        ) from error
+
+
+def _refusal(path: Path | None, text: str) -> DataDirError:
+    if "Could not set lock" in text:
+        return DataDirError(
+            f"{path} is in use by another process",
+            hint="Stop the other AWF that runs on this data directory, or set AWF_DATA_DIR to another one.",
+        )
+    if "not a valid DuckDB" in text or "Serialization Error" in text or "older version" in text:
+        return DataDirError(
+            f"{path} is not a telemetry store that this version can read: {text.splitlines()[0]}",
+            hint="Move the file away to start with an empty store, or set AWF_DATA_DIR to another directory.",
+        )
+    return DataDirError(
+        f"{path} cannot be opened: {text.splitlines()[0]}",
+        hint="Set AWF_DATA_DIR to a directory that this user can read and write.",
+    )
