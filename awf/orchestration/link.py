@@ -127,7 +127,7 @@ class EngineLink:
         try:
             await self._executions.append_events(self._engine.id, events)
         except AwfError as error:
-            if error.retryable or error.http_status in {401, 403, 404}:
+            if not _is_refusal(error):
                 raise
             await self._upload_singly(events)
         # New events may have pushed old ones of this batch out meanwhile.
@@ -141,7 +141,7 @@ class EngineLink:
             try:
                 await self._executions.append_events(self._engine.id, [event])
             except AwfError as error:
-                if error.retryable:
+                if not _is_refusal(error):
                     raise
                 self._engine.emitter.counters.add(EVENTS_DROPPED, reason="upload_refused")
                 logger.warning(
@@ -189,6 +189,11 @@ class _Pauses:
         # Engines that lost the server together must not come back together.
         await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _is_refusal(error: AwfError) -> bool:
+    """Say whether the events are at fault, not the connection, the token or a server that forgot us."""
+    return not error.retryable and error.http_status not in {401, 403, 404}
 
 
 def event_json(event: WorkflowEvent) -> Json:
