@@ -50,7 +50,7 @@ _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 def intrinsic(name: str) -> Field | None:
     """Return the intrinsic of that name; the scoped spelling means the same field."""
-    full = _SYNONYMS.get(name, name)
+    full = str(_SYNONYMS.get(name, name))
     kind = INTRINSICS.get(full) or SCOPED_INTRINSICS.get(full)
     return Field(Scope.INTRINSIC, full, kind) if kind else None
 
