@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from lark import Token, Transformer, v_args
@@ -285,7 +286,7 @@ class Builder(Transformer):  # type: ignore[type-arg]
             return nodes.VectorAggregation(name, operand, grouping)
         if text is None:
             fail(op, f"parameter required for operation {name}")
-        if not text.isdigit() or int(text) < 1:
+        if not text.isdecimal() or len(text) > 9 or int(text) < 1:
             fail(text, f"invalid parameter {name}({text},: a whole number greater than 0 is expected")
         return nodes.VectorAggregation(name, operand, grouping, int(text))
 
@@ -326,17 +327,17 @@ class Builder(Transformer):  # type: ignore[type-arg]
         return nodes.Number(value)
 
 
+@dataclass(frozen=True, slots=True)
 class _PlacedUnwrap:
     """An unwrap and where it stands; only a range may hold one."""
 
-    def __init__(self, token: Token, unwrap: nodes.Unwrap) -> None:
-        self.token = token
-        self.unwrap = unwrap
+    token: Token
+    unwrap: nodes.Unwrap
 
 
+@dataclass(frozen=True, slots=True)
 class _Offset:
-    def __init__(self, value: int) -> None:
-        self.value = value
+    value: int
 
 
 def _all_of(filters: list[nodes.LabelFilter]) -> nodes.LabelFilter:

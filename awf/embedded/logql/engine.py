@@ -153,4 +153,4 @@ def _steps(start_ns: int, end_ns: int, step_ns: int) -> NDArray[np.int64]:
             "exceeded maximum resolution of 11,000 points per timeseries. "
             "Try increasing the value of the step parameter"
         )
-    return np.arange(start_ns, end_ns + 1, step_ns, dtype=np.int64)
+    return start_ns + step_ns * np.arange((end_ns - start_ns) // step_ns + 1, dtype=np.int64)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from awf.embedded.logql import aggregate, binary, nodes, relabel, windows
 from awf.embedded.logql.frame import Frame, LabelSet, check_cells, label_set
-from awf.embedded.logql.samples import Series, read_series
+from awf.embedded.logql.samples import Series, WindowEnds, read_series
 from awf.embedded.logql.scan import QueryStats
 from awf.embedded.model import LogReader, MatchOp
 from awf.errors import QueryError
@@ -76,10 +76,9 @@ class Evaluation:
     def _series(
         self, node: nodes.RangeAggregation, grouping: nodes.Grouping | None, steps: int
     ) -> list[Series]:
-        log_range = node.range
-        first = int(self._times_ns[0]) - log_range.offset_ns - log_range.range_ns
-        last = int(self._times_ns[-1]) - log_range.offset_ns
-        series = read_series(self._reader, node, grouping, (first + 1, last + 1), self._stats)
+        first, last = (int(self._times_ns[index]) - node.range.offset_ns for index in (0, -1))
+        step = (last - first) // (steps - 1) if steps > 1 else node.range.range_ns
+        series = read_series(self._reader, node, grouping, WindowEnds(first, last, step), self._stats)
         check_cells(len(series), steps)
         return series
 

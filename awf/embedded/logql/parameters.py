@@ -13,6 +13,7 @@ from awf.errors import QueryError
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 5_000
+LAST_NS: Final = 2**62 - 1
 _SECOND_NS: Final = 1_000_000_000
 _DEFAULT_SINCE_NS: Final = 3_600 * _SECOND_NS
 _TARGET_STEPS: Final = 250
@@ -47,18 +48,21 @@ class Parameters:
         if not text:
             return default
         try:
-            return _bounded(_read_time(text))
-        except (ValueError, InvalidOperation, OverflowError) as error:
+            moment = _read_time(text)
+        except (ValueError, InvalidOperation, OverflowError):
+            moment = -1
+        if not 0 <= moment <= LAST_NS:
             raise QueryError(
                 f"could not parse '{name}' parameter: {text!r:.60} is not a time; write nanoseconds, "
                 "seconds or 2026-01-31T12:00:00Z"
-            ) from error
+            )
+        return moment
 
     def span_ns(self) -> tuple[int, int]:
         """Return start and end; by default the last hour, or the last `since`."""
         end = self.time_ns("end", self._now_ns)
         since = self._duration("since", _DEFAULT_SINCE_NS)
-        start = self.time_ns("start", min(end, self._now_ns) - since)
+        start = self.time_ns("start", max(min(end, self._now_ns) - since, 0))
         if end < start:
             raise QueryError("end timestamp must not be before or equal to start time")
         return start, end
@@ -81,7 +85,7 @@ class Parameters:
         text = self.text("limit")
         if not text:
             return default
-        if not text.isdecimal() or int(text) < 1:
+        if not text.isdecimal() or len(text) > 9 or int(text) < 1:
             raise QueryError(f"limit must be a positive value, not {text!r:.40}")
         return int(text)
 
@@ -106,9 +110,9 @@ class Parameters:
         if not text:
             return default
         try:
-            return _bounded(int(Decimal(repr(units.number(text))) * _SECOND_NS))
+            return min(int(Decimal(repr(units.number(text))) * _SECOND_NS), LAST_NS)
         except (ValueError, InvalidOperation, OverflowError):
-            pass
+            pass  # not a number: a duration, or wrong
         try:
             return units.range_ns(text)
         except ValueError as error:
@@ -118,7 +122,7 @@ class Parameters:
 
 
 def _read_time(text: str) -> int:
-    if text.removeprefix("-").isdecimal():
+    if text.isdecimal():
         return int(text) * (_SECOND_NS if len(text) <= 10 else 1)
     if "T" in text:
         moment = parse_time(text)
@@ -134,9 +138,3 @@ def _fraction_ns(text: str, moment: datetime) -> int:
         return moment.astimezone(UTC).microsecond * 1_000
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     return int(digits[:9].ljust(9, "0"))
-
-
-def _bounded(value: int) -> int:
-    if not -(2**63) <= value < 2**63:
-        raise OverflowError
-    return value

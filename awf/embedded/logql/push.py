@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any, Final
 
+from awf.embedded.logql.parameters import LAST_NS
 from awf.embedded.logql.scan import line_bytes
 from awf.embedded.model import LogRecord
 from awf.errors import MalformedPayload, TooLarge
@@ -16,7 +17,7 @@ MAX_PUSH_BYTES: Final = 16 * 1024 * 1024
 MAX_LINE_BYTES: Final = 256 * 1024
 MAX_LABELS: Final = 15
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MAX_NS: Final = 2**63
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,19}")
 
 
 def inflate(body: bytes, encoding: str) -> bytes:
@@ -65,7 +66,7 @@ def _record(labels: dict[str, str], value: object, path: str) -> LogRecord:
     if not isinstance(value, list) or len(value) not in {2, 3}:
         raise MalformedPayload(f"{path} is {value!r:.80}, expected [nanoseconds, line] or with metadata")
     timestamp, line = value[0], value[1]
-    if not isinstance(timestamp, str) or not timestamp.isdecimal() or int(timestamp) >= _MAX_NS:
+    if not isinstance(timestamp, str) or not _is_timestamp(timestamp):
         raise MalformedPayload(f"{path}[0] is {timestamp!r:.80}, expected nanoseconds in a string")
     if not isinstance(line, str):
         raise MalformedPayload(f"{path}[1] is {line!r:.80}, expected a string")
@@ -74,6 +75,10 @@ def _record(labels: dict[str, str], value: object, path: str) -> LogRecord:
         raise MalformedPayload(f"{path}[1] is longer than {MAX_LINE_BYTES} bytes")
     metadata = _labels(value[2], f"{path}[2]") if len(value) == 3 else {}
     return LogRecord(int(timestamp), line, labels, metadata)
+
+
+def _is_timestamp(text: str) -> bool:
+    return _TIMESTAMP.fullmatch(text) is not None and int(text) <= LAST_NS
 
 
 def _labels(value: object, path: str) -> dict[str, str]:

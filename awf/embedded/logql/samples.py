@@ -38,14 +38,27 @@ class Series:
     values: Values
 
 
+@dataclass(frozen=True, slots=True)
+class WindowEnds:
+    """Where the windows (end - range, end] of a range end: first, first + step, ... last."""
+
+    first_ns: int
+    last_ns: int
+    step_ns: int
+
+    def covers(self, timestamp_ns: int, range_ns: int) -> bool:
+        """Tell whether an entry between the first start and the last end is in a window, not in a gap."""
+        return (self.first_ns - timestamp_ns) % self.step_ns < range_ns
+
+
 def read_series(
     reader: LogReader,
     node: nodes.RangeAggregation,
     grouping: nodes.Grouping | None,
-    span_ns: tuple[int, int],
+    ends: WindowEnds,
     stats: QueryStats,
 ) -> list[Series]:
-    """Return the samples of entries in [start, end) grouped by the range's own or the outer grouping.
+    """Return the samples of entries in the windows, grouped by the range's own or the outer grouping.
 
     Raises QueryError for an entry that carries an error, as Loki does.
     """
@@ -56,10 +69,12 @@ def read_series(
     key_of = _key_reader(log_range, grouping, keeps_errors=hints.required is not None and hints.wants(ERROR))
     rows: defaultdict[LabelSet, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
     records = scan(
-        reader, log_range.query.matchers, span_ns, stats,
+        reader, log_range.query.matchers, (ends.first_ns - log_range.range_ns + 1, ends.last_ns + 1), stats,
         contains=pipeline.contains, newest_first=False, page=LARGEST_PAGE,
     )  # fmt: skip
     for record in records:
+        if not ends.covers(record.timestamp_ns, log_range.range_ns):
+            continue
         entry = Entry(record, hints)
         if not pipeline.accepts(entry):
             continue

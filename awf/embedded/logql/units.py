@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 
@@ -23,7 +24,8 @@ _VALUE = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|[smh]))+")
 _BYTES = re.compile(r"(\d[\d,]*\.?\d*|\.\d+) *([a-z]*)", re.IGNORECASE)
 _FLOAT = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf|infinity|nan)", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
-_MAX_NS = 2**63 - 1
+_MAX_NS = 2**62 - 1  # a time, a range and an offset together stay within 64 bits
+_MAX_BYTES = 2**64 - 1
 
 
 def range_ns(text: str) -> int:
@@ -62,14 +64,20 @@ def size_bytes(text: str) -> int:
     power = _POWERS.get(unit.removesuffix("b").removesuffix("i"))
     if power is None or (binary and power == 0):
         raise ValueError(f"unhandled size name: {found[2]}")
-    return int(number * (1024 if binary else 1000) ** power)
+    size = int(number * (1024 if binary else 1000) ** power)
+    if size > _MAX_BYTES:
+        raise ValueError(f"byte size {text:.40} is out of range")
+    return size
 
 
 def number(text: str) -> float:
     """Read a float as Go does: no spaces, no underscores. Raises ValueError."""
     if _FLOAT.fullmatch(text) is None:
         raise ValueError(f"invalid number {text!r}")
-    return float(text)
+    value = float(text)
+    if math.isinf(value) and "i" not in text.lower():
+        raise ValueError(f"number {text:.40} is out of range")
+    return value
 
 
 def _total_ns(text: str) -> int:

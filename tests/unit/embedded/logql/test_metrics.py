@@ -192,6 +192,26 @@ def test_a_range_query_has_a_value_at_each_step_with_samples() -> None:
     assert result.stats.lines == 12
 
 
+def test_an_entry_between_windows_is_not_looked_at() -> None:
+    reader = MemoryLogs([record(0, "a=1"), record(30, "a=broken"), record(60, "a=2")])
+    query = f"sum_over_time({S} | logfmt | unwrap a [10s])"
+    (series,) = Engine(reader).range(query, T0, T0 + MINUTE, MINUTE).series  # type: ignore[union-attr]
+    assert series.values.tolist() == [1, 2]
+
+
+def test_the_last_step_is_there_however_long_steps_are() -> None:
+    step = 10**15
+    matrix = Engine(MemoryLogs([])).range("vector(1)", T0, T0 + 10 * step, step)
+    assert matrix.series[0].timestamps_ns.tolist() == [T0 + k * step for k in range(11)]  # type: ignore[union-attr]
+
+
+def test_values_out_of_range_are_extraction_errors() -> None:
+    for line, conversion in (("v=" + "9" * 400, "bytes"), ("v=1e999", ""), (f"v={'9' * 30}h", "duration")):
+        unwrap = f"{conversion}(v)" if conversion else "v"
+        with pytest.raises(QueryError, match="SampleExtractionErr"):
+            instant(f"sum_over_time({S} | logfmt | unwrap {unwrap} [5m])", record(0, line))
+
+
 def test_overlapping_windows_each_count_their_own() -> None:
     reader = MemoryLogs(demo_records())
     query = f"max_over_time({S} | pattern `<_> in <t> ms` | keep t | unwrap t [45s])"
