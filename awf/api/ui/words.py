@@ -135,8 +135,8 @@ def number(value: float | None) -> str:
     """Return a measured value with at most four significant digits; a count stays whole."""
     if value is None:
         return ""
-    if not math.isfinite(value):
-        return str(value)
+    if not math.isfinite(value) or abs(value) >= 1e15:
+        return f"{value:.4g}"
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
