@@ -36,9 +36,12 @@ async def start_demo(settings: Settings) -> Callable[[], Awaitable[None]]:
     board = FaultBoard(world, _tell)
     schedule = FaultSchedule.parse(settings.demo_faults, board)
     emitter = EventEmitter(counters)
-    exporter = OTelExporter(f"http://{settings.host}:{settings.otlp_grpc_port}", service_name=SERVICE_NAME)
+    exporter = OTelExporter(
+        f"http://{settings.host}:{settings.otlp_grpc_port}", service_name=SERVICE_NAME, counters=counters
+    )
     agents = registry(world)
-    controls = Controls(agents, settings.data_dir / "demo-controls.json")
+    # Kept in memory only: each run of the demo tells its story from the beginning.
+    controls = Controls(agents)
     engine = Engine(agents, emitter, controls, workers=settings.workers, engine_id=ENGINE_ID)
     exporter.watch(engine.snapshot)
     exporter.watch_counters(counters)

@@ -87,6 +87,33 @@ class Product:
             return {}
         return dict(response.json()) if response.status_code == 200 else {}
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(self.url("API", "/readyz"), timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def login_link(self) -> str:
+        """Return a link that logs a browser in, once."""
+        return str(self.api("POST", "/api/v1/login-codes").json()["url"])
+
+    def annotations(self, tags: list[str]) -> list[dict[str, Any]]:
+        response = httpx.get(self.url("GRAFANA", "/api/annotations"), params={"tags": tags}, timeout=10)
+        return list(response.json()) if response.status_code == 200 else []
+
+    def fault(self, name: str, *, verb: str = "fault") -> None:
+        """Inject a fault into the running demo, or end one with the verb `heal`."""
+        command = [sys.executable, "-m", "awf", "demo", verb, name]
+        subprocess.run(command, env=self.environ, check=True, timeout=30, capture_output=True)
+
     def wait_for(self, what: str, look: Callable[[], T | None], timeout_s: float) -> T:
         """Look every half second until there is something; fail with the terminal's last lines."""
         deadline = time.monotonic() + timeout_s
