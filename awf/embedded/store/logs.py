@@ -54,4 +54,4 @@ class LogTable:
         ]
 
     def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:
-        return with_rows(self._cursors, self._index, "logs", matchers, start_ns, end_ns)
+        return with_rows(self._cursors, self._index, "logs", self._index.find(matchers), (start_ns, end_ns))

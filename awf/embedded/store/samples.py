@@ -43,7 +43,9 @@ class SampleTable:
         return self._by_series(np.asarray(ids), sid, ts, value)
 
     def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Mapping[str, str]]:
-        return with_rows(self._cursors, self._index, "samples", matchers, start_ms, end_ms)
+        return with_rows(
+            self._cursors, self._index, "samples", self._index.find(matchers), (start_ms, end_ms)
+        )
 
     def exemplars(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Exemplar]:
         ids = set(self._index.find(matchers))
