@@ -1,0 +1,136 @@
+"""The only way to Grafana: `Telemetry` over the real mcp-grafana, one process to read and one to annotate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+from awf.agents import _mcp_answers as answers
+from awf.agents import _mcp_tools as tools
+from awf.agents._mcp_child import ChildConfig, McpChild
+from awf.core.clock import isoformat
+from awf.core.ports import LogLine, Sample, Series
+from awf.core.types import Json
+from awf.errors import Unavailable
+
+MAX_LOG_LINES = 100  # mcp-grafana cuts there without saying so
+
+
+class GrafanaMCPClient:
+    """Implements `Telemetry`. `open()` starts both processes and checks that they have the tools we call.
+
+    Raises MissingDependency (no such program), ConfigError (another version), Unavailable.
+    """
+
+    def __init__(
+        self,
+        grafana_url: str,
+        *,
+        token: str = "",
+        write_token: str = "",
+        command: str = "mcp-grafana",
+        datasources: Mapping[str, str] | None = None,
+        timeout_s: float = 10.0,
+        max_concurrency: int = 8,
+    ) -> None:
+        """`datasources` maps metrics, logs and traces to uids; `write_token` defaults to `token`."""
+        self._uids = {"metrics": "mimir", "logs": "loki", "traces": "tempo"} | dict(datasources or {})
+        self._limit = asyncio.Semaphore(max_concurrency)
+        self.call_count = 0
+
+        def child(flags: tuple[str, ...], used: tuple[tools.Tool, ...], secret: str) -> McpChild:
+            env = {"GRAFANA_URL": grafana_url, "GRAFANA_USAGE_STATS": "disabled"}
+            if secret:
+                env["GRAFANA_SERVICE_ACCOUNT_TOKEN"] = secret
+            return McpChild(ChildConfig(command, flags, env, used, timeout_s))
+
+        self._reader = child(tools.READ_FLAGS, tools.READ_TOOLS, token)
+        self._writer = child(tools.WRITE_FLAGS, tools.WRITE_TOOLS, write_token or token)
+
+    async def open(self) -> Self:
+        """Start both processes."""
+        await asyncio.gather(self._reader.start(), self._writer.start())
+        return self
+
+    async def aclose(self) -> None:
+        await asyncio.gather(self._reader.aclose(), self._writer.aclose())
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def instant(self, expr: str, *, at: datetime) -> list[Sample]:
+        return answers.samples(
+            await self._read(
+                tools.QUERY_METRICS,
+                datasourceUid=self._uids["metrics"], expr=expr, endTime=isoformat(at), queryType="instant",
+            )
+        )  # fmt: skip
+
+    async def range(self, expr: str, *, start: datetime, end: datetime, step_s: int) -> list[Series]:
+        return answers.series(
+            await self._read(
+                tools.QUERY_METRICS,
+                datasourceUid=self._uids["metrics"], expr=expr, startTime=isoformat(start),
+                endTime=isoformat(end), stepSeconds=step_s, queryType="range",
+            )
+        )  # fmt: skip
+
+    async def logs(self, logql: str, *, start: datetime, end: datetime, limit: int = 100) -> list[LogLine]:
+        """Return at most 100 lines, newest first."""
+        return answers.log_lines(
+            await self._read(
+                tools.QUERY_LOGS,
+                datasourceUid=self._uids["logs"], logql=logql, startRfc3339=isoformat(start),
+                endRfc3339=isoformat(end), limit=min(limit, MAX_LOG_LINES), direction="backward",
+            )
+        )  # fmt: skip
+
+    async def traces(self, traceql: str, *, start: datetime, end: datetime) -> list[Json]:
+        uid = self._uids["traces"]
+        return answers.traces(
+            await self._read(
+                tools.SEARCH_TRACES,
+                datasourceUid=uid,
+                query=traceql,
+                start=isoformat(start),
+                end=isoformat(end),
+            )
+        )
+
+    async def trace(self, trace_id: str) -> Json:
+        found: Json = await self._read(tools.GET_TRACE, datasourceUid=self._uids["traces"], trace_id=trace_id)
+        return found
+
+    async def annotations(self, *, start: datetime, end: datetime, tags: Sequence[str] = ()) -> list[Json]:
+        window = {"from": _milliseconds(start), "to": _milliseconds(end)}
+        found = await self._read(tools.LIST_ANNOTATIONS, **window, tags=list(tags), limit=100)
+        return list(answers.payload(found) or ())
+
+    async def annotate(
+        self, text: str, *, tags: Sequence[str], at: datetime, end: datetime | None = None
+    ) -> str:
+        arguments: Json = {"text": text, "tags": list(tags), "time": _milliseconds(at)}
+        if end is not None:
+            arguments["timeEnd"] = _milliseconds(end)
+        written = answers.payload(await self._call(self._writer, tools.CREATE_ANNOTATION, arguments))
+        # It reports success even when Grafana stored nothing.
+        if not isinstance(written, Mapping) or not written.get("id"):
+            raise Unavailable("Grafana did not store the annotation: it returned no id")
+        return str(written["id"])
+
+    async def _read(self, tool: tools.Tool, **arguments: Any) -> Any:
+        return await self._call(self._reader, tool, arguments)
+
+    async def _call(self, child: McpChild, tool: tools.Tool, arguments: Mapping[str, Any]) -> Any:
+        async with self._limit:
+            self.call_count += 1
+            return answers.content(await child.call(tool, arguments), tool.name)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
