@@ -47,7 +47,7 @@ class Runtime:
     webhook_secret: str = ""
     webhook_max_bytes: int = 1_000_000
     public_url: str = "http://127.0.0.1:8000"
-    version: str = ""
+    version: str = "dev"
     is_loopback: bool = True
     counters: Counters = field(default_factory=Counters)
     readiness: Mapping[str, ReadinessCheck] = field(default_factory=dict)
