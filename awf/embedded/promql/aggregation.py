@@ -163,13 +163,13 @@ def _count_values(vector: Vector, ids: Ints, groups: list[Labels], label: str) -
     labels: list[Labels] = []
     counts: list[Floats] = []
     for number, rows in enumerate(_members(ids, len(groups))):
-        values, present = vector.values[rows], vector.present[rows]
-        distinct = np.unique(values[present])
+        bits, present = vector.values[rows].view(np.int64), vector.present[rows]
+        distinct = np.unique(bits[present])  # by bits: -0 and 0 are different values here
         check_cells(len(counts) + len(distinct), steps)
-        for value in distinct.tolist():
-            same = (np.isnan(values) if math.isnan(value) else values == value) & present
-            labels.append({**groups[number], label: format_value(value)})
-            counts.append(same.sum(axis=0).astype(np.float64))
+        for value in distinct:
+            text = format_value(float(value.view(np.float64)))
+            labels.append({**groups[number], label: text})
+            counts.append(((bits == value) & present).sum(axis=0).astype(np.float64))
     if not counts:
         return empty(steps)
     matrix = np.array(counts)
