@@ -9,7 +9,7 @@ from itertools import accumulate
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
 from awf.embedded.model import Exemplar
-from awf.embedded.otlp.rows import Rows
+from awf.embedded.otlp.rows import MAX_AHEAD_NS, Rows
 from awf.embedded.otlp.values import attributes, decimal, labels
 
 
@@ -52,7 +52,7 @@ def exemplars(rows: Rows, series: Mapping[str, str], items: Iterable[pb.Exemplar
     """Return exemplars of one series; they carry `trace_id` and `span_id`."""
     result = []
     for item in items:
-        if not 0 < item.time_unix_nano <= rows.now_ns * 2:
+        if not 0 < item.time_unix_nano <= rows.now_ns + MAX_AHEAD_NS:
             continue
         own = labels(attributes(item.filtered_attributes))
         own |= {"trace_id": item.trace_id.hex()} if item.trace_id else {}

@@ -28,7 +28,9 @@ def decode(request: ExportLogsServiceRequest, now_ns: int) -> Rows:
     rows = Rows(now_ns)
     for resource in request.resource_logs:
         described = labels(dict(flatten(attributes(resource.resource.attributes))))
-        index = {name: described.pop(name) for name in LOG_INDEX_LABELS[:3] if name in described}
+        index: dict[str, str] = {
+            name: described.pop(name) for name in LOG_INDEX_LABELS[:3] if name in described
+        }
         index.setdefault(SERVICE_NAME, "unknown_service")
         for scope in resource.scope_logs:
             shared = {**described, "scope_name": scope.scope.name} if scope.scope.name else described
