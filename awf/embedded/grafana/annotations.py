@@ -116,6 +116,8 @@ def _changed(current: AnnotationInput, body: Json) -> AnnotationInput:
         panel_id=_or(_field(body, "panelId", int), current.panel_id),
         data=_or(None if (data := _field(body, "data", dict)) is None else json.dumps(data), current.data),
     )
+    if not 0 <= changed.panel_id < 2**31:
+        raise InvalidInput(f"panelId is {changed.panel_id}, expected a panel's number")
     if not changed.text:
         raise InvalidInput("text field should not be empty")
     return changed

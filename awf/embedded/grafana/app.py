@@ -48,11 +48,12 @@ def create_app(
     sources = datasources(prometheus, loki, tempo)
     routes = [
         *_Fixed(sources, public_url.rstrip("/")).routes(),
-        *DatasourceEndpoints(sources, access).routes(),
         *DashboardEndpoints(dashboards_dir).routes(),
         *AnnotationEndpoints(annotations).routes(),
         *AlertRuleEndpoints(ruler).routes(),
         *AlertmanagerEndpoints(ruler).routes(),
+        # After the rules of `grafana`, which would else pass for a datasource.
+        *DatasourceEndpoints(sources, access).routes(),
     ]
     return Starlette(
         routes=routes,
