@@ -65,11 +65,13 @@ class SampleTable:
         self, ids: NDArray[Any], sid: NDArray[Any], ts: NDArray[np.int64], value: NDArray[np.float64]
     ) -> list[SeriesData]:
         """Split rows in order of insertion into series in order of time."""
+        if not len(sid):
+            return []
         rank = np.searchsorted(ids, sid).astype(np.uint16 if len(ids) < 65_536 else np.uint32)
         order = np.argsort(rank, kind="stable")  # a radix sort for 16 bits
         rank, ts, value = rank[order], ts[order], value[order]
         edges = np.flatnonzero(np.diff(rank)) + 1
-        starts = np.concatenate(([0], edges)) if len(rank) else edges
+        starts = np.concatenate(([0], edges))
         disorder = np.zeros(len(rank), dtype=np.bool_)
         disorder[1:] = np.diff(ts) <= 0
         disorder[starts] = False
