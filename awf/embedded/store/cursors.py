@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
@@ -16,6 +17,24 @@ from awf.errors import QueryLimit, Unavailable
 _MAX_INLINE_IDS = 1_000
 
 
+CLOSE_TIMEOUT_S = 2.0
+
+
+class _Cursor:
+    """One thread's cursor; the lock is free while no query runs."""
+
+    def __init__(self, connection: Any) -> None:
+        self.duck = connection.cursor()
+        self.busy = threading.Lock()
+
+    def close(self, deadline: float) -> None:
+        while not self.busy.acquire(timeout=0.02):
+            self.duck.interrupt()
+            if time.monotonic() > deadline:
+                return
+        self.duck.close()
+
+
 class Cursors:
     """Runs queries from any thread."""
 
@@ -23,28 +42,21 @@ class Cursors:
         self._connection = connection
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._open: list[Any] = []
+        self._open: list[_Cursor] = []
+        self._closed = False
 
     def columns(self, statement: str, values: Sequence[object], *, limit: int, what: str) -> dict[str, Any]:
         """Return named numpy columns. Raises QueryLimit when there are more than `limit` rows."""
-        try:
-            found = self._cursor().execute(f"{statement} limit {limit + 1}", values).fetchnumpy()
-        except duckdb.Error as error:
-            raise Unavailable(f"the store cannot read: {error}") from error
-        if found and len(next(iter(found.values()))) > limit:
+        found: dict[str, Any] = self._run(statement, values, limit, lambda result: result.fetchnumpy())
+        if len(next(iter(found.values()))) > limit:
             raise _too_many(what, limit)
-        return dict(found)
+        return found
 
     def rows(
         self, statement: str, values: Sequence[object], *, limit: int, what: str
     ) -> list[tuple[Any, ...]]:
         """Return rows as tuples. Raises QueryLimit when there are more than `limit`."""
-        try:
-            found: list[tuple[Any, ...]] = (
-                self._cursor().execute(f"{statement} limit {limit + 1}", values).fetchall()
-            )
-        except duckdb.Error as error:
-            raise Unavailable(f"the store cannot read: {error}") from error
+        found: list[tuple[Any, ...]] = self._run(statement, values, limit, lambda result: result.fetchall())
         if len(found) > limit:
             raise _too_many(what, limit)
         return found
@@ -52,18 +64,30 @@ class Cursors:
     def close(self) -> None:
         """Interrupt what runs and release the file."""
         with self._lock:
-            for cursor in self._open:
-                cursor.interrupt()
-                cursor.close()
-            self._open.clear()
+            self._closed = True
+            cursors, self._open = self._open, []
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        for cursor in cursors:
+            cursor.close(deadline)
+        self._connection.close()
 
-    def _cursor(self) -> Any:
-        cursor = getattr(self._local, "cursor", None)
-        if cursor is None:
-            cursor = self._local.cursor = self._connection.cursor()
-            with self._lock:
+    def _run(self, statement: str, values: Sequence[object], limit: int, fetch: Callable[[Any], Any]) -> Any:
+        cursor = self._cursor()
+        with cursor.busy:
+            try:
+                return fetch(cursor.duck.execute(f"{statement} limit {limit + 1}", values))
+            except duckdb.Error as error:
+                raise Unavailable(f"the store cannot read: {error}") from error
+
+    def _cursor(self) -> _Cursor:
+        with self._lock:
+            if self._closed:
+                raise Unavailable("the store is closed")
+            cursor: _Cursor | None = getattr(self._local, "cursor", None)
+            if cursor is None:
+                cursor = self._local.cursor = _Cursor(self._connection)
                 self._open.append(cursor)
-        return cursor
+            return cursor
 
 
 def ids_filter(ids: Sequence[int]) -> str:
