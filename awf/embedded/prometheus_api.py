@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -17,7 +18,7 @@ from starlette.routing import Route
 from awf.core.clock import Clock, SystemClock
 from awf.embedded.model import SampleReader
 from awf.embedded.promql import Engine, parse
-from awf.embedded.promql.engine import check_range
+from awf.embedded.promql.engine import check_kind, check_range
 from awf.embedded.promql.parameters import FIRST_MS, LAST_MS, Parameters, invalid
 from awf.embedded.promql.parser import format_query, selectors
 from awf.embedded.promql.syntax import kind
@@ -102,10 +103,10 @@ class _Api:
         step_ms = parameters.duration_ms("step")
         if end_ms < start_ms:
             raise invalid("end", "end timestamp must not be before start time")
-        try:
+        with _blaming("step"):
             check_range(start_ms, end_ms, step_ms)
-        except QueryError as error:
-            raise invalid("step", error.message) from error
+        with _blaming("query"):
+            check_kind(parse(query))
         series = self._engine.range(query, start_ms, end_ms, step_ms)
         result, warnings = limited(series, parameters.count("limit"))
         return f'{{"resultType":"matrix","result":{encode_result(result)}}}', warnings
@@ -211,11 +212,18 @@ def _query(parameters: Parameters) -> str:
     parameters.duration_ms("timeout")
     if parameters.text("lookback_delta"):
         raise UnsupportedQuery("the parameter lookback_delta is not supported")
-    try:
+    with _blaming("query"):
         parse(query)
-    except QueryError as error:
-        raise invalid("query", error.message) from error
     return query
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Turn a QueryError into an error of the parameter."""
+    try:
+        yield
+    except QueryError as error:
+        raise invalid(name, error.message) from error
 
 
 def _required_time(parameters: Parameters, name: str) -> int:

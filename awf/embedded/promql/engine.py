@@ -54,7 +54,7 @@ class Engine:
         UnsupportedQuery or QueryLimit (more than 11,000 points a series)."""
         check_range(start_ms, end_ms, step_ms)
         node = parse(query)
-        _check_kind(node)
+        check_kind(node)
         context = self._context(start_ms, end_ms, step_ms)
         with np.errstate(all="ignore"):
             value = evaluate(node, context)
@@ -95,7 +95,8 @@ def check_range(start_ms: int, end_ms: int, step_ms: int) -> None:
         )
 
 
-def _check_kind(node: Node) -> None:
+def check_kind(node: Node) -> None:
+    """Raise QueryError for an expression that has no value at each step of a range."""
     if kind(node) not in ("scalar", "vector"):
         raise QueryError(
             f'invalid expression type "{_KIND_NAMES[kind(node)]}" for range query, must be Scalar or '

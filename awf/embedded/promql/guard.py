@@ -27,8 +27,11 @@ _TOKEN = re.compile(
 _WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
 
 
-def check(query: str) -> None:
-    """Raise QueryLimit, QueryError or UnsupportedQuery when the parser must not see the query."""
+def admit(query: str) -> str:
+    """Return the query as the parser may see it. Raises QueryLimit, QueryError or UnsupportedQuery.
+
+    Raw strings become quoted ones, because the parser looks for escapes in raw strings.
+    """
     if len(query.encode()) > MAX_LENGTH:
         raise QueryLimit(
             f"the query is {len(query.encode())} bytes long, at most {MAX_LENGTH} are accepted",
@@ -36,14 +39,22 @@ def check(query: str) -> None:
         )
     levels = [0]  # operators seen at each level of open brackets
     previous = ""
+    admitted: list[str] = []
     for token in _TOKEN.finditer(query):
         kind, text = token.lastgroup, token.group()
+        admitted.append(_quoted(text[1:-1]) if kind == "string" and text[0] == "`" else text)
         if kind == "skip":
             continue
         if previous == "@" and text == "-":
             raise UnsupportedQuery("@ with a time before 1970 is not supported")
         previous = text
         _count(levels, kind == "operator" or text.lower() in _WORD_OPERATORS, text)
+    return "".join(admitted)
+
+
+def _quoted(raw: str) -> str:
+    escaped = raw.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").replace("\r", "")
+    return f'"{escaped}"'
 
 
 def _count(levels: list[int], is_operator: bool, text: str) -> None:

@@ -50,9 +50,9 @@ _MANY: dict[str, Literal["left", "right"]] = {
 def parse(query: str) -> Node:
     """Parse PromQL. Raises QueryError (its text says where), UnsupportedQuery naming the construct,
     or QueryLimit when it is too long or too deep."""
-    guard.check(query)
+    admitted = guard.admit(query)
     try:
-        return _node(pp.parse(query))
+        return _node(pp.parse(admitted))
     except (ValueError, OverflowError) as error:
         raise QueryError(f"{query.strip()[:200]!r} is not valid PromQL: {error}") from error
 
@@ -73,7 +73,7 @@ def selectors(query: str) -> list[tuple[Matcher, ...]]:
 def format_query(query: str) -> str:
     """Return the query laid out readably. Raises QueryError."""
     parse(query)
-    return str(pp.parse(query).prettify())
+    return str(pp.parse(guard.admit(query)).prettify())
 
 
 def metric_names(query: str) -> set[str]:

@@ -48,7 +48,7 @@ class MemoryReader:
 
 def load(text: str, *, step_ms: int = 60_000, start_ms: int = 0) -> MemoryReader:
     """Read lines `name{a="b"} v1 v2 _ stale 0+10x5`: one sample a step, `_` for none."""
-    return MemoryReader([_line(line, step_ms, start_ms) for line in text.strip().splitlines()])
+    return MemoryReader([_line(line, step_ms, start_ms) for line in text.strip().split("\n")])
 
 
 def _line(line: str, step_ms: int, start_ms: int) -> SeriesData:

@@ -44,6 +44,11 @@ def test_an_unopened_bracket_is_an_error_of_the_query() -> None:
         parse(")" * 5000)
 
 
+def test_raw_strings_are_raw() -> None:
+    assert parse(r"x{a=~`\d\\+`}") == parse(r'x{a=~"\\d\\\\+"}')
+    assert parse("x{a=`\"\n'`}") == parse(r"""x{a="\"\n'"}""")
+
+
 def test_names_in_a_query() -> None:
     query = (
         'sum by (a) (rate(m_total{b="1"}[5m])) / on (c) group_left (d) {__name__="n",e=~"x"} '
