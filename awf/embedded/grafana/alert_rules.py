@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from awf.embedded.grafana.errors import Json, int_parameter
+from awf.embedded.grafana.requests import Json, int_parameter
 from awf.embedded.model import Matcher
 from awf.embedded.ruler import Ruler
 from awf.embedded.ruler.alerts import AlertInstance, AlertState

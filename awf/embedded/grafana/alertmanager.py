@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from awf.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER
-from awf.embedded.grafana.errors import Json, bool_parameter, read_json
+from awf.embedded.grafana.requests import Json, bool_parameter, read_json
 from awf.embedded.model import Matcher, MatchOp
 from awf.embedded.ruler import Ruler
 from awf.embedded.ruler.alerts import AlertInstance, AlertState
@@ -76,8 +76,8 @@ class AlertmanagerEndpoints:
             for instance in state.active.values():
                 if instance.state is not AlertState.FIRING:
                     continue
-                silenced_by = self._ruler.silences.silenced_by(instance.labels)
                 labels = public_labels(instance)
+                silenced_by = self._ruler.silences.silenced_by(labels)
                 wanted = silenced if silenced_by else active
                 if wanted and all(matcher.accepts(labels) for matcher in matchers):
                     seen = state.last_evaluation_ms or self._ruler.now_ms()

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from awf.embedded.grafana.annotation_store import AnnotationInput, AnnotationQuery, AnnotationStore
-from awf.embedded.grafana.errors import Json, bool_parameter, int_parameter, read_json
+from awf.embedded.grafana.requests import Json, bool_parameter, int_parameter, read_json
 from awf.errors import InvalidInput
 
 MAX_LIMIT: Final = 10_000

@@ -14,13 +14,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from awf.embedded.grafana.access import Access
 from awf.embedded.grafana.alert_rules import AlertRuleEndpoints
 from awf.embedded.grafana.alertmanager import AlertmanagerEndpoints
 from awf.embedded.grafana.annotation_store import AnnotationStore
 from awf.embedded.grafana.annotations import AnnotationEndpoints
 from awf.embedded.grafana.dashboards import DashboardEndpoints
 from awf.embedded.grafana.datasources import Datasource, DatasourceEndpoints, datasources
-from awf.embedded.grafana.errors import Access, error_response
+from awf.embedded.grafana.requests import error_response
 from awf.embedded.ruler import Ruler
 from awf.embedded.ruler.grafana_terms import APP_VERSION, METRICS_UID, ORG_ID
 from awf.errors import AwfError

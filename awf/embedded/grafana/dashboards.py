@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from awf.embedded.grafana.errors import Json, int_parameter
+from awf.embedded.grafana.requests import Json, int_parameter
 from awf.embedded.ruler.grafana_terms import FOLDER, FOLDER_UID
 from awf.errors import InvalidInput, NotFound
 

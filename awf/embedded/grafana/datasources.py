@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from awf.embedded.grafana.errors import Access, error_response
+from awf.embedded.grafana.access import Access
+from awf.embedded.grafana.requests import error_response
 from awf.embedded.ruler.grafana_terms import METRICS_UID, ORG_ID
 from awf.errors import AwfError, NotFound
 

@@ -17,7 +17,7 @@ from awf.core import semconv
 from awf.core.counters import Counters
 from awf.embedded.ruler.alerts import RESOLVED_RETENTION_MS, AlertInstance, AlertState
 from awf.embedded.ruler.grafana_terms import GROUP_BY
-from awf.embedded.ruler.payload import Notified
+from awf.embedded.ruler.payload import Notified, public_labels
 from awf.embedded.ruler.silences import Silences
 
 logger = logging.getLogger(__name__)
@@ -89,40 +89,52 @@ class Notifier:
 
     def update(self, rule_uid: str, instances: Iterable[AlertInstance], at_ms: int) -> None:
         """Take the alerts of one rule. One that was there and is not any more has resolved."""
-        seen = set()
+        found: dict[str, dict[str, Notified]] = {name: {} for name in self._groups}
         for instance in instances:
             if instance.fired_at_ms is not None:
-                seen.add(instance.fingerprint)
-                self._put(Notified(rule_uid, instance), at_ms)
-        for group in list(self._groups.values()):
-            for alert in group.alerts.values():
-                gone = alert.rule_uid == rule_uid and alert.instance.fingerprint not in seen
-                if gone and not alert.is_resolved:
-                    ended = replace(alert.instance, state=AlertState.INACTIVE, resolved_at_ms=at_ms)
-                    self._put(Notified(rule_uid, ended), at_ms)
+                alerts = found.setdefault(instance.labels[GROUP_BY], {})
+                alerts[instance.fingerprint] = Notified(rule_uid, instance)
+        for name, alerts in found.items():
+            self._merge(name, rule_uid, alerts, at_ms)
 
-    def _put(self, alert: Notified, at_ms: int) -> None:
-        name, fingerprint = alert.instance.labels[GROUP_BY], alert.instance.fingerprint
+    def _merge(self, name: str, rule_uid: str, found: Mapping[str, Notified], at_ms: int) -> None:
         group = self._groups.get(name)
-        if alert.is_resolved and (group is None or fingerprint not in group.alerts):
-            return  # told already, or over before anybody could be told
-        if group is None:
+        known = group.alerts if group else {}
+        alerts = dict(known)
+        for fingerprint, alert in known.items():
+            if alert.rule_uid == rule_uid and fingerprint not in found and not alert.is_resolved:
+                ended = replace(alert.instance, state=AlertState.INACTIVE, resolved_at_ms=at_ms)
+                alerts[fingerprint] = Notified(rule_uid, ended)
+        # A resolved one that is not known was told already, or was over before anybody could be told.
+        alerts |= {
+            fingerprint: alert
+            for fingerprint, alert in found.items()
+            if fingerprint in known or not alert.is_resolved
+        }
+        if group is None and alerts:
             # An alert that fires since long (the ruler was away) has waited enough.
-            due = max(at_ms, (alert.instance.fired_at_ms or at_ms) + self._times.group_wait_ms)
-            group = AlertGroup({}, due)
+            began = min(alert.instance.fired_at_ms or at_ms for alert in alerts.values())
+            group = AlertGroup({}, max(at_ms, began + self._times.group_wait_ms))
             self.changed.set()
-        self._groups[name] = replace(group, alerts={**group.alerts, fingerprint: alert})
+        if group is not None:
+            self._groups[name] = replace(group, alerts=alerts)
 
     async def flush_due(self, now_ms: int) -> bool:
         """Look at every group that is due, at once; return whether there was one."""
-        due = [name for name, group in self._groups.items() if group.next_flush_ms <= now_ms]
+        # Due further away than any wait: the clock was set back, and would keep everybody waiting.
+        longest = max(self._times.group_wait_ms, self._times.group_interval_ms)
+        due = [
+            name for name, group in self._groups.items() if not 0 < group.next_flush_ms - now_ms <= longest
+        ]
         await asyncio.gather(*(self._flush(name, now_ms) for name in due))
         return bool(due)
 
     async def _flush(self, name: str, now_ms: int) -> None:
         group = self._groups[name]
         alerts = [
-            alert for alert in group.alerts.values() if not self._silences.silenced_by(alert.instance.labels)
+            alert
+            for alert in group.alerts.values()
+            if not self._silences.silenced_by(public_labels(alert.instance))
         ]
         outcome = Delivery.DELIVERED
         news = self._is_news(group, alerts, now_ms)

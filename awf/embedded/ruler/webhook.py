@@ -19,7 +19,7 @@ from awf.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 30.0
-MAX_ALERTS: Final = 200
+MAX_ALERTS: Final = 100
 """Most alerts in one body, so that a storm stays below the size that receivers take."""
 
 

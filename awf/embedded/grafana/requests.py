@@ -1,17 +1,14 @@
-"""Grafana's error shape, and what every endpoint needs to read a request safely."""
+"""What every endpoint shares: bodies and parameters read with limits, errors in Grafana's shape."""
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 import json
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import Scope
 
-from awf.errors import AwfError, InvalidInput, MalformedPayload, TooLarge, Unauthorized
+from awf.errors import AwfError, InvalidInput, MalformedPayload, TooLarge
 
 MAX_BODY_BYTES: Final = 1_000_000
 
@@ -24,36 +21,6 @@ def error_response(error: AwfError) -> JSONResponse:
     # Grafana says 400 where our tree says 422.
     status = 400 if isinstance(error, InvalidInput) else error.http_status
     return JSONResponse({"message": message}, status)
-
-
-class Access:
-    """Reads are open to this machine; writes, and reads from elsewhere, need the token."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def check(self, scope: Scope, *, write: bool) -> None:
-        """Raises Unauthorized."""
-        if not write and _is_local(scope):
-            return
-        headers = dict(scope["headers"])
-        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-        known = bool(self._token) and hmac.compare_digest(given.strip(), self._token.encode())
-        if scheme.lower() != b"bearer" or not known:
-            raise Unauthorized(
-                "Invalid API key" if given else "Unauthorized",
-                hint="Send the token of AWF_GRAFANA_TOKEN as 'Authorization: Bearer ...'",
-            )
-
-
-def _is_local(scope: Scope) -> bool:
-    client = scope.get("client")
-    if client is None:
-        return False
-    try:
-        return ipaddress.ip_address(client[0]).is_loopback
-    except ValueError:
-        return False
 
 
 async def read_json(request: Request) -> Json:
