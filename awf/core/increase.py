@@ -30,7 +30,7 @@ def rises(series: Sequence[Series]) -> list[Rises]:
     return [Rises(each.labels, tuple(_steps(each.points, began))) for each in series if each.points]
 
 
-def total(found: Sequence[Rises], start: float, end: float, **labels: str) -> float:
+def total(found: Sequence[Rises], start: float, end: float, labels: Mapping[str, str]) -> float:
     """Return how much the counters with these labels rose in (start, end]."""
     return sum(
         each.total(start, end)

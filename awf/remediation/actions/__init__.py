@@ -1,0 +1,1 @@
+"""The remediations, one a file: each module's SPEC is an `ActionSpec`."""

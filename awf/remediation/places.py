@@ -1,0 +1,65 @@
+"""Steps that an action may touch: observed in telemetry, and known to a live engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from awf.core.incidents import ActionCall, Target
+from awf.core.types import Json, StepInfo
+from awf.remediation.spec import Situation
+
+
+def affected(situation: Situation) -> tuple[Target, ...]:
+    """Return the places where the cause was observed, worst first."""
+    hypothesis = situation.hypothesis
+    return hypothesis.affected or (hypothesis.target,)
+
+
+def observed_steps(
+    situation: Situation, suits: Callable[[StepInfo], bool]
+) -> Iterator[tuple[Target, StepInfo]]:
+    """Yield the affected steps that engines run and that suit, worst first, each once, up to the limit.
+
+    An agent that was observed without a step stands for every step it is the first choice of.
+    """
+    seen: set[tuple[str, str]] = set()
+    for place in affected(situation):
+        for workflow_id, step in _steps(situation):
+            is_here = (
+                (workflow_id, step.id) == (place.workflow_id, place.step_id)
+                if place.step_id
+                else bool(place.agent_id) and step.agent_id == place.agent_id
+            )
+            if is_here and suits(step) and (workflow_id, step.id) not in seen:
+                if len(seen) == situation.config.max_steps_per_action:
+                    return
+                seen.add((workflow_id, step.id))
+                yield Target(workflow_id=workflow_id, step_id=step.id, agent_id=step.agent_id), step
+
+
+def failing_agents(situation: Situation) -> frozenset[str]:
+    """Return the agents in which the cause was observed; empty when only steps were."""
+    found = {place.agent_id for place in affected(situation)} | {situation.hypothesis.target.agent_id}
+    return frozenset(found - {""})
+
+
+def step_arguments(place: Target) -> Json:
+    """Return a place as an argument of an action."""
+    return {"workflow_id": place.workflow_id, "step_id": place.step_id, "agent_id": place.agent_id}
+
+
+def places_of(call: ActionCall) -> tuple[Target, ...]:
+    """Return the steps that a call's `steps` argument names."""
+    return tuple(_place(each) for each in call.arguments["steps"])
+
+
+def _place(step: Mapping[str, Any]) -> Target:
+    return Target(workflow_id=step["workflow_id"], step_id=step["step_id"], agent_id=step["agent_id"])
+
+
+def _steps(situation: Situation) -> Iterator[tuple[str, StepInfo]]:
+    for engine in situation.engines:
+        for workflow in engine.workflows:
+            for step in workflow.steps:
+                yield workflow.id, step

@@ -1,0 +1,151 @@
+"""Takes actions: policy and limits first, the intent written down before anything is done, then verified."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from awf.core.actions import (
+    ActionInfo,
+    Applied,
+    ApplyStatus,
+    Plan,
+    Verification,
+    WorkOrder,
+)
+from awf.core.codec import to_json
+from awf.core.incidents import (
+    ActionCall,
+    ApprovalStatus,
+    Hypothesis,
+    PolicyDecision,
+    Target,
+    Verdict,
+)
+from awf.core.ports import AuditLog, Policy
+from awf.core.types import Json
+from awf.errors import AwfError, NotFound
+from awf.remediation.limits import INTENT, Limits, place_keys
+from awf.remediation.orders import REQUESTED_BY, take_back
+from awf.remediation.spec import ActionSpec, Situation, Tools
+
+logger = logging.getLogger(__name__)
+
+_STRICTEST = (Verdict.DENY, Verdict.ASK, Verdict.ALLOW)
+
+
+class ActionRunner:
+    """Implements `Remediation` over the registered actions."""
+
+    def __init__(
+        self, specs: Mapping[str, ActionSpec], *, policy: Policy, audit: AuditLog, tools: Tools
+    ) -> None:
+        self._specs = dict(specs)
+        self._policy = policy
+        self._audit = audit
+        self._tools = tools
+        self._limits = Limits(audit, tools.config)
+        self._slot = asyncio.Lock()
+
+    def actions(self) -> Mapping[str, ActionInfo]:
+        return {name: spec.info for name, spec in self._specs.items()}
+
+    async def plan(self, name: str, hypothesis: Hypothesis) -> Plan:
+        spec = self._spec(name)
+        engines = await self._tools.controls.engines()
+        return spec.plan(Situation(hypothesis, engines, self._tools.config))
+
+    def judge(self, call: ActionCall, *, severity: str) -> PolicyDecision:
+        spec = self._spec(call.name)
+        decisions = [
+            self._policy.decide(call.name, place, reversible=spec.is_reversible, severity=severity)
+            for place in spec.places(call) or (Target(),)
+        ]
+        return min(decisions, key=lambda decision: _STRICTEST.index(decision.verdict))
+
+    async def apply(self, order: WorkOrder) -> Applied:
+        spec = self._spec(order.call.name)
+        places = spec.places(order.call)
+        async with self._slot:
+            why = await self._claim(order, places)
+        if why:
+            await self._note("action.refused", order, {"why": why})
+            return Applied(ApplyStatus.REFUSED, why, self._tools.clock.now())
+        try:
+            applied = await spec.apply(order, self._tools)
+        except AwfError as error:  # it may have been done or not: nobody knows
+            applied = Applied(ApplyStatus.UNCONFIRMED, error.message, self._tools.clock.now())
+        if applied.status is not ApplyStatus.APPLIED:
+            self._limits.release(order.incident_id)
+        await self._note(f"action.{applied.status.value}", order, {"detail": applied.detail})
+        return applied
+
+    async def verify(self, order: WorkOrder, applied: Applied) -> Verification:
+        spec = self._spec(order.call.name)
+        self._limits.hold(order, spec.places(order.call))  # after a restart nobody holds them
+        try:
+            found = await spec.verify(order, applied, self._tools)
+        finally:
+            self._limits.release(order.incident_id)
+        await self._note(f"action.{found.effect.value}", order, {"detail": found.statement})
+        return found
+
+    async def undo(self, order: WorkOrder, applied: Applied) -> Applied:
+        spec = self._spec(order.call.name)
+        if not spec.is_reversible or not applied.before:
+            why = "it cannot be undone" if not spec.is_reversible else "nothing is known to restore"
+            return Applied(ApplyStatus.REFUSED, why, self._tools.clock.now())
+        undone = await take_back(order, applied, self._tools)
+        await self._note("action.undone", order, {"detail": undone.detail, "status": undone.status.value})
+        return undone
+
+    async def _claim(self, order: WorkOrder, places: Sequence[Target]) -> str:
+        """Write the intent down, or say why the action may not be taken."""
+        now = self._tools.clock.now()
+        intents = await self._limits.intents(now)
+        is_repeat = any(
+            entry.subject == order.incident_id and entry.detail.get("digest") == order.call.digest
+            for entry in intents
+        )
+        if is_repeat:  # a restart in the middle: the engines' orders are idempotent, so go on
+            self._limits.hold(order, places)
+            return ""
+        if why := self._not_allowed(order) or self._limits.refusal(order, places, intents, now):
+            return why
+        approved_by = order.approval.decided_by if order.approval else ""
+        decision = self.judge(order.call, severity=order.severity)
+        detail = {
+            "places": place_keys(places), "approved_by": approved_by, "policy": to_json(decision)
+        }  # fmt: skip
+        await self._note(INTENT, order, detail)
+        self._limits.hold(order, places)
+        return ""
+
+    def _not_allowed(self, order: WorkOrder) -> str:
+        decision = self.judge(order.call, severity=order.severity)
+        if decision.verdict is Verdict.DENY:
+            return f"policy: {decision.reason}"
+        approval = order.approval
+        if approval is None:
+            changes_something = bool(self._spec(order.call.name).places(order.call))
+            must_ask = decision.verdict is Verdict.ASK or (changes_something and not order.is_trusted)
+            return "it needs an approval" if must_ask else ""
+        if approval.status is not ApprovalStatus.APPROVED:
+            return f"approval {approval.id} is {approval.status.value}"
+        is_bound = approval.action.digest == order.call.digest and approval.incident_id == order.incident_id
+        return "" if is_bound else f"approval {approval.id} is for another action"
+
+    def _spec(self, name: str) -> ActionSpec:
+        if name not in self._specs:
+            raise NotFound(f"no action {name!r}", hint=f"There are {', '.join(self._specs)}.")
+        return self._specs[name]
+
+    async def _note(self, event: str, order: WorkOrder, detail: Json) -> None:
+        about = {"action": order.call.name, "digest": order.call.digest}
+        if event == INTENT:
+            about["arguments"] = to_json(order.call.arguments)
+        logger.info(event, extra={"incident_id": order.incident_id, "action": order.call.name})
+        await self._audit.append(
+            actor=REQUESTED_BY, event=event, subject=order.incident_id, detail=about | detail
+        )

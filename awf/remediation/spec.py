@@ -1,0 +1,73 @@
+"""What a file in `actions/` exposes as `SPEC`, and what an action is given to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from awf.core.actions import ActionInfo, Applied, Plan, Verification, WorkOrder
+from awf.core.clock import Clock
+from awf.core.incidents import ActionCall, Hypothesis, Target, Verdict
+from awf.core.ports import ControlStore, Notifier, Telemetry
+from awf.core.types import EngineInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RemediationConfig:
+    """Limits and waits. Seconds, unless a name says otherwise."""
+
+    settle_s: float = 15.0
+    verify_timeout_s: float = 120.0
+    poll_s: float = 3.0
+    min_steps: int = 5  # fewer finished steps after an action say nothing
+    cooldown_s: float = 300.0
+    max_actions_per_hour: int = 20
+    max_workers: int = 32
+    timeout_factor: float = 1.5
+    max_steps_per_action: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The hands and eyes of an action."""
+
+    controls: ControlStore
+    telemetry: Telemetry
+    notifiers: Sequence[Notifier]
+    clock: Clock
+    config: RemediationConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What an action is planned for."""
+
+    hypothesis: Hypothesis
+    engines: Sequence[EngineInfo]
+    config: RemediationConfig
+
+
+PlanAction = Callable[[Situation], Plan]
+ApplyAction = Callable[[WorkOrder, Tools], Awaitable[Applied]]
+VerifyAction = Callable[[WorkOrder, Applied, Tools], Awaitable[Verification]]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One remediation. `plan` builds exact arguments from what was observed, or says why it cannot;
+    `places` names what a call touches, for policy and limits; `verify` reads what `apply` did not write.
+    A reversible action leaves in `Applied.before` the orders that undo it."""
+
+    name: str
+    description: str
+    is_reversible: bool
+    blast_radius: str
+    default: Verdict
+    plan: PlanAction
+    places: Callable[[ActionCall], tuple[Target, ...]]
+    apply: ApplyAction
+    verify: VerifyAction
+
+    @property
+    def info(self) -> ActionInfo:
+        return ActionInfo(self.name, self.description, self.is_reversible, self.blast_radius)
