@@ -9,49 +9,34 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from awf.core.counters import Counters
 from awf.demo.fault import FaultBoard, FaultFile, FaultSchedule
 from awf.demo.traffic import Traffic
 from awf.demo.workflows import registry
 from awf.demo.world import DemoWorld
 from awf.errors import ConfigError
-from awf.orchestration import Controls, Engine, EventEmitter
-from awf.orchestration.link import EngineLink
-from awf.orchestration.otel_exporter import OTelExporter
 from awf.orchestration.remote import HttpDirectory
 from awf.settings import Settings
+from awf.wiring.engine import start_engine
 from awf.wiring.secrets import WORKER
 
 logger = logging.getLogger(__name__)
 
-ENGINE_ID = "demo"
-SERVICE_NAME = "awf-demo"
-EXPORTER_QUEUE = 65_536
+NAME = "awf-demo"
 
 
 async def start_demo(settings: Settings) -> Callable[[], Awaitable[None]]:
     """Start everything and return the function that stops it. Raises ConfigError without a token."""
-    counters = Counters()
     world = DemoWorld()
     board = FaultBoard(world, _tell)
     schedule = FaultSchedule.parse(settings.demo_faults, board)
-    emitter = EventEmitter(counters)
-    exporter = OTelExporter(
-        f"http://{settings.host}:{settings.otlp_grpc_port}", service_name=SERVICE_NAME, counters=counters
-    )
-    agents = registry(world)
-    # Kept in memory only: each run of the demo tells its story from the beginning.
-    controls = Controls(agents)
-    engine = Engine(agents, emitter, controls, workers=settings.workers, engine_id=ENGINE_ID)
-    exporter.watch(engine.snapshot)
-    exporter.watch_counters(counters)
-    emitter.subscribe(exporter.on_event, queue_size=EXPORTER_QUEUE)
     directory = HttpDirectory(settings.api_base, token=_token(settings))
-    link = EngineLink(engine, directory, directory)
+    # Switches in memory only: each run of the demo tells its story from the beginning.
+    engine, stop_engine = start_engine(
+        settings, registry(world), directory, directory, name=NAME, controls_file=None
+    )
     loops = [
         asyncio.create_task(part.run(), name=type(part).__name__)
         for part in (
-            link,
             Traffic(engine, world, settings.demo_rate),
             schedule,
             FaultFile(_file(settings), board),
@@ -61,13 +46,10 @@ async def start_demo(settings: Settings) -> Callable[[], Awaitable[None]]:
         loop.add_done_callback(_log_failure)
 
     async def stop() -> None:
-        for loop in loops[1:]:
+        for loop in loops:
             loop.cancel()
-        await engine.aclose(0.5)
-        loops[0].cancel()
         await asyncio.gather(*loops, return_exceptions=True)
-        await emitter.aclose(0.5)
-        await exporter.shutdown(1.5)
+        await stop_engine()
         await directory.aclose()
 
     return stop

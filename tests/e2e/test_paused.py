@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.product import Product
 
-BROKEN_AGENT = "fact-checker"
+BROKEN_AGENT = "writer-llm"
 FAILED_SHARE = (
     f'sum(rate(awf_agent_invocations_total{{agent_id="{BROKEN_AGENT}",status="failed"}}[30s]))'
     f' / sum(rate(awf_agent_invocations_total{{agent_id="{BROKEN_AGENT}"}}[30s]))'

@@ -17,7 +17,7 @@ from tests.e2e.browser import browser_page
 from tests.e2e.product import Product
 
 FAULTS = "agent_errors:12,worker_shortage:20"
-BROKEN_AGENT = "fact-checker"
+BROKEN_AGENT = "writer-llm"
 
 
 @pytest.fixture(scope="module")

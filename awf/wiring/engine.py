@@ -1,0 +1,80 @@
+"""An engine with its telemetry and its link to the server, wherever it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from awf.core.counters import Counters
+from awf.core.ports import EngineDirectory
+from awf.errors import ConfigError
+from awf.orchestration import Controls, Engine, EventEmitter, Registry
+from awf.orchestration.link import EngineLink, EventUpload
+from awf.orchestration.otel_exporter import OTelExporter
+from awf.settings import Settings
+
+EXPORTER_QUEUE = 65_536
+
+
+def start_engine(
+    settings: Settings,
+    registry: Registry,
+    directory: EngineDirectory,
+    uploads: EventUpload,
+    *,
+    name: str,
+    controls_file: Path | None,
+) -> tuple[Engine, Callable[[], Awaitable[None]]]:
+    """Return a running engine and the function that stops it; its telemetry is that of service `name`."""
+    counters = Counters()
+    emitter = EventEmitter(counters)
+    # OTEL_EXPORTER_OTLP_* say otherwise where they are set.
+    exporter = OTelExporter(_endpoint(settings), service_name=name, counters=counters)
+    engine = Engine(
+        registry, emitter, Controls(registry, controls_file), workers=settings.workers, engine_id=name
+    )
+    exporter.watch(engine.snapshot)
+    exporter.watch_counters(counters)
+    emitter.subscribe(exporter.on_event, queue_size=EXPORTER_QUEUE)
+    link = asyncio.create_task(EngineLink(engine, directory, uploads).run(), name=f"link of {name}")
+
+    async def stop() -> None:
+        await engine.aclose(0.5)
+        link.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await link
+        await emitter.aclose(0.5)
+        await exporter.shutdown(1.0)
+
+    return engine, stop
+
+
+def load_registry(text: str) -> Registry:
+    """Import `module:registry`, a Registry or a function that returns one. Raises ConfigError."""
+    module_name, colon, attribute = text.partition(":")
+    if not colon or not attribute:
+        raise ConfigError(
+            f"AWF_WORKFLOWS={text!r}: expected module:registry", hint="For example myapp.flows:registry."
+        )
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"AWF_WORKFLOWS={text!r} cannot be loaded: {error}", hint="Is the module on PYTHONPATH?"
+        ) from error
+    registry = found() if callable(found) else found
+    if not isinstance(registry, Registry):
+        raise ConfigError(
+            f"AWF_WORKFLOWS={text!r} is a {type(registry).__name__}, expected awf.orchestration.Registry"
+        )
+    return registry
+
+
+def _endpoint(settings: Settings) -> str:
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL"):
+        return ""
+    return f"http://{settings.host}:{settings.otlp_grpc_port}"
