@@ -1,0 +1,146 @@
+"""Log records and spans of OTLP become entries and spans of the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from awf.embedded.model import LogRecord, Span, SpanEvent, SpanLink
+from awf.embedded.otlp import logs as log_signal
+from awf.embedded.otlp import traces as trace_signal
+
+from ._messages import NOW_NS, RESOURCE, any_value, attributes, logs, span, traces
+
+
+def record(body: Any = "hello", *, own: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"timeUnixNano": NOW_NS, "body": any_value(body), "attributes": attributes(own or {}), **more}
+
+
+def test_few_labels_index_a_record_and_the_rest_is_structured_metadata() -> None:
+    one = record(
+        own={"error.type": "Timeout", "attempt": 2, "http": {"route": "/"}},
+        severityNumber=17, severityText="ERROR", traceId="EREREREREREREREREREREQ==",
+        spanId="IiIiIiIiIiI=",
+    )  # fmt: skip
+    resource = {**RESOURCE, "deployment.environment.name": "prod"}
+    rows = log_signal.decode(logs(one, resource=resource), NOW_NS)
+    assert rows.logs == [
+        LogRecord(
+            NOW_NS,
+            "hello",
+            {
+                "service_name": "cart",
+                "service_namespace": "shop",
+                "deployment_environment_name": "prod",
+                "level": "error",
+            },
+            {
+                "region": "eu", "service_instance_id": "i-1", "scope_name": "awf", "error_type": "Timeout",
+                "attempt": "2", "http_route": "/", "severity_text": "ERROR", "trace_id": "11" * 16,
+                "span_id": "22" * 8,
+            },
+        )
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "level"),
+    [
+        ({"severityNumber": 1}, "debug"),
+        ({"severityNumber": 5}, "debug"),
+        ({"severityNumber": 9}, "info"),
+        ({"severityNumber": 16}, "warn"),
+        ({"severityNumber": 20}, "error"),
+        ({"severityNumber": 24}, "error"),
+        ({"severityText": "WARNING"}, "warn"),
+        ({"severityText": "FATAL", "severityNumber": 9}, "error"),
+        ({"own": {"level": "Critical"}, "severityNumber": 9}, "error"),
+        ({"own": {"level": "user text 17"}, "severityNumber": 9}, "info"),
+        ({}, "unknown"),
+    ],
+)
+def test_the_level_is_one_of_five(more: dict[str, Any], level: str) -> None:
+    (found,) = log_signal.decode(logs(record(**more)), NOW_NS).logs
+    assert found.labels["level"] == level
+    assert "level" not in found.metadata
+
+
+@pytest.mark.parametrize(
+    ("body", "line"), [({"a": 1, "b": ["x"]}, '{"a":1,"b":["x"]}'), (3, "3"), (True, "true"), ("ü", "ü")]
+)
+def test_a_body_becomes_a_line(body: Any, line: str) -> None:
+    assert log_signal.decode(logs(record(body)), NOW_NS).logs[0].line == line
+
+
+def test_a_nameless_service_and_a_record_without_time() -> None:
+    one = {"body": any_value("x"), "observedTimeUnixNano": NOW_NS - 5}
+    rows = log_signal.decode(logs(one, {"body": any_value("y")}, resource={}), NOW_NS)
+    assert [found.timestamp_ns for found in rows.logs] == [NOW_NS - 5, NOW_NS]
+    assert rows.logs[0].labels["service_name"] == "unknown_service"
+
+
+def test_bad_records_are_refused_and_the_rest_lives() -> None:
+    rows = log_signal.decode(
+        logs(
+            record("x" * (256 * 1024 + 1)),
+            record(timeUnixNano=NOW_NS + 601 * 10**9),
+            record(own={"big": "x" * (64 * 1024 + 1)}),
+            record("kept"),
+        ),
+        NOW_NS,
+    )
+    assert [found.line for found in rows.logs] == ["kept"]
+    assert rows.refused == 3
+    assert "262145 bytes is over the limit of 262144" in rows.message
+
+
+def test_a_span_is_taken_over_whole() -> None:
+    wire = span(
+        parentSpanId="MzMzMzMzMzM=",
+        attributes=attributes({"n": 1, "ok": True, "list": ["a"]}),
+        status={"code": 2, "message": "boom"},
+        events=[{"timeUnixNano": NOW_NS, "name": "exception", "attributes": attributes({"type": "E"})}],
+        links=[{"traceId": "EREREREREREREREREREREQ==", "spanId": "IiIiIiIiIiI="}],
+    )
+    rows = trace_signal.decode(traces(wire), NOW_NS)
+    assert rows.spans == [
+        Span(
+            trace_id="11" * 16,
+            span_id="22" * 8,
+            parent_span_id="33" * 8,
+            name="work",
+            kind=1,
+            start_ns=NOW_NS - 1000,
+            end_ns=NOW_NS,
+            status=2,
+            status_message="boom",
+            attributes={"n": 1, "ok": True, "list": ["a"]},
+            resource=RESOURCE,
+            scope_name="awf",
+            scope_version="1",
+            events=[SpanEvent(NOW_NS, "exception", {"type": "E"})],
+            links=[SpanLink("11" * 16, "22" * 8)],
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"traceId": ""},
+        {"traceId": "AAAAAAAAAAAAAAAAAAAAAA=="},
+        {"spanId": "IiI="},
+        {"startTimeUnixNano": 0},
+        {"endTimeUnixNano": 2**64 - 1},
+    ],
+)
+def test_a_span_without_sound_ids_or_times_is_refused_alone(more: dict[str, Any]) -> None:
+    rows = trace_signal.decode(traces(span(**more), span()), NOW_NS)
+    assert len(rows.spans) == 1
+    assert rows.refused == 1
+
+
+def test_an_unknown_kind_or_status_is_unspecified() -> None:
+    (found,) = trace_signal.decode(traces(span(kind=1000, status={"code": 77})), NOW_NS).spans
+    assert (found.kind, found.status) == (0, 0)
