@@ -9,9 +9,12 @@ from typing import Any
 ID_FIELDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 
 
-def read_json(body: bytes) -> Any:
-    """Return the JSON value with its ids rewritten. Raises ValueError for what is not JSON or not hex."""
-    return _rewrite(json.loads(body))
+def read_json(body: bytes) -> dict[str, Any]:
+    """Return the JSON object with its ids rewritten. Raises ValueError for anything else."""
+    value = _rewrite(json.loads(body))
+    if not isinstance(value, dict):
+        raise ValueError("expected a JSON object")  # noqa: TRY004 - the caller treats both alike
+    return value
 
 
 def _rewrite(value: Any) -> Any:

@@ -38,6 +38,10 @@ class Receiver:
         # A thread of its own: in the shared pool, slow queries would hold up what comes in.
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="awf-otlp-decode")
 
+    @property
+    def bytes_in_flight(self) -> int:
+        return self._bytes_in_flight
+
     async def export(self, signal: Signal, body: bytes, *, is_json: bool = False) -> Any:
         """Store a request and return its response message.
 
