@@ -9,6 +9,8 @@ import httpx
 
 from awf import errors
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
 
 def client(
     base_url: str,
@@ -17,9 +19,12 @@ def client(
     timeout_s: float = 10.0,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """Return a client for one server; `token` becomes a bearer header."""
+    """Return a client for one server; `token` becomes a bearer header. Loopback never goes by a proxy."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout_s, transport=transport)
+    is_local = httpx.URL(base_url).host in LOOPBACK
+    return httpx.AsyncClient(
+        base_url=base_url, headers=headers, timeout=timeout_s, transport=transport, trust_env=not is_local
+    )
 
 
 @contextmanager
