@@ -114,7 +114,7 @@ def _pairs(node: Binary, many: Vector, one: Vector) -> tuple[Ints, Ints, Ints]:
     matching = node.matching
     keys = [_signature(labels, matching) for labels in one.labels]
     ids, firsts = group(keys)
-    _check_unique(node, one, ids, keys)
+    _check_unique(node, one, ids, keys, np.any(many.present, axis=0))
     groups = {keys[first]: number for number, first in enumerate(firsts)}
     members: dict[int, list[int]] = defaultdict(list)
     for row, number in enumerate(ids.tolist()):
@@ -129,12 +129,13 @@ def _pairs(node: Binary, many: Vector, one: Vector) -> tuple[Ints, Ints, Ints]:
     return columns[0], columns[1], columns[2]
 
 
-def _check_unique(node: Binary, one: Vector, ids: Ints, keys: list[Key]) -> None:
-    """Refuse two samples at one step on the side that must be unique in its match group."""
+def _check_unique(node: Binary, one: Vector, ids: Ints, keys: list[Key], asked: Bools) -> None:
+    """Refuse two samples on the side that must be unique in its match group, at the steps where the
+    other side has any."""
     if len(set(keys)) == len(keys):
         return
     counts = count_groups(one.present, ids, int(ids.max()) + 1)
-    numbers, steps = np.nonzero(counts > 1)
+    numbers, steps = np.nonzero((counts > 1) & asked)
     if not len(numbers):
         return
     rows = np.flatnonzero((ids == numbers[0]) & one.present[:, steps[0]])[:2]

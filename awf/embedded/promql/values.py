@@ -82,8 +82,10 @@ def check_cells(rows: int, steps: int) -> None:
 
 def without(labels: Labels, names: Iterable[str]) -> dict[str, str]:
     """Return the labels without some."""
-    dropped = frozenset(names)
-    return {name: value for name, value in labels.items() if name not in dropped}
+    kept = dict(labels)
+    for name in names:
+        kept.pop(name, None)
+    return kept
 
 
 def only(labels: Labels, names: Iterable[str]) -> dict[str, str]:
@@ -121,10 +123,12 @@ def group(keys: Iterable[Key]) -> tuple[Ints, list[int]]:
 
 def drop_name(vector: Vector, *, strict: bool = False) -> Vector:
     """Return the vector without metric names. Raises QueryError when that makes two series one."""
-    if not any(NAME in labels for labels in vector.labels):
-        return merge(vector, strict=strict)
-    labels = [without(item, (NAME,)) for item in vector.labels]
-    return merge(Vector(labels, vector.values, vector.present), strict=strict)
+    names = {labels.get(NAME) for labels in vector.labels}
+    if names - {None}:
+        labels = [without(item, (NAME,)) for item in vector.labels]
+        vector = Vector(labels, vector.values, vector.present)
+    # Series of one metric differ in their other labels.
+    return vector if len(names) == 1 else merge(vector, strict=strict)
 
 
 def merge(vector: Vector, *, strict: bool = False) -> Vector:
