@@ -37,7 +37,11 @@ def parse_time(text: str) -> datetime:
     if moment.tzinfo is None:
         msg = f"time {text!r} has no UTC offset; write it as 2026-01-31T12:00:00Z"
         raise ValueError(msg)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        msg = f"time {text!r} is outside the years 1 to 9999 in UTC"
+        raise ValueError(msg) from error
 
 
 def unix_ns() -> int:

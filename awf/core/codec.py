@@ -112,7 +112,10 @@ def _read_scalar(kind: Any, value: object, path: str) -> Any:
             choices = ", ".join(str(member.value) for member in kind)
             raise _wrong(path, value, f"one of {choices}") from error
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:  # JSON's integers have no limit
+            raise _wrong(path, value, "a number") from error
     if (kind is bool or not isinstance(value, bool)) and isinstance(value, kind):
         return value
     raise _wrong(path, value, kind.__name__)

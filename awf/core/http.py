@@ -34,7 +34,7 @@ def reaching(what: str, url: str) -> Iterator[None]:
         yield
     except httpx.HTTPError as error:
         raise errors.Unavailable(
-            f"{what} at {url} does not answer: {error or type(error).__name__}",
+            f"{what} at {url} does not answer: {str(error) or type(error).__name__}",
             hint="Check that it is running and that the address is right.",
         ) from error
 
