@@ -55,7 +55,10 @@ class LabelIndex:
                 labels = self._labels.pop(label_id)
                 del self._ids[frozenset(labels.items())]
                 for name, value in labels.items():
-                    self._postings[name][value].discard(label_id)
+                    having = self._postings[name][value]
+                    having.discard(label_id)
+                    if not having:
+                        del self._postings[name][value]
 
     def find(self, matchers: Sequence[Matcher]) -> list[int]:
         """Return the ids that every matcher accepts, ascending."""

@@ -39,7 +39,7 @@ def encode(value: Mapping[str, Any] | Sequence[Any]) -> str:
 
 
 def texts(values: Iterable[str]) -> NDArray[Any]:
-    return np.array([*values, None], dtype=object)[:-1]  # the None keeps numpy from guessing a shape
+    return np.array(list(values), dtype=object)
 
 
 def int64(values: Iterable[int]) -> NDArray[np.int64]:

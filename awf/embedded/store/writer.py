@@ -93,7 +93,7 @@ class GroupWriter:
                     return
                 job, group = self._take()
             if job is not None:
-                _settle([job.done], job.work)
+                _settle(job.done, job.work)
             else:
                 self._write(group)
 
@@ -121,7 +121,7 @@ class GroupWriter:
         except Exception as error:  # boundary: one writer's bad row must not fail the others
             logger.warning("store commit failed", extra={"writes": len(wanted), "error": str(error)})
             for write in wanted:
-                _settle([write.done], lambda rows=write.rows: self._commit([rows]))  # type: ignore[misc]
+                _settle(write.done, lambda rows=write.rows: self._commit([rows]))  # type: ignore[misc]
         else:
             for write in wanted:
                 write.done.set_result(None)
@@ -130,14 +130,14 @@ class GroupWriter:
                 self._pending -= size
 
 
-def _settle(futures: Sequence[Future[None]], work: Callable[[], None]) -> None:
+def _settle(done: Future[None], work: Callable[[], None]) -> None:
     try:
         work()
+    except AwfError as error:
+        done.set_exception(error)
     except Exception as error:  # boundary: the waiting caller gets it, the thread lives on
-        failure = error if isinstance(error, AwfError) else Unavailable(f"the store cannot write: {error}")
-        failure.__cause__ = error if failure is not error else error.__cause__
-        for future in futures:
-            future.set_exception(failure)
+        failure = Unavailable(f"the store cannot write: {error}")
+        failure.__cause__ = error
+        done.set_exception(failure)
     else:
-        for future in futures:
-            future.set_result(None)
+        done.set_result(None)
