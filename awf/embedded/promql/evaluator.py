@@ -159,12 +159,11 @@ def _over_range(node: Call, context: Context) -> Vector:
                 raise QueryError(f"the parameter of {node.name}() must be a scalar")
             params.append(value)
     series, ends = raw_series(source, context)
-    anchors = context.anchors(source.selector.at if isinstance(source, RangeSelector) else source.at)
     kernel = KERNELS[node.name]
     values = np.zeros((len(series), context.steps))
     present = np.zeros((len(series), context.steps), dtype=bool)
     row = 0
-    for part in windows(series, ends, anchors, source.range_ms, closed=context.closed_ranges):
+    for part in windows(series, ends, context.times, source.range_ms, closed=context.closed_ranges):
         shape = (part.rows, context.steps)
         result, here = kernel(part, params)
         values[row : row + part.rows] = result.reshape(shape)

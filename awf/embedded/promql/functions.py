@@ -87,8 +87,10 @@ def _clamp_max(_: Context, args: Sequence[Value]) -> Value:
 
 
 def _clamped(vector: Vector, low: Floats, high: Floats) -> Vector:
-    """Limit values; where the bounds cross there is no result, and a NaN bound makes NaN."""
-    values = np.maximum(low, np.minimum(high, vector.values))
+    """Limit values; where the bounds cross there is no result. A NaN stays, or comes from a bound,
+    except that an infinite bound wins over it, as in Go's math.Max and math.Min."""
+    below = np.where(np.isneginf(high), -np.inf, np.minimum(high, vector.values))
+    values = np.where(np.isposinf(low), np.inf, np.maximum(low, below))
     return drop_name(Vector(vector.labels, values, vector.present & ~(high < low)))
 
 

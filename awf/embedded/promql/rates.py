@@ -120,7 +120,7 @@ def _regression(windows: Windows) -> Result3:
     """Fit a line to each window: its slope per second, and its level at the evaluation time."""
     slope = np.zeros(len(windows.low))
     level = np.zeros(len(windows.low))
-    anchors = windows.per_cell(windows.anchors)
+    times = windows.per_cell(windows.times)
     for cells, positions, real in windows.gather():
         count = np.maximum(real.sum(axis=1), 1)
         values = np.where(real, windows.values[positions], 0.0)
@@ -131,7 +131,7 @@ def _regression(windows: Windows) -> Result3:
         covariance = (spread * np.where(real, values - mean[:, None], 0.0)).sum(axis=1)
         variance = (spread * spread).sum(axis=1)
         slope[cells] = covariance / np.where(variance > 0, variance, 1.0)
-        now_s = (anchors[cells] - origin) / 1000
+        now_s = (times[cells] - origin) / 1000
         level[cells] = mean + slope[cells] * (now_s - mean_s)
         flat = ((values == values[:, :1]) | ~real).all(axis=1)
         first = values[:, 0] if values.shape[1] else np.zeros(len(count))

@@ -38,17 +38,14 @@ class Context:
         fixed = {"start": self.start_ms, "end": self.end_ms}.get(at, at) if isinstance(at, str) else at
         return np.full(self.steps, int(fixed) - offset_ms, dtype=np.int64)
 
-    def anchors(self, at: At) -> Ints:
-        """Return the evaluation times that functions see: with `@` the expression is evaluated once."""
-        return self.times if at is None else np.full(self.steps, self.times[0])
-
 
 @dataclass(frozen=True, slots=True)
 class Windows:
     """For some series and all steps, the samples in each window.
 
     `timestamps` and `values` hold the series one after the other and end with one padding element;
-    window i is [low[i], high[i]), series by series, step by step.
+    window i is [low[i], high[i]), series by series, step by step. The windows end at `ends`, which
+    modifiers may have moved away from the steps, `times`.
     """
 
     timestamps: Ints
@@ -56,7 +53,7 @@ class Windows:
     low: Ints
     high: Ints
     ends: Ints
-    anchors: Ints
+    times: Ints
     range_ms: int
     rows: int
 
@@ -112,7 +109,7 @@ def select(context: Context, selector: Selector, ends: Ints, range_ms: int) -> l
 def windows(
     series: Sequence[SeriesData],
     ends: Ints,
-    anchors: Ints,
+    times: Ints,
     range_ms: int,
     *,
     closed: bool,
@@ -125,14 +122,14 @@ def windows(
         run.append(item)
         size += max(len(ends), len(item.timestamps_ms))
         if size >= _CHUNK:
-            yield _windows(run, ends, anchors, range_ms, closed=closed, keep_stale=keep_stale)
+            yield _windows(run, ends, times, range_ms, closed=closed, keep_stale=keep_stale)
             run, size = [], 0
     if run:
-        yield _windows(run, ends, anchors, range_ms, closed=closed, keep_stale=keep_stale)
+        yield _windows(run, ends, times, range_ms, closed=closed, keep_stale=keep_stale)
 
 
 def _windows(
-    run: list[SeriesData], ends: Ints, anchors: Ints, range_ms: int, *, closed: bool, keep_stale: bool
+    run: list[SeriesData], ends: Ints, times: Ints, range_ms: int, *, closed: bool, keep_stale: bool
 ) -> Windows:
     timestamps = np.concatenate([item.timestamps_ms for item in run])
     values = np.concatenate([item.values for item in run])
@@ -143,7 +140,7 @@ def _windows(
     return Windows(
         timestamps=np.append(timestamps, 0),
         values=np.append(values, 0.0),
-        low=low, high=high, ends=ends, anchors=anchors, range_ms=range_ms, rows=len(run),
+        low=low, high=high, ends=ends, times=times, range_ms=range_ms, rows=len(run),
     )  # fmt: skip
 
 
@@ -175,7 +172,7 @@ def instant_vector(context: Context, selector: Selector, *, timestamps: bool = F
     present = np.zeros((len(series), context.steps), dtype=bool)
     row = 0
     parts = windows(
-        series, ends, ends, context.lookback_ms, closed=context.closed_ranges, keep_stale=True
+        series, ends, context.times, context.lookback_ms, closed=context.closed_ranges, keep_stale=True
     )  # fmt: skip
     for part in parts:
         shape = (part.rows, context.steps)

@@ -214,6 +214,20 @@ def test_at_fixes_the_time_and_start_and_end_are_those_of_the_query() -> None:
     assert instant(GAUGES, 'g{a="1"} offset -2m', 5) == {"__name__=g,a=1,b=x": 7}
 
 
+def test_predict_linear_extrapolates_from_a_fixed_window_to_each_step() -> None:
+    # Prometheus 2.42 loses the later steps of this query (its issue 11708).
+    assert over("m 0+10x20", "predict_linear(m[5m] @ 300, 60)", start=5, end=7) == {
+        "": [(5, pytest.approx(60)), (6, pytest.approx(70)), (7, pytest.approx(80))]
+    }
+
+
+def test_a_conflict_counts_only_where_the_other_side_has_samples() -> None:
+    data = 'm{a="1"} 1 1\nm{a="2"} 1 1\nn _ 5'
+    assert instant(data, "n + on () m", 0) == {}
+    with pytest.raises(QueryError, match="many-to-many"):
+        instant(data, "n + on () m", 1)
+
+
 def test_subqueries_align_to_their_step() -> None:
     result = Engine(load("m 0+1x10")).instant("m[3m:1m]", 10 * MINUTE - 1)
     assert isinstance(result, list)
