@@ -1,0 +1,190 @@
+"""Agents whose invocations fail, and whether it is the agent, its speed, or the provider behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from awf.analysis.detectors._shares import Shift, failed_shift, values
+from awf.analysis.findings import Finding, Picture, clock_time, confidence
+from awf.core import semconv as sc
+from awf.core.escape import plain_text
+from awf.core.incidents import CauseClass, Evidence, Target
+from awf.core.ports import LogLine
+
+TIMEOUT, RATE_LIMIT, DISABLED = "timeout", "rate_limit", "agent_disabled"
+DOMINANT = 0.6
+LOG_MARGIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Failing:
+    """One failing agent: how much, in which way, where, and on which provider."""
+
+    agent_id: str
+    shift: Shift
+    kinds: Counter[str]
+    places: tuple[Target, ...]  # most failures first
+    provider: str
+    example: str
+
+    @property
+    def kind(self) -> str:
+        """The error type that most failures have, empty when there is none or the logs are silent."""
+        if not self.kinds:
+            return ""
+        name, count = self.kinds.most_common(1)[0]
+        return name if count >= DOMINANT * self.kinds.total() else ""
+
+    @property
+    def strength(self) -> float:
+        known = 1.0 if self.kind else 0.75  # without its error type a cause is half a guess
+        still = 1.0 if self.shift.failed_lately else 0.5
+        return min(1.0, 0.4 + self.shift.share) * confidence(self.shift.count) * known * still
+
+
+def failing_agents(picture: Picture) -> list[Finding]:
+    """Return one finding for each failing agent, or one for all agents of a provider that fail together."""
+    invocations = picture.rises(sc.AGENT_INVOCATIONS)
+    providers = _providers(picture)
+    found, healthy = [], set()
+    for agent_id in values(invocations, sc.AGENT_ID):
+        shift = failed_shift(invocations, picture, sc.AGENT_ID, agent_id)
+        if shift.is_bad:
+            found.append(_describe(agent_id, shift, picture, providers.get(agent_id, "")))
+        elif shift.count - shift.failed >= 3 and shift.share < 0.1:
+            healthy.add(agent_id)
+    findings = []
+    for provider in sorted({each.provider for each in found if each.provider}):
+        group = [each for each in found if each.provider == provider]
+        well = sorted(agent for agent in healthy if providers.get(agent) == provider)
+        limited = [each for each in group if each.kind == RATE_LIMIT]
+        if limited:
+            findings.append(_of_provider(CauseClass.RATE_LIMIT, provider, limited, well, picture))
+            found = [each for each in found if each not in limited]
+        elif len(group) >= 2 and not well:
+            findings.append(_of_provider(CauseClass.PROVIDER_OUTAGE, provider, group, well, picture))
+            found = [each for each in found if each not in group]
+    return findings + [_of_agent(each, picture) for each in found]
+
+
+def _describe(agent_id: str, shift: Shift, picture: Picture, provider: str) -> _Failing:
+    lines = [
+        line
+        for line in picture.failures
+        if line.labels.get(sc.AGENT_ID) == agent_id and line.at.timestamp() >= shift.since - LOG_MARGIN_S
+    ]
+    named = Counter(line.labels[sc.PROVIDER] for line in lines if line.labels.get(sc.PROVIDER))
+    return _Failing(
+        agent_id=agent_id,
+        shift=shift,
+        kinds=Counter(line.labels[sc.ERROR_TYPE] for line in lines if line.labels.get(sc.ERROR_TYPE)),
+        places=_places(lines, agent_id),
+        provider=named.most_common(1)[0][0] if named else provider,
+        example=plain_text(lines[0].line, 300) if lines else "",
+    )
+
+
+def _places(lines: Sequence[LogLine], agent_id: str) -> tuple[Target, ...]:
+    seen = Counter(
+        (line.labels[sc.WORKFLOW_ID], line.labels[sc.STEP_ID])
+        for line in lines
+        if line.labels.get(sc.WORKFLOW_ID) and line.labels.get(sc.STEP_ID)
+    )
+    return tuple(
+        Target(workflow_id=workflow, step_id=step, agent_id=agent_id)
+        for (workflow, step), _ in seen.most_common()
+    )
+
+
+def _providers(picture: Picture) -> dict[str, str]:
+    """Return the provider that each agent spends money at."""
+    return {
+        each.labels[sc.AGENT_ID]: each.labels[sc.PROVIDER]
+        for each in picture.rises(sc.COST)
+        if each.labels.get(sc.AGENT_ID) and each.labels.get(sc.PROVIDER)
+    }
+
+
+def _of_agent(failing: _Failing, picture: Picture) -> Finding:
+    is_slow = failing.kind == TIMEOUT
+    cause = {TIMEOUT: CauseClass.AGENT_LATENCY, RATE_LIMIT: CauseClass.RATE_LIMIT}.get(
+        failing.kind, CauseClass.AGENT_ERROR
+    )
+    place = failing.places[0] if failing.places else Target()
+    target = Target(place.workflow_id, place.step_id, failing.agent_id, provider=failing.provider)
+    what = "runs into its timeout in" if is_slow else "fails"
+    how = f" ({failing.kind})" if failing.kind and not is_slow else ""
+    return Finding(
+        cause=cause,
+        target=target,
+        strength=failing.strength,
+        summary=f"Agent {failing.agent_id} {what} {failing.shift.share:.0%} of its invocations{how}",
+        evidence=_evidence(failing, picture),
+        against=_doubts(failing),
+        affected=failing.places or (target,),
+        since=_moment(failing.shift.since),
+    )
+
+
+def _of_provider(
+    cause: CauseClass, provider: str, group: Sequence[_Failing], well: Sequence[str], picture: Picture
+) -> Finding:
+    worst = max(group, key=lambda each: each.shift.failed)
+    names = ", ".join(sorted(each.agent_id for each in group))
+    what = "limits the rate of" if cause is CauseClass.RATE_LIMIT else "fails"
+    place = worst.places[0] if worst.places else Target()
+    doubts = [doubt for each in group for doubt in _doubts(each)]
+    if well:
+        doubts.append(f"{', '.join(well[:3])} at the same provider still work")
+    weight = 0.8 if well else 1.0
+    return Finding(
+        cause=cause,
+        target=Target(place.workflow_id, place.step_id, worst.agent_id, provider=provider),
+        strength=weight * max(each.strength for each in group),
+        summary=f"Provider {provider} {what} {'agents' if len(group) > 1 else 'agent'} {names}",
+        evidence=tuple(item for each in group for item in _evidence(each, picture)),
+        against=tuple(doubts),
+        affected=tuple(
+            place
+            for each in sorted(group, key=lambda each: -each.shift.failed)
+            for place in each.places or (Target(agent_id=each.agent_id),)
+        ),
+        since=_moment(min(each.shift.since for each in group)),
+    )
+
+
+def _evidence(failing: _Failing, picture: Picture) -> tuple[Evidence, ...]:
+    shift = failing.shift
+    statement = (
+        f"agent {failing.agent_id}: {shift.share:.0%} of {shift.count:.0f} invocations failed since "
+        f"{clock_time(shift.since)}, {shift.share_before:.0%} of {shift.count_before:.0f} before"
+    )
+    found = [
+        Evidence(
+            "metrics", statement, picture.queries.get(sc.AGENT_INVOCATIONS, ""), picture.start, picture.end,
+            value=shift.share, baseline=shift.share_before,
+        )
+    ]  # fmt: skip
+    if failing.kinds:
+        kinds = ", ".join(f"{count} {name}" for name, count in failing.kinds.most_common(3))
+        said = f"agent {failing.agent_id}: its newest failures are {kinds}; for example: {failing.example}"
+        found.append(Evidence("logs", said, picture.queries.get("failures", ""), picture.start, picture.end))
+    return tuple(found)
+
+
+def _doubts(failing: _Failing) -> tuple[str, ...]:
+    doubts = []
+    if not failing.kinds:
+        doubts.append(f"no log line says how agent {failing.agent_id} fails")
+    elif not failing.kind:
+        doubts.append(f"agent {failing.agent_id} fails in several ways, none of them most of the time")
+    if not failing.shift.failed_lately:
+        doubts.append(f"agent {failing.agent_id} has not failed in the last minute")
+    return tuple(doubts)
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -1,0 +1,61 @@
+"""Steps that take much longer than they did."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from awf.analysis.change import ratio
+from awf.analysis.detectors._shares import rise_begins
+from awf.analysis.findings import Finding, Picture, clock_time, confidence
+from awf.core import semconv as sc
+from awf.core.incidents import CauseClass, Evidence, Target
+from awf.core.increase import total
+
+COUNT, SUM = f"{sc.STEP_DURATION}_count", f"{sc.STEP_DURATION}_sum"
+LEAST_RATIO, LEAST_RISE_MS = 2.0, 500.0
+VERY_SLOW_MS = 10_000.0
+
+
+def slow_steps(picture: Picture) -> list[Finding]:
+    """Return a finding for each step whose mean duration at least doubled and rose by half a second."""
+    keys = {
+        (each.labels.get(sc.WORKFLOW_ID, ""), each.labels.get(sc.STEP_ID, ""))
+        for each in picture.rises(COUNT)
+    }
+    found = [_judge(picture, workflow, step) for workflow, step in sorted(keys) if workflow and step]
+    return [finding for finding in found if finding is not None]
+
+
+def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
+    labels = {sc.WORKFLOW_ID: workflow_id, sc.STEP_ID: step_id}
+    spent = [each for each in picture.rises(SUM) if labels.items() <= each.labels.items()]
+    since = rise_begins(spent, picture)
+    first, last = picture.start.timestamp() - 1, picture.end.timestamp()
+    count = total(picture.rises(COUNT), since, last, labels)
+    mean_ms = total(picture.rises(SUM), since, last, labels) / max(1.0, count)
+    count_before = total(picture.rises(COUNT), first, since, labels)
+    before_ms = total(picture.rises(SUM), first, since, labels) / max(1.0, count_before)
+    has_slowed = (
+        ratio(before_ms, mean_ms) >= LEAST_RATIO and mean_ms - before_ms >= LEAST_RISE_MS
+        if count_before
+        else mean_ms >= VERY_SLOW_MS
+    )
+    if count < 3 or not has_slowed:
+        return None
+    slowest = max(spent, key=lambda each: each.total(since, last))
+    target = Target(workflow_id, step_id, slowest.labels.get(sc.AGENT_ID, ""))
+    was = f"{before_ms:.0f} ms over {count_before:.0f}" if count_before else "not seen"
+    statement = (
+        f"step {step_id} of {workflow_id}: {mean_ms:.0f} ms on average over {count:.0f} runs since "
+        f"{clock_time(since)}, {was} before"
+    )
+    query = picture.queries.get(SUM, "")
+    return Finding(
+        cause=CauseClass.AGENT_LATENCY,
+        target=target,
+        strength=0.75 * confidence(count),
+        summary=f"Step {step_id} of {workflow_id} takes {mean_ms:.0f} ms, {before_ms:.0f} ms before",
+        evidence=(Evidence("metrics", statement, query, picture.start, picture.end, mean_ms, before_ms),),
+        affected=(target,),
+        since=datetime.fromtimestamp(since, UTC),
+    )

@@ -1,0 +1,69 @@
+"""What the telemetry around an alert looks like, and what a detector finds in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from awf.core.incidents import CauseClass, Evidence, Target
+from awf.core.increase import Rises
+from awf.core.ports import LogLine, Series
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that was fetched for one investigation, in [start, end]. `queries` says what was asked for
+    each field; a signal that could not be fetched is in `missing` and its field is empty."""
+
+    start: datetime
+    end: datetime
+    alert_start: datetime
+    counters: Mapping[str, Sequence[Rises]] = field(default_factory=dict)
+    gauges: Mapping[str, Sequence[Series]] = field(default_factory=dict)
+    failures: Sequence[LogLine] = ()  # failed invocations, newest first
+    errors: Sequence[LogLine] = ()  # failed steps and workflows, newest first
+    queries: Mapping[str, str] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+
+    def rises(self, name: str) -> Sequence[Rises]:
+        return self.counters.get(name, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A possible cause as one detector sees it. `strength` is 0..1 and knows nothing of other findings."""
+
+    cause: CauseClass
+    target: Target
+    strength: float
+    summary: str
+    evidence: tuple[Evidence, ...] = ()
+    against: tuple[str, ...] = ()
+    affected: tuple[Target, ...] = ()
+    since: datetime | None = None
+    # Of a full queue: more work comes in than before, so slow agents alone do not explain it.
+    has_more_arrivals: bool = False
+
+    def touches(self, other: Finding) -> bool:
+        """Whether both are seen in one place: the same agent, or the same step of a workflow."""
+        mine, theirs = (self.target, *self.affected), (other.target, *other.affected)
+        return any(is_same_place(a, b) for a in mine for b in theirs)
+
+
+def is_same_place(one: Target, other: Target) -> bool:
+    """Whether two targets share their agent, or a step."""
+    if one.agent_id and one.agent_id == other.agent_id:
+        return True
+    return bool(one.step_id) and (one.workflow_id, one.step_id) == (other.workflow_id, other.step_id)
+
+
+def clock_time(moment: datetime | float) -> str:
+    """Return a time of day in words of ours: `12:03:10 UTC`."""
+    found = moment if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
+    return found.strftime("%H:%M:%S UTC")
+
+
+def confidence(count: float, *, half: float = 3.0) -> float:
+    """Return how much a share over `count` cases is worth: 0.5 at `half` cases, towards 1 with more."""
+    return count / (count + half)
