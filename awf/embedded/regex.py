@@ -13,7 +13,7 @@ from awf.errors import QueryError, UnsupportedQuery
 _REPEAT = re.compile(r"\{(\d+)(,(\d*))?\}")
 _GROUP = re.compile(r"\?(?:P?<(?P<name>\w+)>|(?P<flags>[ims]*(?:-[ims]+)?)(?P<end>[:)]))")
 _CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
-_LITERAL_ESCAPES = frozenset("afnrtvAxB")
+_LITERAL_ESCAPES = frozenset("afnrtvA")
 _MAX_WAYS = 10_000.0
 _MAX_OPEN_REPEATS = 8
 
@@ -107,10 +107,9 @@ class _Translator:
     def _plain_escape(self, following: str) -> str:
         if not following:
             raise QueryError(f"invalid regular expression {self._text!r}: trailing backslash")
-        known = following in _LITERAL_ESCAPES and following != "B"
-        if (following.isascii() and following.isalnum() and not known) or following == "x":
-            if following == "x" and re.match(r"[0-9A-Fa-f]{2}", self._text[self._at + 1 :]):
-                return r"\x"
+        is_hex = following == "x" and re.match(r"[0-9A-Fa-f]{2}", self._text[self._at + 1 :])
+        known = following in _LITERAL_ESCAPES or is_hex
+        if following.isascii() and following.isalnum() and not known:
             raise self._refuse(f"\\{following}")
         return f"\\{following}"
 

@@ -13,10 +13,11 @@ from awf.embedded.promql.selection import Windows
 from awf.embedded.promql.values import Bools, Floats, Ints
 
 Result = tuple[Floats, Bools]
+Pair = tuple[Floats, Floats, Bools]
 
 
 def rate(windows: Windows, _: Sequence[Floats]) -> Result:
-    values, present = increase(windows, _)
+    values, present = _extrapolated(windows, is_counter=True)
     return values / (windows.range_ms / 1000), present
 
 
@@ -97,7 +98,7 @@ def _lost_in_resets(windows: Windows) -> Floats:
     return np.where(windows.counts > 1, windows.reduce(np.add, drops, skip=1), 0.0)
 
 
-def _last_two(windows: Windows, *, is_counter: bool) -> tuple[Floats, Floats, Bools]:
+def _last_two(windows: Windows, *, is_counter: bool) -> Pair:
     _first, last, present = _edges(windows)
     before = np.maximum(last - 1, 0)
     newest, previous = windows.values[last], windows.values[before]
@@ -116,7 +117,7 @@ def _count_steps(windows: Windows, hits: Bools) -> Result:
     return np.where(present, counted, 0).astype(np.float64), present
 
 
-def _regression(windows: Windows) -> Result3:
+def _regression(windows: Windows) -> Pair:
     """Fit a line to each window: its slope per second, and its level at the evaluation time."""
     slope = np.zeros(len(windows.low))
     level = np.zeros(len(windows.low))
@@ -139,6 +140,3 @@ def _regression(windows: Windows) -> Result3:
         slope[cells] = np.where(flat, constant * 0.0, slope[cells])
         level[cells] = np.where(flat, constant, level[cells])
     return slope, level, windows.counts >= 2
-
-
-Result3 = tuple[Floats, Floats, Bools]
