@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, StaticPool, event, insert, select
+from sqlalchemy import URL, Connection, StaticPool, event, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -127,8 +129,9 @@ async def open_database(url: str, clock: Clock, *, poll_s: float) -> Database:
     shown = make_url(url).render_as_string(hide_password=True)
     database = Database(engine, clock, poll_s=poll_s)
     try:
+        await asyncio.to_thread(_probe, engine.url)
         found = await database.write(_prepare)
-    except (DBAPIError, Unavailable, OSError) as error:
+    except (DBAPIError, Unavailable, OSError, sqlite3.Error) as error:
         await engine.dispose()
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise DataDirError(
@@ -142,6 +145,13 @@ async def open_database(url: str, clock: Clock, *, poll_s: float) -> Database:
             hint="Run the AWF that wrote it, or a newer one.",
         )
     return database
+
+
+def _probe(url: URL) -> None:
+    """Fail on a file that cannot be opened before aiosqlite does: it leaves a thread behind when it fails."""
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        with contextlib.closing(sqlite3.connect(url.database, timeout=BUSY_TIMEOUT_S)) as connection:
+            connection.execute("PRAGMA schema_version")
 
 
 def _prepare(conn: Connection) -> int:
