@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         default_factory=_default_data_dir, description="Where telemetry, state and secrets are kept."
     )
     host: str = Field("127.0.0.1", description="Address that every server binds to.")
+    allowed_hosts: str = Field(
+        "", description="Further Host names that the embedded servers answer to, comma separated."
+    )
     api_port: Port = Field(8000, description="API, webhooks and pages.")
     grafana_port: Port = Field(3000, description="Grafana's HTTP API (embedded).")
     mimir_port: Port = Field(9009, description="Prometheus query API under /prometheus (embedded).")

@@ -53,8 +53,8 @@ def _is_loopback(name: str) -> bool:
 
 async def _refuse(header: str, send: Send) -> None:
     message = (
-        f"Host {header[:200]!r} is not served here. Use 127.0.0.1 or localhost, or set AWF_HOST to the name "
-        "that clients use."
+        f"Host {header[:200]!r} is not served here. Use 127.0.0.1 or localhost, or add the name that "
+        "clients use to AWF_ALLOWED_HOSTS."
     )
     body = json.dumps({"status": "error", "message": message, "error": message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

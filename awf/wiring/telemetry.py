@@ -35,6 +35,7 @@ def embedded_config(settings: Settings) -> EmbeddedConfig:
             otlp_grpc=settings.otlp_grpc_port,
             otlp_http=settings.otlp_http_port,
         ),
+        allowed_hosts=tuple(filter(None, (name.strip() for name in settings.allowed_hosts.split(",")))),
         grafana_token=settings.secret("grafana_token") or read_or_make(settings.data_dir, GRAFANA),
         webhook_url=f"{settings.api_base}/webhooks/grafana-alerts",
         webhook_secret=settings.secret("webhook_secret") or read_or_make(settings.data_dir, WEBHOOK),

@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 from awf.embedded.otlp.receiver import MAX_BODY_BYTES, RETRY_AFTER_S, Receiver
 from awf.embedded.otlp.signals import SIGNALS, Signal

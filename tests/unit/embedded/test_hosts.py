@@ -41,7 +41,7 @@ async def test_any_other_name_is_forbidden_and_told_what_to_set(host: str) -> No
         response = await browser.get("/", headers={"Host": host})
     assert response.status_code == 403
     assert repr(host) in response.json()["message"]
-    assert "AWF_HOST" in response.json()["message"]
+    assert "AWF_ALLOWED_HOSTS" in response.json()["message"]
 
 
 async def test_two_host_headers_are_forbidden() -> None:
