@@ -17,7 +17,7 @@ from awf.errors import ConfigError
 from awf.orchestration.remote import HttpDirectory
 from awf.settings import Settings
 from awf.wiring.engine import start_engine
-from awf.wiring.secrets import WORKER
+from awf.wiring.secrets import find
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +74,7 @@ def _file(settings: Settings) -> Path:
 
 
 def _token(settings: Settings) -> str:
-    path = settings.data_dir / WORKER
-    token = settings.secret("token") or (path.read_text(encoding="utf-8").strip() if path.exists() else "")
+    token = find(settings, "token")
     if not token:
         raise ConfigError(
             "the demo has no token for the API: AWF_TOKEN is not set",

@@ -14,6 +14,7 @@ import httpx
 
 from awf.errors import AwfError, ConfigError, DataDirError, MissingDependency, Unavailable
 from awf.settings import Settings
+from awf.wiring.secrets import find
 
 MCP_GRAFANA_VERSION = "2.1.1"
 
@@ -88,7 +89,7 @@ async def _mcp_grafana(settings: Settings) -> str:
 
 
 async def _webhook_secret(settings: Settings) -> str:
-    if not settings.secret("webhook_secret") and not (settings.data_dir / "webhook-secret").exists():
+    if not find(settings, "webhook_secret"):
         raise ConfigError(
             "not set: the watcher asks a person for everything",
             hint="Set AWF_WEBHOOK_SECRET to the secret of Grafana's contact point.",

@@ -12,6 +12,8 @@ from awf.errors import DataDirError
 from awf.settings import Settings
 
 ADMIN, WORKER, WEBHOOK, GRAFANA = "admin-token", "worker-token", "webhook-secret", "grafana-token"
+FILES = {"webhook_secret": WEBHOOK, "grafana_token": GRAFANA, "token": WORKER}
+"""Setting -> the file that stands in for it on a single machine."""
 
 
 def read_or_make(data_dir: Path, name: str) -> str:
@@ -29,6 +31,13 @@ def read_or_make(data_dir: Path, name: str) -> str:
             f"the data directory {data_dir} cannot be used: {error.strerror} ({path})",
             hint="Make it writable for this user, or set AWF_DATA_DIR to another folder.",
         ) from error
+
+
+def find(settings: Settings, setting: str) -> str:
+    """Return a secret from its setting, else from the data directory if it was made there, else empty."""
+    path = settings.data_dir / FILES[setting]
+    given = settings.secret(setting)
+    return given or (path.read_text(encoding="utf-8").strip() if path.exists() else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ class LocalSecrets:
     def environ(self, settings: Settings) -> dict[str, str]:
         """Return the children's environment: files for what the user did not set."""
         environ = {"AWF_DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1"}
-        for setting, name in (("webhook_secret", WEBHOOK), ("grafana_token", GRAFANA), ("token", WORKER)):
+        for setting, name in FILES.items():
             if not settings.secret(setting):
                 environ[f"AWF_{setting.upper()}_FILE"] = str(self.data_dir / name)
         return environ

@@ -1,0 +1,97 @@
+"""The service process: state, watcher, API and pages, and an engine of its own when workflows are given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+
+from awf import __version__
+from awf.agents.toolbox import GrafanaMCPClient
+from awf.api.app import create_app
+from awf.api.runtime import Runtime
+from awf.core.counters import Counters
+from awf.core.ports import AlertIntake
+from awf.embedded.ports import reserve
+from awf.embedded.web import WebServers
+from awf.settings import Settings
+from awf.state import State
+from awf.wiring.engine import load_registry, start_engine
+from awf.wiring.secrets import ADMIN, WORKER, find, read_or_make
+from awf.wiring.watcher import build_telemetry, build_watcher
+
+
+async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
+    """Start everything in order and return the function that stops it in the reverse order.
+
+    Raises ConfigError and its kin; then nothing is left open.
+    """
+    async with AsyncExitStack() as opened:
+        listener = reserve(settings.host, {"AWF_API_PORT": settings.api_port})[0]
+        opened.callback(listener.close)
+        state = await open_state(settings)
+        opened.push_async_callback(state.aclose)
+        if settings.workflows:
+            opened.push_async_callback(_start_own_engine(settings, state))
+        counters = Counters()
+        telemetry = await build_telemetry(settings).open()
+        opened.push_async_callback(telemetry.aclose)
+        watcher = build_watcher(settings, state, telemetry, counters)
+        opened.push_async_callback(watcher.aclose)
+        runtime = _runtime(settings, state, watcher, telemetry, counters)
+        servers = WebServers()
+        opened.push_async_callback(servers.stop)
+        opened.callback(runtime.stopping.set)
+        await servers.start(create_app(runtime), listener)
+        await watcher.start()
+        return opened.pop_all().aclose
+
+
+async def open_state(settings: Settings) -> State:
+    """Open the state and make the first tokens valid. Raises DataDirError."""
+    admin = settings.secret("bootstrap_token") or read_or_make(settings.data_dir, ADMIN)
+    worker = read_or_make(settings.data_dir, WORKER)
+    url = f"sqlite+aiosqlite:///{settings.data_dir / 'state.db'}"
+    state = await State.open(url, control_timeout_s=settings.control_timeout_s)
+    await state.tokens.ensure("admin", "admin", admin)
+    await state.tokens.ensure("worker", "worker", worker)
+    return state
+
+
+def _start_own_engine(settings: Settings, state: State) -> Callable[[], Awaitable[None]]:
+    registry = load_registry(settings.workflows)
+    controls_file = settings.data_dir / "controls.json"
+    _, stop = start_engine(
+        settings, registry, state.controls, state.executions, name="awf", controls_file=controls_file
+    )
+    return stop
+
+
+def _runtime(
+    settings: Settings, state: State, watcher: AlertIntake, telemetry: GrafanaMCPClient, counters: Counters
+) -> Runtime:
+    return Runtime(
+        incidents=state.incidents,
+        approvals=state.approvals,
+        audit=state.audit,
+        controls=state.controls,
+        directory=state.controls,
+        executions=state.executions,
+        tokens=state.tokens,
+        sessions=state.sessions,
+        switch=state.switch,
+        intake=watcher,
+        webhook_secret=find(settings, "webhook_secret"),
+        webhook_max_bytes=settings.webhook_max_bytes,
+        public_url=settings.public_base,
+        version=__version__,
+        is_loopback=settings.host in {"127.0.0.1", "localhost", "::1"},
+        counters=counters,
+        readiness={"grafana": partial(_grafana_answers, telemetry)},
+    )
+
+
+async def _grafana_answers(telemetry: GrafanaMCPClient) -> None:
+    """Return when a query through mcp-grafana and Grafana is answered. Raises Unavailable."""
+    await telemetry.instant("vector(1)", at=datetime.now(UTC))
