@@ -38,6 +38,7 @@ class WorkOrder:
     call: ActionCall
     severity: str
     summary: str
+    link: str = ""  # the incident's page
     approval: Approval | None = None
     is_trusted: bool = True  # False: whoever sent the alert is not known, so only an approval counts
 

@@ -29,7 +29,7 @@ async def apply(work: WorkOrder, tools: Tools) -> Applied:
     reached, failures = [], []
     for notifier in tools.notifiers:
         try:
-            await notifier.send(title, work.summary, severity=work.severity)
+            await notifier.send(title, work.summary, severity=work.severity, link=work.link)
             reached.append(notifier.name)
         except AwfError as error:
             logger.warning("notification failed", extra={"notifier": notifier.name, "error": error.message})

@@ -138,9 +138,11 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def toolbox(grafana: Grafana, **options: Any) -> AsyncIterator[GrafanaMCPClient]:
-    async with serving(grafana.app()) as url:
-        async with GrafanaMCPClient(url, token="secret", command=COMMAND, **options) as box:
-            yield box
+    async with (
+        serving(grafana.app()) as url,
+        GrafanaMCPClient(url, token="secret", command=COMMAND, **options) as box,
+    ):
+        yield box
 
 
 async def test_every_method_of_telemetry_speaks_through_the_real_program() -> None:

@@ -1,0 +1,71 @@
+"""Questions to people: asked once, bound to the exact action, answered, expired or withdrawn."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from awf.agents.parts import ACTOR, WatcherParts
+from awf.core import semconv as sc
+from awf.core.incidents import ActionCall, Approval, ApprovalStatus, Incident
+from awf.core.types import ApprovalId, new_id
+from awf.errors import Conflict, Expired
+
+
+class Approvals:
+    """Asks, and takes answers. The state decides who answers first."""
+
+    def __init__(self, parts: WatcherParts) -> None:
+        self._parts = parts
+
+    async def ask(self, incident: Incident, call: ActionCall, *, summary: str, why: str) -> Approval:
+        """Store a question about exactly this call."""
+        parts = self._parts
+        now = parts.clock.now()
+        approval = Approval(
+            id=ApprovalId(new_id("apr")),
+            incident_id=incident.id,
+            status=ApprovalStatus.PENDING,
+            action=call,
+            summary=summary,
+            why_asked=why,
+            required_role=parts.config.approver_role,
+            created_at=now,
+            expires_at=now + timedelta(seconds=parts.config.approval_ttl_s),
+        )
+        await parts.approvals.create(approval)
+        await self._note("approval.requested", approval, by=ACTOR)
+        return approval
+
+    async def decide(self, approval_id: ApprovalId, *, approve: bool, by: str, reason: str) -> Approval:
+        """Take an answer. Raises NotFound, Expired, Conflict."""
+        approval = await self._parts.approvals.decide(approval_id, approve=approve, by=by, reason=reason)
+        await self._note(f"approval.{approval.status.value}", approval, by=by)
+        return approval
+
+    async def withdraw(self, incident: Incident, why: str) -> None:
+        """Take a question back that nobody has answered; one that was answered stays as it is."""
+        if incident.approval_id is None:
+            return
+        try:
+            await self.decide(incident.approval_id, approve=False, by=ACTOR, reason=why)
+        except (Conflict, Expired):
+            return
+
+    async def count(self) -> None:
+        """Show how many questions wait."""
+        waiting = len(await self._parts.approvals.pending())
+        self._parts.counters.set(sc.WATCHER_APPROVALS_PENDING, waiting)
+
+    async def _note(self, event: str, approval: Approval, *, by: str) -> None:
+        await self.count()
+        await self._parts.audit.append(
+            actor=by,
+            event=event,
+            subject=approval.incident_id,
+            detail={
+                "approval_id": approval.id,
+                "action": approval.action.name,
+                "digest": approval.action.digest,
+                "reason": approval.reason,
+            },
+        )

@@ -1,0 +1,38 @@
+"""What an alert says it is about. Alerts come from outside, so this only weighs what queries show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from awf.analysis.root_cause import Hints
+from awf.core import semconv as sc
+from awf.core.incidents import Alert, CauseClass, Target
+
+# The alerts that `awf generate` writes. Others are understood by their labels.
+_CAUSES = {
+    "AWFAgentErrors": {CauseClass.AGENT_ERROR, CauseClass.AGENT_LATENCY, CauseClass.RATE_LIMIT},
+    "AWFStepSlow": {CauseClass.AGENT_LATENCY},
+    "AWFWorkflowFailures": {CauseClass.WORKFLOW_FAILURE},
+    "AWFWorkersSaturated": {CauseClass.WORKER_SATURATION},
+    "AWFTokenSurge": {CauseClass.TOKEN_SURGE},
+    "AWFTelemetryAbsent": {CauseClass.TELEMETRY_GAP},
+}
+_DISPROVABLE = frozenset({"AWFAgentErrors", "AWFWorkflowFailures", "AWFWorkersSaturated"})
+_LABELS = (sc.WORKFLOW_ID, sc.STEP_ID, sc.AGENT_ID, sc.PROVIDER)
+
+
+def hints_of(alerts: Sequence[Alert]) -> Hints:
+    """Return what the alerts' names and labels point to."""
+    causes = {cause for alert in alerts for cause in _CAUSES.get(alert.name, ())}
+    return Hints(frozenset(causes), tuple(target for alert in alerts if (target := target_of(alert))))
+
+
+def target_of(alert: Alert) -> Target | None:
+    """Return the place that an alert's labels name, if they name one."""
+    named = {name: alert.labels[name] for name in _LABELS if alert.labels.get(name)}
+    return Target(**named) if named else None
+
+
+def is_disprovable(alert: Alert) -> bool:
+    """Whether we know where the alert's condition would show, so that its absence says something."""
+    return alert.name in _DISPROVABLE

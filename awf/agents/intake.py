@@ -1,0 +1,128 @@
+"""Alerts to incidents: each firing alert belongs to exactly one, new or already open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from awf.agents.decision import worst_severity
+from awf.agents.hints import target_of
+from awf.agents.investigation import CONVINCING
+from awf.agents.journal import Journal
+from awf.agents.parts import WatcherParts
+from awf.analysis.findings import is_same_place
+from awf.core import semconv as sc
+from awf.core.escape import plain_text
+from awf.core.incidents import Alert, Incident, IncidentStatus, Target
+from awf.core.types import IncidentId, new_id
+
+MAX_LABELS, MAX_TEXT = 64, 1000
+RECENT = 50
+OPEN = tuple(status for status in IncidentStatus if status.is_open)
+
+
+class Intake:
+    """Attaches alerts to incidents. One at a time, so that two of one cause do not open two incidents."""
+
+    def __init__(self, parts: WatcherParts, journal: Journal) -> None:
+        self._parts = parts
+        self._journal = journal
+        self._lock = asyncio.Lock()
+
+    async def take(self, alerts: Sequence[Alert]) -> list[Incident]:
+        """Return the incidents that the alerts belong to now, each once."""
+        found: dict[IncidentId, Incident] = {}
+        async with self._lock:
+            for alert in map(cleaned, alerts):
+                self._parts.counters.add(sc.WATCHER_ALERTS, status=alert.status)
+                incident = await self._place(alert)
+                if incident is not None:
+                    found[incident.id] = incident
+        return list(found.values())
+
+    async def open_incidents(self) -> AsyncIterator[Incident]:
+        """Yield every open incident."""
+        for status in OPEN:
+            cursor: str | None = None
+            while True:
+                page = await self._parts.incidents.list(status=status.value, limit=RECENT, cursor=cursor)
+                for incident in page.items:
+                    yield incident
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+
+    async def _place(self, alert: Alert) -> Incident | None:
+        incident = await self._parts.incidents.open_for(alert.fingerprint)
+        if incident is None and alert.status == "resolved":
+            incident = await self._recent(alert.fingerprint)
+            if incident is None:
+                return None  # it never reached us while it fired: there is nothing to close
+        if incident is None:
+            incident = await self._of_the_same_place(alert)
+        return await (self._open(alert) if incident is None else self._attach(incident, alert))
+
+    async def _recent(self, fingerprint: str) -> Incident | None:
+        page = await self._parts.incidents.list(limit=RECENT)
+        return next((each for each in page.items if _alert(each, fingerprint) is not None), None)
+
+    async def _of_the_same_place(self, alert: Alert) -> Incident | None:
+        place = target_of(alert)
+        if place is None:
+            return None
+        async for incident in self.open_incidents():
+            if any(is_same_place(place, other) for other in places_of(incident)):
+                return incident
+        return None
+
+    async def _open(self, alert: Alert) -> Incident:
+        incident = Incident(
+            id=IncidentId(new_id("inc")),
+            status=IncidentStatus.INVESTIGATING,
+            severity=worst_severity([alert]),
+            alerts=(alert,),
+            opened_at=self._parts.clock.now(),
+        )
+        return await self._journal.open(incident, _words(alert))
+
+    async def _attach(self, incident: Incident, alert: Alert) -> Incident:
+        others = tuple(each for each in incident.alerts if each.fingerprint != alert.fingerprint)
+        alerts = (*others, alert)
+        changes: dict[str, Any] = {"alerts": alerts, "severity": worst_severity(alerts)}
+        is_over = all(each.status == "resolved" for each in alerts) and not incident.status.is_open
+        if is_over and incident.resolved_at is None:
+            changes["resolved_at"] = self._parts.clock.now()
+        return await self._journal.record(incident.id, "alert", _words(alert), **changes)
+
+
+def places_of(incident: Incident) -> tuple[Target, ...]:
+    """Return the places an incident is about: those its alerts name, and where its cause was seen."""
+    named = tuple(target for alert in incident.alerts if (target := target_of(alert)))
+    best = incident.hypotheses[0] if incident.hypotheses else None
+    if best is None or best.score < CONVINCING:
+        return named
+    return (*named, best.target, *best.affected)
+
+
+def cleaned(alert: Alert) -> Alert:
+    """Return the alert with its texts on one line, without control characters, bounded in number and length."""
+
+    def texts(found: Mapping[str, str]) -> dict[str, str]:
+        items = islice(found.items(), MAX_LABELS)
+        return {plain_text(key, 100): plain_text(value, MAX_TEXT) for key, value in items}
+
+    return replace(alert, labels=texts(alert.labels), annotations=texts(alert.annotations))
+
+
+def _alert(incident: Incident, fingerprint: str) -> Alert | None:
+    return next((each for each in incident.alerts if each.fingerprint == fingerprint), None)
+
+
+def _words(alert: Alert) -> str:
+    summary = alert.annotations.get("summary", "")
+    return f"{alert.name} {'is firing' if alert.status == 'firing' else 'has resolved'}" + (
+        f": {summary}" if summary else ""
+    )

@@ -1,0 +1,72 @@
+"""Incidents as a journal: every change is one more entry, stored before anything else happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from weakref import WeakValueDictionary
+
+from awf.agents.parts import WatcherParts
+from awf.core import semconv as sc
+from awf.core.escape import plain_text
+from awf.core.incidents import Incident, IncidentStatus, TimelineEntry
+from awf.core.types import IncidentId
+
+logger = logging.getLogger(__name__)
+
+MAX_TEXT, MAX_ENTRIES = 1000, 500
+
+
+class Journal:
+    """Changes incidents one at a time each, so that an alert and a stage never overwrite one another."""
+
+    def __init__(self, parts: WatcherParts) -> None:
+        self._parts = parts
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def open(self, incident: Incident, text: str) -> Incident:
+        """Store a new incident."""
+        opened = incident.with_entry(self._entry("alert", text, {}))
+        await self._parts.incidents.save(opened)
+        self._count(opened)
+        return opened
+
+    async def record(
+        self,
+        incident_id: IncidentId,
+        kind: str,
+        text: str,
+        detail: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> Incident:
+        """Add an entry and change the given fields, on the incident as it is stored now."""
+        async with self._alone(incident_id):
+            before = await self._parts.incidents.get(incident_id)
+            after = before.with_entry(self._entry(kind, text, detail or {}), **changes)
+            if len(after.timeline) > MAX_ENTRIES:  # a flapping alert must not grow an incident without end
+                newest = after.timeline[-MAX_ENTRIES + 1 :]
+                after = replace(after, timeline=(after.timeline[0], *newest))
+            await self._parts.incidents.save(after)
+        if before.status is not after.status:
+            self._count(after)
+        return after
+
+    def _entry(self, kind: str, text: str, detail: Mapping[str, Any]) -> TimelineEntry:
+        return TimelineEntry(self._parts.clock.now(), kind, plain_text(text, MAX_TEXT), detail)
+
+    def _count(self, incident: Incident) -> None:
+        status: IncidentStatus = incident.status
+        self._parts.counters.add(sc.WATCHER_INCIDENTS, status=status.value)
+        logger.info("incident", extra={"incident_id": incident.id, "status": status.value})
+
+    @asynccontextmanager
+    async def _alone(self, incident_id: str) -> AsyncIterator[None]:
+        lock = self._locks.get(incident_id)
+        if lock is None:
+            lock = self._locks[incident_id] = asyncio.Lock()
+        async with lock:
+            yield

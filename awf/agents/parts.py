@@ -1,0 +1,46 @@
+"""What the watcher is built of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from awf.agents.investigation import Investigator
+from awf.core.clock import Clock, SystemClock
+from awf.core.counters import Counters
+from awf.core.ports import (
+    ApprovalStore,
+    AuditLog,
+    IncidentStore,
+    Remediation,
+    Telemetry,
+    WatcherSwitch,
+)
+
+ACTOR = "awf-watcher"
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherConfig:
+    """How the watcher may behave. Without `may_act` (no webhook secret) it asks before everything."""
+
+    may_act: bool = True
+    approval_ttl_s: float = 3600.0
+    approver_role: str = "approver"
+    public_url: str = ""
+    sweep_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatcherParts:
+    """The ports that the watcher works through."""
+
+    incidents: IncidentStore
+    approvals: ApprovalStore
+    audit: AuditLog
+    switch: WatcherSwitch
+    remediation: Remediation
+    telemetry: Telemetry
+    investigator: Investigator
+    config: WatcherConfig = field(default_factory=WatcherConfig)
+    clock: Clock = field(default_factory=SystemClock)
+    counters: Counters = field(default_factory=Counters)

@@ -1,0 +1,90 @@
+"""Telling people: annotations in Grafana, notifications to on-call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awf.agents.decision import NOTIFY
+from awf.agents.journal import Journal
+from awf.agents.parts import WatcherParts
+from awf.core import semconv as sc
+from awf.core.actions import Applied, WorkOrder
+from awf.core.escape import plain_text
+from awf.core.incidents import ActionCall, ActionOutcome, Approval, Incident, IncidentStatus
+from awf.errors import AwfError
+
+TAGS = ("awf", "remediation")
+
+
+class Reporter:
+    """Says what happened to an incident, where people look."""
+
+    def __init__(self, parts: WatcherParts, journal: Journal) -> None:
+        self._parts = parts
+        self._journal = journal
+
+    async def annotate(self, incident: Incident, applied: Applied, text: str) -> None:
+        """Mark the action in Grafana, from the action until now. What fails is noted, not fatal."""
+        name = incident.action.name if incident.action else ""
+        cause = incident.hypotheses[0].summary if incident.hypotheses else "unknown cause"
+        body = plain_text(
+            f"AWF watcher: {cause}. {text}. Incident {incident.id} {self._link(incident)}", 1000
+        )
+        try:
+            number = await self._parts.telemetry.annotate(
+                body, tags=(*TAGS, name), at=applied.at, end=self._parts.clock.now()
+            )
+            said = f"annotated in Grafana (annotation {number})"
+        except AwfError as error:
+            said = f"not annotated in Grafana: {error.message}"
+        await self._journal.record(incident.id, "annotation", said)
+
+    async def escalate(
+        self,
+        incident: Incident,
+        why: str,
+        *,
+        status: IncidentStatus = IncidentStatus.ESCALATED,
+        outcome: ActionOutcome | None = None,
+        page: bool = True,
+    ) -> None:
+        """Hand the incident to people: tell them, then close it."""
+        if page:
+            told = await self._page(incident, why)
+            await self._journal.record(incident.id, "notification", told)
+        changes: dict[str, Any] = {"outcome": outcome} if outcome is not None else {}
+        await self._journal.record(incident.id, "status", f"{status.value}: {why}", status=status, **changes)
+        self.count_action(incident, outcome)
+
+    def work_order(
+        self, incident: Incident, call: ActionCall, approval: Approval | None = None, why: str = ""
+    ) -> WorkOrder:
+        """Return the order to carry a call out for an incident."""
+        cause = incident.hypotheses[0].summary if incident.hypotheses else "the cause is unknown"
+        return WorkOrder(
+            incident_id=incident.id,
+            call=call,
+            severity=incident.severity,
+            summary=f"{cause}. {why}" if why else cause,
+            link=self._link(incident),
+            approval=approval,
+            is_trusted=self._parts.config.may_act,
+        )
+
+    def count_action(self, incident: Incident, outcome: ActionOutcome | None) -> None:
+        """Count how an action ended."""
+        if incident.action is not None and outcome is not None:
+            self._parts.counters.add(sc.WATCHER_ACTIONS, action=incident.action.name, outcome=outcome.value)
+
+    async def _page(self, incident: Incident, why: str) -> str:
+        if NOTIFY not in self._parts.remediation.actions():
+            return "nobody was told: notify_oncall is not registered"
+        call = ActionCall(
+            NOTIFY, {"cause": incident.cause.value if incident.cause else "unknown", "text": why}
+        )
+        applied = await self._parts.remediation.apply(self.work_order(incident, call, why=why))
+        return applied.detail
+
+    def _link(self, incident: Incident) -> str:
+        base = self._parts.config.public_url.rstrip("/")
+        return f"{base}/ui/incidents/{incident.id}" if base else ""

@@ -1,0 +1,200 @@
+"""The watcher agent: takes alerts, finds the cause, acts within policy or asks, and verifies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from awf.agents.decision import Decision, decide
+from awf.agents.intake import Intake
+from awf.agents.journal import Journal
+from awf.agents.parts import WatcherConfig, WatcherParts
+from awf.agents.stages import Stages
+from awf.core.escape import plain_text
+from awf.core.incidents import (
+    Alert,
+    Approval,
+    ApprovalStatus,
+    Incident,
+    IncidentStatus,
+    Investigation,
+)
+from awf.core.types import (
+    AgentId,
+    AgentManifest,
+    ApprovalId,
+    Capability,
+    CapabilityType,
+    IncidentId,
+    Json,
+)
+from awf.errors import AwfError
+
+__all__ = ["WATCHER_MANIFEST", "WatcherAgent", "WatcherConfig", "WatcherParts"]
+
+logger = logging.getLogger(__name__)
+
+WATCHER_MANIFEST = AgentManifest(
+    id=AgentId("awf-watcher"),
+    name="AWF watcher",
+    version="0.1.0",
+    description="Investigates alerts through Grafana, remediates within policy, and verifies.",
+    framework="awf",
+    capabilities=(
+        Capability("grafana_query", CapabilityType.OBSERVATION, "Queries metrics, logs and traces."),
+        Capability("alert_investigation", CapabilityType.REASONING, "Ranks causes, with evidence."),
+        Capability("remediation_execution", CapabilityType.REMEDIATION, "Acts on engines within policy."),
+    ),
+    permissions=("grafana:read", "grafana:query", "awf:workflow:restart", "awf:agent:reconfigure"),
+)
+
+STOP_TIMEOUT_S = 5.0
+
+
+class WatcherAgent:
+    """Implements `AlertIntake`. Every open incident has a task of its own; `start` carries on what was open.
+
+    Everything durable is in the stores: a new agent on the same state goes on where another stopped.
+    """
+
+    manifest = WATCHER_MANIFEST
+
+    def __init__(self, parts: WatcherParts) -> None:
+        self._parts = parts
+        self._journal = Journal(parts)
+        self._intake = Intake(parts, self._journal)
+        self._stages = Stages(parts, self._journal, self._intake)
+        self._tasks: dict[IncidentId, asyncio.Task[None]] = {}
+        self._look_again: set[IncidentId] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Carry open incidents on, then look after waiting ones (approvals, pauses) until `aclose`."""
+        await self.sweep()
+        self._sweeper = asyncio.create_task(self._sweep_forever(), name="watcher sweep")
+
+    async def aclose(self) -> None:
+        """Stop. Incidents stay as they were last stored."""
+        running = [*self._tasks.values(), *([self._sweeper] if self._sweeper else [])]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=STOP_TIMEOUT_S)
+
+    async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
+        fresh = await self._parts.incidents.receive(alerts, body)
+        incidents = await self._intake.take(fresh)
+        for incident in incidents:
+            self._launch(incident.id)
+        return {
+            "status": "received",
+            "incidents": [incident.id for incident in incidents],
+            "duplicates": len(alerts) - len(fresh),
+        }
+
+    async def investigate_alert(self, alert: Alert) -> Investigation:
+        """Look for the cause of an alert, without opening an incident."""
+        return await self._parts.investigator.investigate([alert])
+
+    async def determine_action(self, found: Investigation, alerts: Sequence[Alert]) -> Decision | None:
+        """Return the action that would be taken against the likeliest cause, and what the policy says."""
+        return await decide(found.hypotheses[0], alerts, self._parts.remediation) if found.best else None
+
+    async def execute_remediation(self, incident_id: IncidentId) -> Incident:
+        """Carry an incident on, as far as policy and people let it, and return it. Raises NotFound."""
+        await self._parts.incidents.get(incident_id)
+        self._launch(incident_id)
+        while (task := self._tasks.get(incident_id)) is not None:
+            await asyncio.wait({task})
+        return await self._parts.incidents.get(incident_id)
+
+    async def request_hitl_approval(self, incident_id: IncidentId, why: str) -> Approval:
+        """Ask a person about an open incident's action instead of taking it. Raises NotFound, ValueError."""
+        approval = await self._stages.ask(await self._parts.incidents.get(incident_id), why)
+        await self._journal.record(
+            incident_id, "approval", f"{approval.action.name} waits for an approval: {why}",
+            status=IncidentStatus.AWAITING_APPROVAL, approval_id=approval.id,
+        )  # fmt: skip
+        return approval
+
+    async def get_pending_approvals(self) -> list[Approval]:
+        """Return what waits for a person, oldest first."""
+        return await self._parts.approvals.pending()
+
+    async def approve_action(self, approval_id: ApprovalId, *, by: str, reason: str = "") -> Approval:
+        return await self._answer(approval_id, approve=True, by=by, reason=reason)
+
+    async def reject_action(self, approval_id: ApprovalId, *, by: str, reason: str) -> Approval:
+        return await self._answer(approval_id, approve=False, by=by, reason=reason)
+
+    async def sweep(self) -> None:
+        """Carry on every open incident that nobody works on and that need not wait. Safe to repeat."""
+        paused = await self._parts.switch.is_paused()
+        async for incident in self._intake.open_incidents():
+            if incident.id in self._tasks:
+                continue
+            if incident.status is IncidentStatus.HELD and paused:
+                continue
+            if incident.status is IncidentStatus.AWAITING_APPROVAL and await self._is_waiting(incident):
+                continue
+            self._launch(incident.id)
+
+    async def settled(self) -> None:
+        """Wait until no incident can go on without something from outside."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def _answer(self, approval_id: ApprovalId, *, approve: bool, by: str, reason: str) -> Approval:
+        approval = await self._stages.approvals.decide(approval_id, approve=approve, by=by, reason=reason)
+        self._launch(approval.incident_id)
+        return approval
+
+    async def _is_waiting(self, incident: Incident) -> bool:
+        if incident.approval_id is None:
+            return True
+        approval = await self._parts.approvals.get(incident.approval_id)
+        return approval.status is ApprovalStatus.PENDING
+
+    def _launch(self, incident_id: IncidentId) -> None:
+        if incident_id in self._tasks:
+            self._look_again.add(incident_id)
+        else:
+            self._tasks[incident_id] = asyncio.create_task(
+                self._drive(incident_id), name=f"incident {incident_id}"
+            )
+
+    async def _drive(self, incident_id: IncidentId) -> None:
+        try:
+            is_wanted = True
+            while is_wanted:
+                self._look_again.discard(incident_id)
+                await self._advance(incident_id)
+                is_wanted = incident_id in self._look_again  # something came while it was worked on
+        finally:
+            del self._tasks[incident_id]
+
+    async def _advance(self, incident_id: IncidentId) -> None:
+        try:
+            await self._stages.advance(incident_id)
+        except (
+            Exception
+        ) as error:  # boundary: one incident's failure must reach a person, and no other incident
+            logger.exception("incident failed", extra={"incident_id": incident_id})
+            await self._give_up(incident_id, error)
+
+    async def _give_up(self, incident_id: IncidentId, error: Exception) -> None:
+        said = error.message if isinstance(error, AwfError) else type(error).__name__
+        try:
+            incident = await self._journal.record(incident_id, "error", f"the watcher failed: {said}")
+            await self._stages.report.escalate(incident, f"the watcher failed: {plain_text(said, 200)}")
+        except Exception:  # boundary: even telling failed; the sweep will find the incident still open
+            logger.exception("incident could not be escalated", extra={"incident_id": incident_id})
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await self._parts.clock.sleep(self._parts.config.sweep_s)
+            try:
+                await self.sweep()
+            except Exception:  # boundary: a database that hiccups must not end the watcher
+                logger.exception("sweep failed")

@@ -1,0 +1,464 @@
+"""One incident from its alert to its end, on state in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from awf.agents.watcher import WatcherConfig
+from awf.core import semconv as sc
+from awf.core.incidents import (
+    ActionOutcome,
+    ApprovalStatus,
+    CauseClass,
+    Incident,
+    IncidentStatus,
+)
+from awf.core.types import AckStatus, ControlAck, ControlChange, EngineId
+from awf.errors import Conflict, Expired, NotFound
+from awf.testing import FakeControls
+from tests.unit.agents._system import (
+    BEGIN,
+    FAULT_AT,
+    NOW,
+    System,
+    agent_works,
+    alert,
+    engine,
+    failing_writer,
+    failures,
+    healthy,
+    queue,
+    step_works,
+)
+
+WRITER = alert(agent_id="writer")
+SATURATED = alert("AWFWorkersSaturated", severity="warning")
+SOON = NOW + timedelta(seconds=1)
+
+
+def kinds(incident: Incident) -> list[str]:
+    return [entry.kind for entry in incident.timeline]
+
+
+def text(incident: Incident, kind: str) -> str:
+    return " | ".join(entry.text for entry in incident.timeline if entry.kind == kind)
+
+
+def shortage(system: System, *, recovers: bool = True) -> None:
+    healthy(system.telemetry)
+    after = [(NOW + timedelta(seconds=30), 3.0)] if recovers else []
+    queue(system.telemetry, (BEGIN, 0.0), (FAULT_AT, 12.0), (NOW - timedelta(seconds=10), 40.0), *after)
+
+
+async def test_a_failing_agent_is_replaced_by_its_fallback_and_the_incident_resolves(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incident = await system.alert(WRITER)
+    assert incident.status is IncidentStatus.RESOLVED
+    assert (incident.cause, incident.outcome) == (CauseClass.AGENT_ERROR, ActionOutcome.VERIFIED)
+    assert incident.target is not None
+    assert (incident.target.step_id, incident.target.agent_id) == ("draft", "writer")
+    assert [change.arguments for change in system.controls.changes] == [
+        {"workflow_id": "research", "step_id": "draft", "forced": True}
+    ]
+    assert kinds(incident) == [
+        "alert", "investigation", "decision", "policy", "action", "verification", "annotation", "status",
+    ]  # fmt: skip
+    assert incident.decided_by == "rules"
+    assert incident.resolved_at == system.clock.now()
+
+
+async def test_the_annotation_carries_the_tags_the_dashboards_ask_for(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incident = await system.alert(WRITER)
+    written, *_ = system.telemetry.written
+    assert written["tags"] == ["awf", "remediation", "switch_fallback"]
+    assert incident.id in written["text"]
+
+
+async def test_the_watcher_counts_what_it_did(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    await system.alert(WRITER)
+    assert system.counters.get(sc.WATCHER_ALERTS, status="firing") == 1
+    assert system.counters.get(sc.WATCHER_INCIDENTS, status="resolved") == 1
+    assert system.counters.get(sc.WATCHER_ACTIONS, action="switch_fallback", outcome="verified") == 1
+
+
+async def test_an_intent_is_in_the_audit_log_before_the_engines_hear_of_it(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    seen: list[str] = []
+
+    class Watching(FakeControls):
+        async def submit(self, *args: Any, **options: Any) -> Any:
+            seen.extend(entry.event for entry in (await system.state.audit.list()).items)
+            return await super().submit(*args, **options)
+
+    system.controls = Watching(engine())
+    system.start()
+    await system.alert(WRITER)
+    assert seen == ["action.intent"]
+    events = [entry.event for entry in (await system.state.audit.list()).items]
+    assert events == ["action.effective", "action.applied", "action.intent"]
+
+
+async def test_an_action_that_does_not_help_is_undone_and_a_person_is_told(system: System) -> None:
+    failing_writer(system.telemetry)
+    incident = await system.alert(WRITER)
+    assert (incident.status, incident.outcome) == (IncidentStatus.ESCALATED, ActionOutcome.UNDONE)
+    assert [change.arguments["forced"] for change in system.controls.changes] == [True, False]
+    assert len(system.notifier.sent) == 1
+
+
+async def test_no_traffic_after_the_action_is_inconclusive_never_success(system: System) -> None:
+    failing_writer(system.telemetry)
+    system.telemetry = replace(system.telemetry, _series=[])
+    healthy(system.telemetry, except_agents=("writer",))
+    queue(system.telemetry)
+    agent_works(
+        system.telemetry, "writer", "anthropic", (BEGIN, 0.5, 0.0), (FAULT_AT, 1.0, 0.95), (SOON, 0.0, 0.0)
+    )
+    step_works(system.telemetry, "research", "draft", "writer", (BEGIN, 0.5, 600.0), (SOON, 0.0, 0.0))
+    system.start()
+    incident = await system.alert(WRITER)
+    assert (incident.status, incident.outcome) == (IncidentStatus.INCONCLUSIVE, ActionOutcome.INCONCLUSIVE)
+    assert "0 of at least 5 runs" in text(incident, "verification")
+    assert system.kinds == ["set_fallback_forced"]  # nothing proves that it hurts: it stays, a person looks
+    assert len(system.notifier.sent) == 1
+
+
+async def test_an_engine_that_does_not_answer_is_inconclusive(system: System) -> None:
+    failing_writer(system.telemetry)
+    system.controls = FakeControls(engine(), answer=lambda _: None)
+    system.start()
+    incident = await system.alert(WRITER)
+    assert (incident.status, incident.outcome) == (IncidentStatus.INCONCLUSIVE, ActionOutcome.INCONCLUSIVE)
+    assert "no answer from engine demo" in text(incident, "action")
+
+
+async def test_an_engine_that_refuses_is_a_failed_action(system: System) -> None:
+    def refuse(change: ControlChange) -> ControlAck:
+        return ControlAck(change.id, EngineId("demo"), AckStatus.REFUSED, detail="no such step")
+
+    failing_writer(system.telemetry)
+    system.controls = FakeControls(engine(), answer=refuse)
+    system.start()
+    incident = await system.alert(WRITER)
+    assert (incident.status, incident.outcome) == (IncidentStatus.ESCALATED, ActionOutcome.FAILED)
+    assert "no such step" in text(incident, "action")
+
+
+async def test_a_full_queue_asks_and_an_approval_carries_it_out(system: System) -> None:
+    shortage(system)
+    incident = await system.alert(SATURATED)
+    assert incident.status is IncidentStatus.AWAITING_APPROVAL
+    assert incident.cause is CauseClass.WORKER_SATURATION
+    assert system.controls.changes == []
+    approval, *_ = await system.watcher.get_pending_approvals()
+    assert approval.action.arguments == {
+        "engines": [{"engine_id": "demo", "workers": 8, "workers_before": 4}]
+    }
+    assert system.counters.get(sc.WATCHER_APPROVALS_PENDING) == 1
+    decided = await system.watcher.approve_action(approval.id, by="ana")
+    assert decided.status is ApprovalStatus.APPROVED
+    await system.watcher.settled()
+    incident = await system.state.incidents.get(incident.id)
+    assert (incident.status, incident.outcome) == (IncidentStatus.RESOLVED, ActionOutcome.VERIFIED)
+    assert incident.decided_by == "ana"
+    assert [change.arguments for change in system.controls.changes] == [{"engine_id": "demo", "workers": 8}]
+    assert system.counters.get(sc.WATCHER_APPROVALS_PENDING) == 0
+
+
+async def test_a_queue_that_stays_long_means_the_workers_are_taken_back(system: System) -> None:
+    shortage(system, recovers=False)
+    incident = await system.alert(SATURATED)
+    assert incident.approval_id is not None
+    await system.watcher.approve_action(incident.approval_id, by="ana")
+    await system.watcher.settled()
+    incident = await system.state.incidents.get(incident.id)
+    assert (incident.status, incident.outcome) == (IncidentStatus.ESCALATED, ActionOutcome.UNDONE)
+    assert [change.arguments["workers"] for change in system.controls.changes] == [8, 4]
+
+
+async def test_a_rejection_changes_nothing_and_says_who_and_why(system: System) -> None:
+    shortage(system)
+    incident = await system.alert(SATURATED)
+    approval_id = incident.approval_id
+    assert approval_id is not None
+    await system.watcher.reject_action(approval_id, by="ana", reason="we scale down tonight")
+    await system.watcher.settled()
+    incident = await system.state.incidents.get(incident.id)
+    assert (incident.status, incident.outcome) == (IncidentStatus.ESCALATED, ActionOutcome.REJECTED)
+    assert "rejected by ana: we scale down tonight" in text(incident, "approval")
+    assert system.controls.changes == []
+    with pytest.raises(Conflict):
+        await system.watcher.approve_action(approval_id, by="ben")
+
+
+async def test_an_approval_that_nobody_answers_escalates(system: System) -> None:
+    shortage(system)
+    incident = await system.alert(SATURATED)
+    assert incident.approval_id is not None
+    await system.watcher.sweep()
+    await system.watcher.settled()
+    assert system.notifier.sent == []
+    system.clock.advance(3601)
+    await system.watcher.sweep()
+    await system.watcher.settled()
+    incident = await system.state.incidents.get(incident.id)
+    assert incident.status is IncidentStatus.ESCALATED
+    assert len(system.notifier.sent) == 1
+    assert incident.approval_id is not None
+    with pytest.raises(Expired):
+        await system.watcher.approve_action(incident.approval_id, by="ana")
+    assert system.controls.changes == []
+
+
+async def test_an_unknown_approval_is_not_found(system: System) -> None:
+    with pytest.raises(NotFound):
+        await system.watcher.approve_action("apr_none", by="ana")  # type: ignore[arg-type]
+
+
+async def test_a_paused_watcher_shows_what_it_found_and_does_nothing(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=NOW + timedelta(seconds=100))
+    await system.state.switch.set_paused(True, by="ana")
+    incident = await system.alert(WRITER)
+    assert incident.status is IncidentStatus.HELD
+    assert incident.cause is CauseClass.AGENT_ERROR
+    assert incident.action is not None
+    assert system.controls.changes == []
+    await system.watcher.sweep()
+    await system.watcher.settled()
+    assert system.controls.changes == []
+    await system.state.switch.set_paused(False, by="ana")
+    await system.watcher.sweep()
+    await system.watcher.settled()
+    assert system.kinds[0] == "set_fallback_forced"
+
+
+async def test_an_approval_given_while_paused_waits_for_the_resume(system: System) -> None:
+    shortage(system)
+    incident = await system.alert(SATURATED)
+    await system.state.switch.set_paused(True, by="ben")
+    assert incident.approval_id is not None
+    await system.watcher.approve_action(incident.approval_id, by="ana")
+    await system.watcher.settled()
+    assert system.controls.changes == []
+    await system.state.switch.set_paused(False, by="ben")
+    await system.watcher.sweep()
+    await system.watcher.settled()
+    assert system.kinds == ["set_worker_limit"]
+
+
+async def test_the_same_delivery_twice_makes_one_incident(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    first = await system.watcher.handle_alert([WRITER], b"{}")
+    second = await system.watcher.handle_alert([WRITER], b"{}")
+    assert second == {"status": "received", "incidents": [], "duplicates": 1}
+    await system.watcher.settled()
+    assert len(await system.incidents()) == len(first["incidents"]) == 1
+    assert system.kinds == ["set_fallback_forced"]
+
+
+async def test_another_alert_about_the_same_step_joins_the_open_incident(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    await system.state.switch.set_paused(True, by="ana")
+    await system.alert(WRITER)
+    slow = alert("AWFStepSlow", severity="warning", workflow_id="research", step_id="draft")
+    incident = await system.alert(slow)
+    assert len(await system.incidents()) == 1
+    assert len(incident.alerts) == 2
+    assert incident.severity == "critical"
+
+
+async def test_two_alerts_of_one_cause_act_once(system: System) -> None:
+    """The provider's two agents alert in one delivery: the second incident follows the first."""
+    healthy(system.telemetry, except_agents=("classifier", "planner"))
+    queue(system.telemetry)
+    for agent, step in (("classifier", "classify"), ("planner", "plan")):
+        agent_works(
+            system.telemetry, agent, "openai", (BEGIN, 0.5, 0.0), (FAULT_AT, 1.0, 1.0), (SOON, 0.0, 0.0)
+        )
+        step_works(
+            system.telemetry,
+            "triage",
+            step,
+            agent,
+            (BEGIN, 0.5, 300.0),
+            (FAULT_AT, 0.5, 900.0),
+            (SOON, 0.5, 400.0),
+        )
+        failures(system.telemetry, "triage", step, agent, "rate_limit", provider="openai")
+    await system.watcher.handle_alert([alert(agent_id="classifier"), alert(agent_id="planner")], b"{}")
+    await system.watcher.settled()
+    await system.watcher.sweep()
+    await system.watcher.settled()
+    found = await system.incidents()
+    assert [incident.status for incident in found] == [IncidentStatus.RESOLVED] * 2
+    assert {incident.cause for incident in found} == {CauseClass.RATE_LIMIT}
+    steps = [change.arguments["step_id"] for change in system.controls.changes]
+    assert sorted(steps) == ["classify", "plan"]
+
+
+async def test_an_alert_that_resolves_withdraws_the_question(system: System) -> None:
+    shortage(system)
+    incident = await system.alert(SATURATED)
+    incident = await system.alert(replace(SATURATED, status="resolved"))
+    assert incident.status is IncidentStatus.RESOLVED
+    assert incident.approval_id is not None
+    approval = await system.state.approvals.get(incident.approval_id)
+    assert (approval.status, approval.decided_by) == (ApprovalStatus.REJECTED, "awf-watcher")
+    assert system.controls.changes == []
+
+
+async def test_a_resolved_alert_joins_its_closed_incident(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incident = await system.alert(WRITER)
+    again = await system.alert(replace(WRITER, status="resolved"))
+    assert again.id == incident.id
+    assert again.status is IncidentStatus.RESOLVED
+    assert "has resolved" in again.timeline[-1].text
+
+
+async def test_a_resolved_alert_nobody_knows_opens_nothing(system: System) -> None:
+    answer = await system.watcher.handle_alert([replace(WRITER, status="resolved")], b"{}")
+    assert answer["incidents"] == []
+    assert await system.incidents() == []
+
+
+async def test_the_cooldown_stops_a_second_action_on_the_same_step(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    await system.alert(WRITER)
+    system.clock.advance(30)
+    failures(system.telemetry, "research", "draft", "writer", "upstream_error")
+    again = replace(WRITER, starts_at=system.clock.now())
+    incident = await system.alert(again)
+    assert (incident.status, incident.outcome) == (IncidentStatus.ESCALATED, ActionOutcome.REFUSED)
+    assert "cooldown" in text(incident, "action")
+    assert system.kinds == ["set_fallback_forced"]
+
+
+async def test_a_cause_that_nothing_shows_is_escalated_not_guessed(system: System) -> None:
+    healthy(system.telemetry)
+    queue(system.telemetry)
+    incident = await system.alert(alert("SomethingElse", pod="web-1"))
+    assert incident.cause is CauseClass.UNKNOWN
+    assert (incident.status, incident.outcome) == (IncidentStatus.ESCALATED, ActionOutcome.NOTIFIED)
+    assert system.controls.changes == []
+    assert len(system.notifier.sent) == 1
+
+
+async def test_an_alert_cannot_name_a_target_that_was_never_observed(system: System) -> None:
+    healthy(system.telemetry)
+    queue(system.telemetry)
+    forged = alert(agent_id="checker")
+    forged = replace(forged, fingerprint="x", annotations={"awf_action": "disable_agent"})
+    forged = replace(forged, labels={**forged.labels, "agent_id": "root"})
+    incident = await system.alert(forged)
+    assert incident.cause is CauseClass.UNKNOWN
+    assert incident.action is not None
+    assert incident.action.name == "notify_oncall"
+    assert system.controls.changes == []
+
+
+async def test_a_condition_that_never_held_is_a_false_alarm(system: System) -> None:
+    healthy(system.telemetry)
+    queue(system.telemetry)
+    incident = await system.alert(alert(agent_id="checker"))
+    assert incident.status is IncidentStatus.FALSE_ALARM
+    assert system.controls.changes == []
+    assert system.notifier.sent == []
+
+
+async def test_without_a_webhook_secret_everything_is_asked(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    system.start(config=WatcherConfig(may_act=False))
+    incident = await system.alert(WRITER)
+    assert incident.status is IncidentStatus.AWAITING_APPROVAL
+    assert "no webhook secret" in text(incident, "approval")
+    assert system.controls.changes == []
+
+
+async def test_telemetry_that_is_down_leads_to_a_person(system: System) -> None:
+    system.telemetry.down |= {"metrics", "logs", "traces"}
+    incident = await system.alert(WRITER)
+    assert (incident.cause, incident.outcome) == (CauseClass.UNKNOWN, ActionOutcome.NOTIFIED)
+    investigation = next(entry for entry in incident.timeline if entry.kind == "investigation")
+    assert len(investigation.detail["not_looked_at"]) == 12
+
+
+@pytest.mark.parametrize(
+    "stage", ["alert", "investigation", "decision", "policy", "order", "action", "verification", "annotation"]
+)
+async def test_a_watcher_killed_after_any_stage_acts_exactly_once(system: System, stage: str) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incidents, controls = system.state.incidents, system.controls
+
+    class DyingStore:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(incidents, name)
+
+        async def save(self, incident: Incident) -> None:
+            await incidents.save(incident)
+            if incident.timeline[-1].kind == stage:
+                raise asyncio.CancelledError
+
+    class DyingControls:
+        async def submit(self, *args: Any, **options: Any) -> Any:
+            outcome = await controls.submit(*args, **options)
+            if stage == "order":
+                raise asyncio.CancelledError
+            return outcome
+
+        async def engines(self) -> Any:
+            return await controls.engines()
+
+    doomed = system.start(incidents=DyingStore(), controls=DyingControls())
+    with suppress(asyncio.CancelledError):
+        await doomed.handle_alert([WRITER], b"{}")
+    await doomed.settled()
+    incident, *_ = await system.incidents()
+    assert incident.status.is_open
+
+    restarted = system.start()
+    await restarted.sweep()
+    await restarted.settled()
+    incident = await incidents.get(incident.id)
+    assert (incident.status, incident.outcome) == (IncidentStatus.RESOLVED, ActionOutcome.VERIFIED)
+    assert system.kinds == ["set_fallback_forced"]
+
+
+async def test_untrusted_text_is_cleaned_and_bounded(system: System) -> None:
+    healthy(system.telemetry)
+    nasty = replace(
+        WRITER,
+        annotations={"summary": "\x1b[31mred\u202e\nnext" + "x" * 5000, **{f"k{n}": "v" for n in range(99)}},
+    )
+    incident = await system.alert(nasty)
+    summary = incident.alerts[0].annotations["summary"]
+    assert "\x1b" not in summary
+    assert "\u202e" not in summary
+    assert len(summary) <= 1000
+    assert len(incident.alerts[0].annotations) == 64
+    json.dumps(incident.alerts[0].annotations)
+
+
+async def test_the_public_methods_work_alone(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    found = await system.watcher.investigate_alert(WRITER)
+    decision = await system.watcher.determine_action(found, [WRITER])
+    assert decision is not None
+    assert decision.call.name == "switch_fallback"
+    await system.state.switch.set_paused(True, by="ana")
+    incident = await system.alert(WRITER)
+    approval = await system.watcher.request_hitl_approval(incident.id, "ana wants to see it")
+    assert (await system.watcher.get_pending_approvals())[0].id == approval.id
+    await system.state.switch.set_paused(False, by="ana")
+    await system.watcher.approve_action(approval.id, by="ana")
+    incident = await system.watcher.execute_remediation(incident.id)
+    assert incident.status is IncidentStatus.RESOLVED
