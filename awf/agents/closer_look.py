@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from awf.agents.probe import Probe
 from awf.agents.sightings import ANY_STREAM, Window
 from awf.analysis import log_patterns, traces
-from awf.analysis.findings import Picture
+from awf.analysis.findings import ALERT_LAG_S, Picture
 from awf.core import semconv as sc
 from awf.core.escape import plain_text, promql_any_of, traceql_string
 from awf.core.incidents import Evidence, Hypothesis
@@ -29,7 +30,7 @@ async def look_closer(
         return best
     found = await asyncio.gather(
         _failed_trace(telemetry, probe, window, picture, agents),
-        _new_lines(telemetry, probe, window, picture, agents),
+        _new_lines(telemetry, probe, window, agents),
     )
     return replace(best, evidence=(*best.evidence, *(item for items in found for item in items)))
 
@@ -41,8 +42,7 @@ async def _failed_trace(
         f'{{ name = "{sc.SPAN_AGENT_INVOKE}" && span.{sc.AGENT_ID} = {traceql_string(agents[0])} '
         f"&& status = error }}"
     )
-    search = partial(telemetry.traces, query, start=picture.alert_start - (window.end - picture.alert_start),
-                     end=window.end)  # fmt: skip
+    search = partial(telemetry.traces, query, start=_split(window), end=window.end)
     ids = [str(each["traceID"]) for each in await probe.ask("failed traces", search) if each.get("traceID")]
     ids += [line.labels[TRACE_ID] for line in picture.failures if line.labels.get(TRACE_ID)]
     if not ids:
@@ -70,11 +70,10 @@ def _describe(trace_id: str, span: traces.TraceSpan, own_ms: Mapping[str, float]
 
 
 async def _new_lines(
-    telemetry: Telemetry, probe: Probe, window: Window, picture: Picture, agents: Sequence[str]
+    telemetry: Telemetry, probe: Probe, window: Window, agents: Sequence[str]
 ) -> list[Evidence]:
     query = f'{ANY_STREAM} | {sc.LEVEL}=~"warn|error" | {sc.AGENT_ID}=~{promql_any_of(agents)}'
-    middle = picture.alert_start - (window.end - picture.alert_start) / 2
-    middle = min(max(middle, window.start), picture.alert_start)
+    middle = _split(window)
     before, after = await asyncio.gather(
         probe.ask("logs before", partial(telemetry.logs, query, start=window.start, end=middle)),
         probe.ask("logs after", partial(telemetry.logs, query, start=middle, end=window.end)),
@@ -88,3 +87,8 @@ async def _new_lines(
         )
         for change in changed[:2]
     ]  # fmt: skip
+
+
+def _split(window: Window) -> datetime:
+    """Return when the trouble may have begun: alerts start some time after their cause."""
+    return max(window.start, window.alert_start - timedelta(seconds=ALERT_LAG_S))

@@ -10,6 +10,8 @@ from awf.core.incidents import CauseClass, Evidence, Target
 from awf.core.increase import Rises
 from awf.core.ports import LogLine, Series
 
+ALERT_LAG_S = 90.0  # an alert starts this long after its cause at most: its range, `for` and evaluation
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

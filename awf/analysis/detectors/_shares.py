@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from awf.analysis.change import onset
-from awf.analysis.findings import Picture
+from awf.analysis.findings import ALERT_LAG_S, Picture
 from awf.core import semconv as sc
 from awf.core.increase import Rises, total
 
 LATELY_S = 60.0
-ALERT_LAG_S = 90.0  # an alert starts this long after its cause at most: its range, `for` and evaluation
 
 
 @dataclass(frozen=True, slots=True)
