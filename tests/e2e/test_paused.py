@@ -21,7 +21,7 @@ FAILED_SHARE = (
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     product = Product(
         tmp_path_factory.mktemp("paused") / "data",
-        AWF_DEMO_FAULTS="agent_errors:10", AWF_DEMO_RATE="1.5", AWF_SETTLE_S="5", AWF_GROUP_WAIT_S="1",
+        AWF_DEMO_FAULTS="agent_errors:10", AWF_SETTLE_S="5", AWF_GROUP_WAIT_S="1",
     )  # fmt: skip
     product.start()
     product.wait_for("API", product.is_ready, 40)

@@ -25,7 +25,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product, faults sooner than by default and a shorter settling time, so that CI need not wait."""
     product = Product(
         tmp_path_factory.mktemp("story") / "data",
-        AWF_DEMO_FAULTS=FAULTS, AWF_DEMO_RATE="1.5", AWF_SETTLE_S="5", AWF_GROUP_WAIT_S="1",
+        AWF_DEMO_FAULTS=FAULTS, AWF_SETTLE_S="5", AWF_GROUP_WAIT_S="1",
     )  # fmt: skip
     product.start()
     yield product
