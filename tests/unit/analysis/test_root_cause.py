@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from awf.analysis.findings import Finding
+from awf.analysis.root_cause import Hints, rank
+from awf.core.incidents import CauseClass, Target
+
+WRITER = Target("research", "draft", "writer")
+ERROR = Finding(CauseClass.AGENT_ERROR, WRITER, 0.9, "writer fails", affected=(WRITER,))
+SLOW = Finding(
+    CauseClass.AGENT_LATENCY, Target("research", "draft", "backup"), 0.7, "draft is slow",
+    affected=(Target("research", "draft", "backup"),),
+)  # fmt: skip
+FULL = Finding(CauseClass.WORKER_SATURATION, Target(), 0.8, "queue", has_more_arrivals=True)
+
+
+def test_what_another_finding_explains_falls_behind_and_says_so() -> None:
+    first, second = rank([SLOW, ERROR], Hints())
+    assert (first.summary, second.summary) == ("writer fails", "draft is slow")
+    assert second.score < 0.5
+    assert second.against == ("explained by: writer fails",)
+
+
+def test_the_alerts_subject_wins_between_independent_findings() -> None:
+    about_queue = Hints(causes=frozenset({CauseClass.WORKER_SATURATION}))
+    assert rank([ERROR, FULL], about_queue)[0].cause is CauseClass.WORKER_SATURATION
+    about_writer = Hints(targets=(Target(agent_id="writer"),))
+    assert rank([ERROR, FULL], about_writer)[0].cause is CauseClass.AGENT_ERROR
+
+
+def test_a_hint_makes_no_finding() -> None:
+    assert rank([], Hints(targets=(WRITER,))) == ()
+
+
+def test_scores_stay_between_0_and_1_and_the_order_is_stable() -> None:
+    found = [Finding(CauseClass.AGENT_ERROR, Target(agent_id=name), 5.0, name) for name in ("b", "a")]
+    ranked = rank(found, Hints())
+    assert [each.summary for each in ranked] == ["a", "b"]
+    assert all(0 <= each.score < 1 for each in ranked)
