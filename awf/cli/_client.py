@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from awf.errors import ConfigError
+from awf.errors import ConfigError, Unavailable
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,13 @@ async def _call(method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         with reaching("the AWF server", settings.api_base):
             response = await http.request(method, path, json=body)
     raise_for_problem(response)
-    return response.json() if response.content else None
+    try:
+        return response.json() if response.content else None
+    except ValueError as error:
+        raise Unavailable(
+            f"what answers at {settings.api_base} is not AWF: {response.text[:60]!r}",
+            hint="Set AWF_API_URL, or AWF_HOST and AWF_API_PORT, to where the AWF server is.",
+        ) from error
 
 
 def _local_token(data_dir: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from awf.cli._run import PARENT_FLAG, run_service
-from awf.errors import InvalidInput
+from awf.errors import DataDirError, InvalidInput
 
 HELP = "run the demo workload, or inject a fault into it"
 
@@ -26,6 +26,12 @@ def run(args: argparse.Namespace) -> int:
     names = fault_names()
     if args.fault not in names:
         raise InvalidInput(f"no fault is named {args.fault!r}", hint=f"Faults: {', '.join(names)}.")
-    switch_fault(settings, args.fault, on=args.verb == "fault")
+    try:
+        switch_fault(settings, args.fault, on=args.verb == "fault")
+    except OSError as error:
+        raise DataDirError(
+            f"the demo in {settings.data_dir} cannot be told: {error.strerror}",
+            hint="Start it with `awf up`, or set AWF_DATA_DIR to its data directory.",
+        ) from error
     print(f"{args.fault}: {'on' if args.verb == 'fault' else 'off'} within a second.")
     return 0

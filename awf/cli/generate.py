@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from awf.errors import ConfigError
+
 HELP = "write the dashboards, rules and settings page, or --check them"
 
 
@@ -22,7 +24,13 @@ def run(args: argparse.Namespace) -> int:
     from awf.wiring.settings_page import settings_page
 
     files = render() | {"docs/settings.md": settings_page()}
-    changed = outdated(args.output, files) if args.check else write(args.output, files)
+    try:
+        changed = outdated(args.output, files) if args.check else write(args.output, files)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {args.output} cannot be written: {error.strerror} ({error.filename})",
+            hint="Give another one with --output.",
+        ) from error
     if args.json:
         print(json.dumps({"files": sorted(files), "changed": changed}))
     elif args.check:

@@ -14,7 +14,9 @@ import os
 import sys
 
 from awf import __version__
-from awf.errors import AwfError
+from awf.errors import AwfError, MissingDependency
+
+logger = logging.getLogger(__name__)
 
 COMMANDS = (
     "up", "serve", "embedded", "demo", "generate", "doctor", "incidents", "approvals", "executions",
@@ -57,18 +59,35 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     _configure_logging()
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
     except AwfError as error:
-        print(f"awf: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"     {error.hint}", file=sys.stderr)
-        return error.exit_code
+        return _say(error)
+    except ModuleNotFoundError as error:
+        missing = MissingDependency(
+            f"the package {error.name} is not installed", hint="pip install 'awf[all]'"
+        )
+        return _say(missing)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # The reader of our output (head, less) went away: not an error, but stdout is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        # The boundary: what nobody foresaw is one sentence too. A child of `awf up` has a log for the rest.
+        is_child = getattr(args, "with_parent", False)
+        logger.log(logging.ERROR if is_child else logging.DEBUG, "unexpected error", exc_info=error)
+        hint = "AWF_LOG_LEVEL=DEBUG shows where it happened; please report it."
+        return _say(AwfError(f"unexpected {type(error).__name__}: {error}", hint=hint))
+
+
+def _say(error: AwfError) -> int:
+    print(f"awf: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"     {error.hint}", file=sys.stderr)
+    return error.exit_code
 
 
 class JsonLines(logging.Formatter):

@@ -19,7 +19,15 @@ def client(
     timeout_s: float = 10.0,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """Return a client for one server; `token` becomes a bearer header. Loopback never goes by a proxy."""
+    """Return a client for one server; `token` becomes a bearer header. Loopback never goes by a proxy.
+
+    Raises ConfigError for a token that no header can carry; the message does not show it.
+    """
+    if not (token.isascii() and token.isprintable()):
+        raise errors.ConfigError(
+            f"the token for {base_url} has characters that a token cannot have",
+            hint="Set AWF_TOKEN to the token as it was printed, without quotes or line breaks.",
+        )
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     is_local = httpx.URL(base_url).host in LOOPBACK
     return httpx.AsyncClient(

@@ -17,6 +17,7 @@ from awf.settings import Settings
 from awf.wiring.secrets import find
 
 MCP_GRAFANA_VERSION = "2.1.1"
+VERSION_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +69,38 @@ async def _try(name: str, check: Callable[[Settings], Awaitable[str]], settings:
 
 async def _data_dir(settings: Settings) -> str:
     path = settings.data_dir
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        raise DataDirError(f"{path} is not writable", hint="Fix its rights, or set AWF_DATA_DIR.")
+    if path.exists() and not (path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK)):
+        raise DataDirError(f"{path} is not a writable directory", hint="Fix its rights, or set AWF_DATA_DIR.")
     return f"{path} ({'there' if path.exists() else 'made at the first start'})"
 
 
 async def _mcp_grafana(settings: Settings) -> str:
     path = mcp_grafana_path(settings)
-    process = await asyncio.create_subprocess_exec(
-        path, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 10)
-    version = said.decode(errors="replace").strip()
+    version = await _version(path)
     if MCP_GRAFANA_VERSION not in version:
         raise MissingDependency(
             f"{path} is {version or 'silent about its version'}, expected {MCP_GRAFANA_VERSION}",
             hint=f"pip install mcp-grafana=={MCP_GRAFANA_VERSION}",
         )
     return f"{path} {MCP_GRAFANA_VERSION}"
+
+
+async def _version(path: str) -> str:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            path, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+    except OSError as error:
+        raise MissingDependency(
+            f"{path} cannot be run: {error.strerror}", hint="Set AWF_MCP_GRAFANA."
+        ) from error
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), VERSION_TIMEOUT_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return ""
+    return said.decode(errors="replace").strip()
 
 
 async def _webhook_secret(settings: Settings) -> str:
