@@ -33,6 +33,10 @@ async def follow(base_url: str, token: str) -> None:
         async for incident in _changes(base_url, token):
             for entry in incident["timeline"][seen.get(incident["id"], 0) :]:
                 tell(entry["kind"], entry["text"], at=datetime.fromisoformat(entry["at"]))
+                if entry["kind"] == "approval" and incident["status"] == "awaiting_approval":
+                    print(
+                        f"{'':{KIND_WIDTH + 11}}decide: {base_url}/ui/incidents/{incident['id']}", flush=True
+                    )
             seen[incident["id"]] = len(incident["timeline"])
         await asyncio.sleep(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -20,17 +21,31 @@ def read_or_make(data_dir: Path, name: str) -> str:
     """Return the secret in `data_dir/name`, made when it is not there. Raises DataDirError."""
     path = data_dir / name
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(secrets.token_urlsafe(32) + "\n")
-        return path.read_text(encoding="utf-8").strip()
+            _make(path)
+        found = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise DataDirError(
             f"the data directory {data_dir} cannot be used: {error.strerror} ({path})",
             hint="Make it writable for this user, or set AWF_DATA_DIR to another folder.",
         ) from error
+    if not found:
+        raise DataDirError(f"{path} is empty", hint="Remove it: the next start makes a new one.")
+    return found
+
+
+def _make(path: Path) -> None:
+    """Put a new secret there whole, unless another process just did: the first one wins."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(secrets.token_urlsafe(32) + "\n")
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()
 
 
 def find(settings: Settings, setting: str) -> str:

@@ -6,6 +6,7 @@ The tests share one product and run in order, as the story does.
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import transcripts
 from tests.e2e.browser import browser_page
 from tests.e2e.product import Product
 
+REPOSITORY = Path(__file__).parents[2]
 FAULTS = "agent_errors:12,worker_shortage:20"
 BROKEN_AGENT = "writer-llm"
 
@@ -140,6 +143,22 @@ def test_the_audit_chain_is_whole(product: Product) -> None:
     answer = product.api("GET", "/audit/verify")
     assert answer.status_code == 200
     assert answer.json()["entries"] > 0
+
+
+def test_the_quick_start_prints_what_it_says(product: Product) -> None:
+    documented = {"8000": "API", "9009": "MIMIR", "3100": "LOKI", "3200": "TEMPO"}
+    ports = {port: str(product.ports[name]) for port, name in documented.items()}
+    token = (product.data_dir / "admin-token").read_text().strip()
+    path = f"{Path(sys.executable).parent}:{product.environ['PATH']}"
+    environ = product.environ | {"TOKEN": token, "PATH": path}
+    ran = 0
+    for command, expected in transcripts.commands(REPOSITORY / "docs/quickstart.md"):
+        if command.startswith("export "):
+            continue
+        printed = transcripts.run(command, environ, ports)
+        assert transcripts.matches(expected, printed), f"{command}\nprinted {printed}\nexpected {expected}"
+        ran += 1
+    assert ran > 10
 
 
 def test_ctrl_c_stops_everything_and_a_second_start_finds_the_data(product: Product) -> None:

@@ -54,7 +54,7 @@ async def start_execution(
     """Start an execution on a live engine; `pending` means that the engine has not answered yet."""
     await _need_workflow(parts, workflow_id)
     record = ExecutionRecord(
-        id=ExecutionId(new_id("exe")),
+        id=ExecutionId(new_id("exec")),
         workflow_id=WorkflowId(workflow_id),
         status=ExecutionStatus.PENDING,
         engine_id=EngineId(""),
