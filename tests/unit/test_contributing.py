@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -29,6 +26,7 @@ from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
 from awf.state import State
 from awf.testing import FakeClock, FakeControls, FakeTelemetry
+from tests.unit.cli._program import awf
 
 REPOSITORY = Path(__file__).parents[2]
 CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -289,21 +287,13 @@ def _copy_with(kind_to_text: dict[str, str], to: Path) -> Path:
     return to
 
 
-def _awf(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {"PATH": os.environ["PATH"], "HOME": str(copy), "AWF_DATA_DIR": str(copy / "data")}
-    return subprocess.run(
-        [sys.executable, "-m", "awf", *arguments], cwd=copy, env=environ, capture_output=True, text=True,
-        timeout=60,
-    )  # fmt: skip
-
-
 def test_the_files_dropped_into_the_product_appear_in_its_output(tmp_path: Path) -> None:
     copy = _copy_with(SAMPLES, tmp_path)
-    done = _awf(copy, "generate", "--output", "out")
+    done = awf(copy, "generate", "--output", "out")
     assert done.returncode == 0, done.stderr
     assert "alert: AWFSample" in (copy / "out/rules/alerts/sample.yaml").read_text()
     assert json.loads((copy / "out/dashboards/sample.json").read_text())["title"] == "Sample"
-    faults = _awf(copy, "demo", "fault", "no-such-fault")
+    faults = awf(copy, "demo", "fault", "no-such-fault")
     assert "sample" in faults.stderr.split("Faults: ")[1]
 
 
@@ -319,12 +309,8 @@ def test_the_product_with_a_wrong_file_says_so_in_one_sentence(
     kind: str, command: tuple[str, ...], tmp_path: Path
 ) -> None:
     copy = _copy_with({kind: "SPEC = 1\n"}, tmp_path)
-    done = _awf(copy, *command)
+    done = awf(copy, *command)
     assert done.returncode == ConfigError.exit_code
     path = copy / PROMISES[kind].replace("NAME", NAME)
     assert done.stderr.splitlines()[0] == f"awf: {path} has no SPEC of type {kind}"
     assert "Traceback" not in done.stderr
-
-
-def test_the_copy_does_not_touch_the_package_that_the_tests_run_on() -> None:
-    assert importlib.util.find_spec(f"awf.generate.rules.{NAME}") is None

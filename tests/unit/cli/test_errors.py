@@ -103,14 +103,18 @@ def test_two_settings_with_one_port_are_both_named(tmp_path: Path, silent_port: 
 # -- ports, programs, data: codes 3, 4, 5
 
 
-def test_a_port_in_use_is_named_with_its_setting(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [("up", "AWF_API_PORT"), ("up", "AWF_OTLP_HTTP_PORT"), ("serve", "AWF_API_PORT"), ("embedded", "AWF_LOKI_PORT")],
+)  # fmt: skip
+def test_a_port_in_use_is_named_with_its_setting(command: str, setting: str, tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as listener:
         port = listener.getsockname()[1]
-        said, hint = _says(awf(tmp_path, "up", AWF_HOST=HOST, AWF_API_PORT=port), errors.PortInUse.exit_code)
-    assert f"port {port}" in said
+        done = awf(tmp_path, command, AWF_HOST=HOST, **free_ports() | {setting: port})
+    said, hint = _says(done, errors.PortInUse.exit_code)
+    assert f"port {port} ({setting})" in said
     assert HOST in said
-    assert "AWF_API_PORT" in hint
-    assert not (tmp_path / "data").exists()
+    assert setting in hint
 
 
 @pytest.mark.parametrize("command", ["incidents", "doctor", "up", "serve", "embedded", "demo", "generate"])
@@ -122,10 +126,11 @@ def test_without_the_extras_the_line_that_installs_them_is_shown(command: str, t
     assert hint == "pip install 'awf[all]'"
 
 
-def test_a_data_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["up", "serve"])
+def test_a_data_directory_that_is_a_file_is_named(command: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    done = awf(tmp_path, "up", AWF_DATA_DIR=file, AWF_HOST=HOST, **free_ports())
+    done = awf(tmp_path, command, AWF_DATA_DIR=file, AWF_HOST=HOST, **free_ports())
     said, hint = _says(done, errors.DataDirError.exit_code)
     assert said.startswith(f"the data directory {file} cannot be used: ")
     assert "AWF_DATA_DIR" in hint

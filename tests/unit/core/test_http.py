@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
@@ -116,3 +117,31 @@ def test_an_error_without_words_is_named_by_its_type() -> None:
 def test_only_errors_of_the_network_are_turned_into_unavailable() -> None:
     with pytest.raises(ValueError, match="mine"), reaching("Grafana", BASE):
         raise ValueError("mine")
+
+
+async def test_a_server_on_this_machine_is_reached_directly_whatever_proxy_is_set(
+    silent_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", silent_address)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with client(f"http://127.0.0.1:{port}") as http:
+            assert (await http.get("/")).status_code == 204
+    async with client("http://awf.example") as http:
+        with pytest.raises(errors.Unavailable), reaching("elsewhere", "http://awf.example"):
+            await http.get("/")  # by the proxy, which is away
+
+
+@pytest.mark.parametrize("token", ["smörgås", "two\nlines", "nul\0"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(errors.ConfigError, match=f"the token for {BASE} has characters") as caught:
+        client(BASE, token=token)
+    assert token not in caught.value.message + caught.value.hint
