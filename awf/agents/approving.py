@@ -18,8 +18,13 @@ class Approvals:
         self._parts = parts
 
     async def ask(self, incident: Incident, call: ActionCall, *, summary: str, why: str) -> Approval:
-        """Store a question about exactly this call."""
+        """Store a question about exactly this call. An incident has one question at a time."""
         parts = self._parts
+        for open_one in await parts.approvals.pending():
+            if open_one.incident_id == incident.id:
+                if open_one.action.digest == call.digest:
+                    return open_one  # asked just before a restart
+                await self.withdraw(open_one.id, "another question takes its place")
         now = parts.clock.now()
         approval = Approval(
             id=ApprovalId(new_id("apr")),
@@ -42,12 +47,10 @@ class Approvals:
         await self._note(f"approval.{approval.status.value}", approval, by=by)
         return approval
 
-    async def withdraw(self, incident: Incident, why: str) -> None:
+    async def withdraw(self, approval_id: ApprovalId, why: str) -> None:
         """Take a question back that nobody has answered; one that was answered stays as it is."""
-        if incident.approval_id is None:
-            return
         try:
-            await self.decide(incident.approval_id, approve=False, by=ACTOR, reason=why)
+            await self.decide(approval_id, approve=False, by=ACTOR, reason=why)
         except (Conflict, Expired):
             return
 

@@ -67,14 +67,20 @@ class Intake:
 
     async def _recent(self, fingerprint: str) -> Incident | None:
         page = await self._parts.incidents.list(limit=RECENT)
-        return next((each for each in page.items if _alert(each, fingerprint) is not None), None)
+        return next((each for each in page.items if _has(each, fingerprint)), None)
 
     async def _of_the_same_place(self, alert: Alert) -> Incident | None:
         place = target_of(alert)
         if place is None:
             return None
         async for incident in self.open_incidents():
-            if any(is_same_place(place, other) for other in places_of(incident)):
+            if _is_about(incident, place):
+                return incident
+        # It began before that incident was resolved: late news of the same trouble, not a new one.
+        page = await self._parts.incidents.list(status=IncidentStatus.RESOLVED.value, limit=RECENT)
+        for incident in page.items:
+            is_late = incident.resolved_at is not None and alert.starts_at <= incident.resolved_at
+            if is_late and _is_about(incident, place):
                 return incident
         return None
 
@@ -117,8 +123,12 @@ def cleaned(alert: Alert) -> Alert:
     return replace(alert, labels=texts(alert.labels), annotations=texts(alert.annotations))
 
 
-def _alert(incident: Incident, fingerprint: str) -> Alert | None:
-    return next((each for each in incident.alerts if each.fingerprint == fingerprint), None)
+def _has(incident: Incident, fingerprint: str) -> bool:
+    return any(each.fingerprint == fingerprint for each in incident.alerts)
+
+
+def _is_about(incident: Incident, place: Target) -> bool:
+    return any(is_same_place(place, other) for other in places_of(incident))
 
 
 def _words(alert: Alert) -> str:

@@ -179,11 +179,11 @@ class Stages:
         if incident.approval_id is None:
             return False
         approval = await self._parts.approvals.get(incident.approval_id)
-        if approval.status is ApprovalStatus.PENDING:
-            if not is_over(incident):
-                return False
-            await self.approvals.withdraw(incident, "the alert has resolved by itself")
+        if is_over(incident) and approval.status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
+            await self.approvals.withdraw(approval.id, "the alert has resolved by itself")
             await self.clear(incident)
+        elif approval.status is ApprovalStatus.PENDING:
+            return False
         elif approval.status is ApprovalStatus.APPROVED:
             if await self._parts.switch.is_paused():
                 return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from awf.analysis.change import ratio
-from awf.analysis.detectors._shares import rise_begins
+from awf.analysis.detectors._shares import LATELY_S, rise_begins
 from awf.analysis.findings import Finding, Picture, clock_time, confidence
 from awf.core import semconv as sc
 from awf.core.incidents import CauseClass, Evidence, Target
@@ -40,7 +40,10 @@ def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
         if count_before
         else mean_ms >= VERY_SLOW_MS
     )
-    if count < 3 or not has_slowed:
+    lately_count = total(picture.rises(COUNT), last - LATELY_S, last, labels)
+    lately_ms = total(picture.rises(SUM), last - LATELY_S, last, labels) / max(1.0, lately_count)
+    is_over = lately_count >= 3 and lately_ms < (mean_ms + before_ms) / 2
+    if count < 3 or not has_slowed or is_over:
         return None
     slowest = max(spent, key=lambda each: each.total(since, last))
     target = Target(workflow_id, step_id, slowest.labels.get(sc.AGENT_ID, ""))

@@ -38,11 +38,12 @@ def failing_workflows(picture: Picture) -> list[Finding]:
             evidence.append(
                 Evidence("logs", said, picture.queries.get("errors", ""), picture.start, picture.end)
             )
+        still = 1.0 if shift.failed_lately else 0.5
         findings.append(
             Finding(
                 cause=CauseClass.WORKFLOW_FAILURE,
                 target=Target(workflow_id=workflow_id),
-                strength=0.85 * min(1.0, 0.4 + shift.share) * confidence(shift.count),
+                strength=0.85 * min(1.0, 0.4 + shift.share) * confidence(shift.count) * still,
                 summary=f"{shift.share:.0%} of the executions of {workflow_id} fail",
                 evidence=tuple(evidence),
                 against=() if lines else ("no log line says which step fails",),

@@ -462,3 +462,39 @@ async def test_the_public_methods_work_alone(system: System) -> None:
     await system.watcher.approve_action(approval.id, by="ana")
     incident = await system.watcher.execute_remediation(incident.id)
     assert incident.status is IncidentStatus.RESOLVED
+
+
+async def test_late_news_of_a_resolved_incident_joins_it_and_a_recurrence_does_not(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incident = await system.alert(WRITER)
+    slow = alert("AWFStepSlow", severity="warning", workflow_id="research", step_id="draft")
+    assert (await system.alert(slow)).id == incident.id
+    system.clock.advance(600)
+    again = await system.alert(replace(slow, fingerprint="y", starts_at=system.clock.now()))
+    assert again.id != incident.id
+    assert system.kinds == ["set_fallback_forced"]
+
+
+async def test_a_question_asked_just_before_a_kill_is_not_asked_twice(system: System) -> None:
+    shortage(system)
+    incidents = system.state.incidents
+
+    class DyingStore:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(incidents, name)
+
+        async def save(self, incident: Incident) -> None:
+            if incident.status is IncidentStatus.AWAITING_APPROVAL:
+                raise asyncio.CancelledError
+            await incidents.save(incident)
+
+    doomed = system.start(incidents=DyingStore())
+    await doomed.handle_alert([SATURATED], b"{}")
+    await doomed.settled()
+    asked, *_ = await system.state.approvals.pending()
+    await system.start().sweep()
+    await system.watcher.settled()
+    (incident,) = await system.incidents()
+    assert incident.status is IncidentStatus.AWAITING_APPROVAL
+    assert [each.id for each in await system.watcher.get_pending_approvals()] == [asked.id]
+    assert incident.approval_id == asked.id
