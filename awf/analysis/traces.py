@@ -29,13 +29,14 @@ class TraceSpan:
 
 
 def spans(trace: Mapping[str, Any]) -> list[TraceSpan]:
-    """Return the spans by start time. Parts that do not look like OTLP JSON are left out."""
+    """Return the spans by start time, from OTLP JSON or from the short form that Tempo gives to tools
+    (which mcp-grafana asks for). Parts that look like neither are left out."""
     body = trace.get("trace", trace)
-    resources = body.get("resourceSpans") or body.get("batches") or ()
+    resources = body.get("resourceSpans") or body.get("batches") or body.get("services") or ()
     found = [
         _span(span)
         for resource in resources
-        for scope in resource.get("scopeSpans") or resource.get("instrumentationLibrarySpans") or ()
+        for scope in resource.get("scopeSpans") or resource.get("scopes") or ()
         for span in scope.get("spans") or ()
         if isinstance(span, Mapping)
     ]
@@ -119,6 +120,8 @@ def _id(text: str) -> str:
 
 
 def _attributes(entries: object) -> dict[str, str]:
+    if isinstance(entries, Mapping):
+        return {str(key): str(value) for key, value in entries.items()}
     return dict(_pairs(entries)) if isinstance(entries, Sequence) else {}
 
 

@@ -4,6 +4,8 @@ import base64
 from typing import Any
 
 from awf.analysis.traces import failing, self_times_ms, slowest_path, spans
+from awf.embedded.model import Span
+from awf.embedded.traceql.otlp import to_json, to_model_json
 
 
 def span(number: int, parent: int, start_ms: int, end_ms: int, *, error: str = "") -> dict[str, Any]:
@@ -54,3 +56,16 @@ def test_broken_traces_are_no_error() -> None:
     loop = spans(trace(span(1, 2, 0, 10), span(2, 1, 0, 10)))
     assert slowest_path(loop) == []
     assert slowest_path([]) == []
+
+
+def test_the_short_form_that_tools_get_reads_like_otlp() -> None:
+    own = Span(
+        "ab" * 16, "cd" * 8, "", "awf.agent.invoke", 1, 1_000, 2_000, status=2, status_message="provider returned 502",
+        attributes={"agent_id": "writer"}, resource={"service.name": "awf"},
+    )  # fmt: skip
+    short = spans({"trace": to_model_json([own])})
+    full = spans({"trace": {"resourceSpans": to_json([own])}})
+    assert short == full
+    assert short[0].is_error
+    assert short[0].message == "provider returned 502"
+    assert short[0].attributes == {"agent_id": "writer"}
