@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ class Investigator:
         window = Window.around(alerts, self._clock.now())
         picture = await take_picture(self._telemetry, probe, window)
         hints = hints_of(alerts)
-        hypotheses = rank(detect(picture), hints)
+        hypotheses = rank(await asyncio.to_thread(detect, picture), hints)
         if hypotheses and hypotheses[0].score >= CONVINCING:
             best = await look_closer(self._telemetry, probe, window, picture, hypotheses[0])
             hypotheses = (best, *hypotheses[1:])

@@ -205,6 +205,8 @@ class Stages:
     # -- acting
 
     async def _act(self, incident: Incident) -> bool:
+        if await self._parts.switch.is_paused():
+            return False  # paused since it was decided; if it was ordered already, it is not ordered again
         work = await self._work(incident)
         applied = await self._parts.remediation.apply(work)
         name = work.call.name
@@ -252,6 +254,8 @@ class Stages:
         return True
 
     async def _undo(self, incident: Incident, work: WorkOrder, applied: Applied) -> bool:
+        if await self._parts.switch.is_paused():
+            return False
         undone = await self._parts.remediation.undo(work, applied)
         is_undone = undone.status is ApplyStatus.APPLIED
         text = f"{work.call.name} did not help and {'was undone' if is_undone else 'is not undone'}: {undone.detail}"

@@ -29,7 +29,7 @@ from awf.core.types import (
     IncidentId,
     Json,
 )
-from awf.errors import AwfError
+from awf.errors import AwfError, Conflict
 
 __all__ = ["WATCHER_MANIFEST", "WatcherAgent", "WatcherConfig", "WatcherParts"]
 
@@ -50,6 +50,7 @@ WATCHER_MANIFEST = AgentManifest(
 )
 
 STOP_TIMEOUT_S = 5.0
+_ASKABLE = frozenset({IncidentStatus.INVESTIGATING, IncidentStatus.HELD})
 
 
 class WatcherAgent:
@@ -110,8 +111,16 @@ class WatcherAgent:
         return await self._parts.incidents.get(incident_id)
 
     async def request_hitl_approval(self, incident_id: IncidentId, why: str) -> Approval:
-        """Ask a person about an open incident's action instead of taking it. Raises NotFound, ValueError."""
-        approval = await self._stages.ask(await self._parts.incidents.get(incident_id), why)
+        """Ask a person about the action of an incident that nothing was done about yet, instead of taking it.
+
+        Raises NotFound, Conflict.
+        """
+        incident = await self._parts.incidents.get(incident_id)
+        if incident.action is None or incident.status not in _ASKABLE:
+            raise Conflict(
+                f"incident {incident_id} is {incident.status.value}: there is nothing to ask about"
+            )
+        approval = await self._stages.ask(incident, why)
         await self._journal.record(
             incident_id, "approval", f"{approval.action.name} waits for an approval: {why}",
             status=IncidentStatus.AWAITING_APPROVAL, approval_id=approval.id,

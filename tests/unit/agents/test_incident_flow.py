@@ -255,6 +255,36 @@ async def test_an_approval_given_while_paused_waits_for_the_resume(system: Syste
     assert system.kinds == ["set_worker_limit"]
 
 
+async def test_a_pause_holds_what_was_decided_before_it(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incidents = system.state.incidents
+
+    class PausingStore:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(incidents, name)
+
+        async def save(self, incident: Incident) -> None:
+            await incidents.save(incident)
+            if incident.timeline[-1].kind == "policy":
+                await system.state.switch.set_paused(True, by="ana")
+
+    system.start(incidents=PausingStore())
+    incident = await system.alert(WRITER)
+    assert incident.status is IncidentStatus.ACTING
+    assert system.controls.changes == []
+    await system.state.switch.set_paused(False, by="ana")
+    await system.watcher.sweep()
+    await system.watcher.settled()
+    assert (await incidents.get(incident.id)).status is IncidentStatus.RESOLVED
+
+
+async def test_a_closed_incident_asks_nothing(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incident = await system.alert(WRITER)
+    with pytest.raises(Conflict, match="resolved"):
+        await system.watcher.request_hitl_approval(incident.id, "why not")
+
+
 async def test_the_same_delivery_twice_makes_one_incident(system: System) -> None:
     failing_writer(system.telemetry, recovers_at=SOON)
     first = await system.watcher.handle_alert([WRITER], b"{}")
