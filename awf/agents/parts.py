@@ -21,13 +21,19 @@ ACTOR = "awf-watcher"
 
 @dataclass(frozen=True, slots=True)
 class WatcherConfig:
-    """How the watcher may behave. Without `may_act` (no webhook secret) it asks before everything."""
+    """How the watcher may behave. Without `may_act` (no webhook secret) it asks before everything.
+
+    Telemetry arrives seconds after the alert it raised: an unknown cause is looked for `looks` times in
+    all, `look_again_s` apart, before a person is told.
+    """
 
     may_act: bool = True
     approval_ttl_s: float = 3600.0
     approver_role: str = "approver"
     public_url: str = ""
     sweep_s: float = 1.0
+    looks: int = 3
+    look_again_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from awf.core.incidents import (
     CauseClass,
     Incident,
     IncidentStatus,
+    Investigation,
     Verdict,
 )
 from awf.core.types import IncidentId
@@ -67,9 +68,8 @@ class Stages:
             return True
         if incident.id in self._leaders:
             return await self._follow(incident, self._leaders[incident.id])
-        found = await self._parts.investigator.investigate(incident.alerts)
+        found = await self._look(incident)
         best = found.hypotheses[0]
-        self._parts.counters.set(sc.WATCHER_INVESTIGATION_SECONDS, round(found.duration_ms, 1))
         detail = {
             "queries": found.queries, "duration_ms": round(found.duration_ms),
             "not_looked_at": list(found.not_looked_at),
@@ -85,6 +85,18 @@ class Stages:
         )
         async with self._deciding:
             return await self._decide(await self._parts.incidents.get(incident.id))
+
+    async def _look(self, incident: Incident) -> Investigation:
+        config = self._parts.config
+        for look in range(1, config.looks + 1):
+            found = await self._parts.investigator.investigate(incident.alerts)
+            self._parts.counters.set(sc.WATCHER_INVESTIGATION_SECONDS, round(found.duration_ms, 1))
+            if found.hypotheses[0].cause is not CauseClass.UNKNOWN or look == config.looks:
+                break
+            text = f"{found.hypotheses[0].summary}; looking again in {config.look_again_s:.0f} s"
+            await self._journal.record(incident.id, "investigation", text, hypotheses=found.hypotheses)
+            await self._parts.clock.sleep(config.look_again_s)
+        return found
 
     async def _decide(self, incident: Incident) -> bool:
         if is_over(incident) or incident.cause is CauseClass.FALSE_ALARM:

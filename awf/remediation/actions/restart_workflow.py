@@ -20,7 +20,7 @@ def plan(situation: Situation) -> Plan:
     arguments = {
         "workflow_id": failed.workflow_id,
         "execution_id": failed.execution_id,
-        "new_execution_id": new_id("exe"),
+        "new_execution_id": new_id("exec"),
     }
     return Plan(ActionCall(NAME, arguments), f"execution {failed.execution_id} can be run again")
 

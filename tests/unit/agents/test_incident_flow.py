@@ -22,7 +22,7 @@ from awf.core.incidents import (
 )
 from awf.core.types import AckStatus, ControlAck, ControlChange, EngineId
 from awf.errors import Conflict, Expired, NotFound
-from awf.testing import FakeControls
+from awf.testing import FakeClock, FakeControls
 from tests.unit.agents._system import (
     BEGIN,
     FAULT_AT,
@@ -418,8 +418,24 @@ async def test_telemetry_that_is_down_leads_to_a_person(system: System) -> None:
     system.telemetry.down |= {"metrics", "logs", "traces"}
     incident = await system.alert(WRITER)
     assert (incident.cause, incident.outcome) == (CauseClass.UNKNOWN, ActionOutcome.NOTIFIED)
-    investigation = next(entry for entry in incident.timeline if entry.kind == "investigation")
-    assert len(investigation.detail["not_looked_at"]) == 12
+    looks = [entry for entry in incident.timeline if entry.kind == "investigation"]
+    assert len(looks) == WatcherConfig().looks
+    assert len(looks[-1].detail["not_looked_at"]) == 12
+
+
+async def test_a_cause_that_telemetry_shows_only_later_is_found_on_the_second_look(system: System) -> None:
+    class MendingClock(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            system.telemetry.down.clear()
+            await super().sleep(seconds)
+
+    system.clock = system.telemetry.clock = MendingClock(system.clock.now())
+    failing_writer(system.telemetry, recovers_at=NOW + timedelta(seconds=15))
+    system.telemetry.down |= {"metrics", "logs", "traces"}
+    system.start()
+    incident = await system.alert(WRITER)
+    assert "looking again in 10 s" in text(incident, "investigation")
+    assert (incident.cause, incident.outcome) == (CauseClass.AGENT_ERROR, ActionOutcome.VERIFIED)
 
 
 @pytest.mark.parametrize(
