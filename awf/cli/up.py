@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from awf.cli._story import follow, tell
+from awf.core.semconv import EXECUTIONS_ACTIVE
 
 if TYPE_CHECKING:
     from awf.cli._supervisor import Supervisor
@@ -103,10 +104,7 @@ async def _start(settings: Settings, supervisor: Supervisor, secrets: LocalSecre
     for name, address in (
         ("incidents", await secrets.login_link(settings)),
         ("API", f"{settings.public_base}/docs"),
-        (
-            "metrics",
-            f"http://{host}:{settings.mimir_port}/prometheus/api/v1/query?query=awf_executions_active",
-        ),
+        ("metrics", f"http://{host}:{settings.mimir_port}/prometheus/api/v1/query?query={EXECUTIONS_ACTIVE}"),
         ("logs", f"http://{host}:{settings.loki_port}/loki/api/v1/labels"),
         ("traces", f"http://{host}:{settings.tempo_port}/api/search"),
         ("OTLP", f"{host}:{settings.otlp_grpc_port} (gRPC), {host}:{settings.otlp_http_port} (HTTP)"),

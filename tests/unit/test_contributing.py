@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from awf.core import semconv
 from awf.core.actions import ApplyStatus, Effect, WorkOrder
 from awf.core.incidents import CauseClass, Hypothesis, Target
 from awf.core.registry import discover
@@ -314,3 +316,35 @@ def test_the_product_with_a_wrong_file_says_so_in_one_sentence(
     path = copy / PROMISES[kind].replace("NAME", NAME)
     assert done.stderr.splitlines()[0] == f"awf: {path} has no SPEC of type {kind}"
     assert "Traceback" not in done.stderr
+
+
+# -- the rest of the page
+
+
+def test_what_the_page_points_to_is_there() -> None:
+    named = set(re.findall(r"`((?:awf|tests)/[\w/.]+)`", CONTRIBUTING)) - set(PROMISES.values())
+    assert named
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []
+    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make (\w+)`", CONTRIBUTING)) <= targets
+
+
+def test_a_metric_is_spelled_in_semconv_and_nowhere_else_in_the_code() -> None:
+    # Between colons it is part of a recording rule's name, which is a name of its own.
+    spelled = re.compile(rf"(?<![\w:])({'|'.join(semconv.METRIC_LABELS)})(?![\w:])")
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno}: {name[1]}"
+        for path in (REPOSITORY / "awf").rglob("*.py")
+        if path.name != "semconv.py"
+        for node in _strings(ast.parse(path.read_text(encoding="utf-8")))
+        if (name := spelled.search(node.value))
+    ]
+    assert found == []
+
+
+def _strings(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Yield the texts in the code, its documentation left out."""
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node

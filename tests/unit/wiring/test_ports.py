@@ -53,7 +53,6 @@ def test_one_port_for_two_settings_names_both() -> None:
         require_free(settings.model_copy(update={"tempo_port": settings.loki_port}))
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
-def test_an_address_that_this_machine_does_not_have_is_named(host: str) -> None:
-    with pytest.raises(ConfigError, match=f"AWF_HOST={host}"):
-        require_free(_settings(host=host))
+def test_an_address_that_this_machine_does_not_have_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"AWF_HOST=192\.0\.2\.1"):
+        require_free(_settings(host="192.0.2.1"))
