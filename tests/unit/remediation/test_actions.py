@@ -101,7 +101,7 @@ async def test_a_restart_and_a_retry_name_the_observed_execution(scene: Scene) -
     retry = await scene.runner().plan("retry_step", failed)
     assert restart.call is not None
     assert restart.call.arguments["execution_id"] == "exe_1"
-    assert restart.call.arguments["new_execution_id"].startswith("exe_")
+    assert restart.call.arguments["new_execution_id"].startswith("exec_")
     assert retry.call is not None
     assert retry.call.arguments == {"workflow_id": "report", "execution_id": "exe_1", "step_id": "draft"}
 
