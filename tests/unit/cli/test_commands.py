@@ -48,20 +48,32 @@ def run(server: Server, tmp_path: Path) -> Run:
     return run
 
 
-@pytest.mark.parametrize(
-    ("command", "sentence"),
-    [
-        ("incidents", "No incidents. One appears when an alert reaches the watcher."),
-        ("approvals", "Nothing waits for a decision."),
-        ("executions", "No executions. Start one with --start WORKFLOW, or run `awf demo`."),
-        ("audit", "The audit log is empty."),
-    ],
+EMPTY = {
+    "incidents": "No incidents. One appears when an alert reaches the watcher.\n",
+    "approvals": "Nothing waits for a decision.\n",
+    "executions": "No executions. Start one with --start WORKFLOW, or run `awf demo`.\n",
+    "audit": "The audit log is empty.\n",
+}
+NOT_THERE = (
+    ("incidents", "inc_none"),
+    ("executions", "x_none"),
+    ("approvals", "show", "apr_none"),
+    ("approvals", "approve", "apr_none"),
+    ("token", "revoke", "nobody"),
+    ("incidents", "../healthz?x=1#y"),
 )
-async def test_an_empty_list_is_a_sentence_and_for_a_machine_an_empty_list(
-    command: str, sentence: str, run: Run
-) -> None:
-    assert await run(command) == f"{sentence}\n"
-    assert json.loads(await run(command, "--json"))["items"] == []
+
+
+async def test_an_empty_list_is_a_sentence_and_for_a_machine_an_empty_list(run: Run) -> None:
+    shown = await asyncio.gather(*(run(command) for command in EMPTY))
+    assert dict(zip(EMPTY, shown, strict=True)) == EMPTY
+    lists = await asyncio.gather(*(run(command, "--json") for command in EMPTY))
+    assert [json.loads(text)["items"] for text in lists] == [[]] * len(EMPTY)
+
+
+async def test_what_is_not_there_is_an_error_that_says_so(run: Run) -> None:
+    shown = await asyncio.gather(*(run(*arguments, code=1, said="awf: ") for arguments in NOT_THERE))
+    assert set(shown) == {""}
 
 
 async def test_an_incident_is_listed_and_shown_with_its_story(server: Server, run: Run) -> None:
@@ -76,21 +88,6 @@ async def test_an_incident_is_listed_and_shown_with_its_story(server: Server, ru
     assert shown[1].split() == ["0.90", "It", "fails"]
     assert shown[2].endswith("alert  <b>fires</b>")
     assert json.loads(await run("incidents", "inc_1", "--json"))["id"] == "inc_1"
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("incidents", "inc_none"),
-        ("executions", "x_none"),
-        ("approvals", "show", "apr_none"),
-        ("approvals", "approve", "apr_none"),
-        ("token", "revoke", "nobody"),
-        ("incidents", "../healthz?x=1#y"),
-    ],
-)
-async def test_what_is_not_there_is_named(arguments: tuple[str, ...], run: Run) -> None:
-    assert await run(*arguments, code=1, said="awf: ") == ""
 
 
 async def test_a_person_answers_what_the_watcher_asks(server: Server, run: Run) -> None:
