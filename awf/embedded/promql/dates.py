@@ -37,7 +37,7 @@ def _day_of_week(moments: Moments) -> NDArray[np.int64]:
 
 def _days_in_month(moments: Moments) -> NDArray[np.int64]:
     month = moments.astype("datetime64[M]")
-    length = (month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")
+    length = (month + np.timedelta64(1, "M")).astype("datetime64[D]") - month.astype("datetime64[D]")
     return np.asarray(length, dtype=np.int64)
 
 
