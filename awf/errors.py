@@ -9,7 +9,7 @@
     ├── QueryError             a query the language does not accept         400
     │   ├── UnsupportedQuery   valid, but not answered by the embedded store 400
     │   └── QueryLimit         too large to answer                          422
-    ├── InvalidInput           a request that names a wrong field           422
+    ├── InvalidInput           a request that names a wrong field           422, exit 2
     ├── MalformedPayload       bytes that cannot be decoded                 400
     ├── Unauthorized 401   Forbidden 403   NotFound 404   Conflict 409   Expired 410   TooLarge 413
     └── Unavailable            a backend that does not answer (retryable)   503, exit 7
@@ -90,6 +90,7 @@ class QueryLimit(QueryError):
 class InvalidInput(AwfError):
     reason = "invalid_input"
     http_status = 422
+    exit_code = 2
 
 
 class MalformedPayload(AwfError):

@@ -23,11 +23,20 @@ def discover(package: str, expected: type[T]) -> dict[str, T]:
     root = importlib.import_module(package)
     for info in pkgutil.iter_modules(root.__path__):
         if not info.name.startswith("_"):
-            _add(found, importlib.import_module(f"{package}.{info.name}"), info.name, expected)
+            _add(found, _import(f"{package}.{info.name}"), info.name, expected)
     for point in entry_points(group=package):
         loaded = point.load()
         _add(found, loaded, point.name, expected)
     return dict(sorted(found.items()))
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except (ImportError, SyntaxError) as error:
+        raise ConfigError(
+            f"{name} cannot be imported: {error}", hint="Mend the file or move it away."
+        ) from error
 
 
 def _add(found: dict[str, T], module: ModuleType | object, name: str, expected: type[T]) -> None:

@@ -32,13 +32,11 @@ def start_engine(
     """Return a running engine and the function that stops it; its telemetry is that of service `name`."""
     counters = Counters()
     emitter = EventEmitter(counters)
-    # OTEL_EXPORTER_OTLP_* say otherwise where they are set.
-    exporter = OTelExporter(_endpoint(settings), service_name=name, counters=counters)
+    exporter = open_exporter(settings, name, counters)
     engine = Engine(
         registry, emitter, Controls(registry, controls_file), workers=settings.workers, engine_id=name
     )
     exporter.watch(engine.snapshot)
-    exporter.watch_counters(counters)
     emitter.subscribe(exporter.on_event, queue_size=EXPORTER_QUEUE)
     link = asyncio.create_task(EngineLink(engine, directory, uploads).run(), name=f"link of {name}")
 
@@ -53,10 +51,20 @@ def start_engine(
     return engine, stop
 
 
+def open_exporter(settings: Settings, name: str, counters: Counters) -> OTelExporter:
+    """Return an exporter of service `name` that also sends these counters. It goes to the embedded
+    backend unless OTEL_EXPORTER_OTLP_* say otherwise."""
+    is_told = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    endpoint = "" if is_told else f"http://{settings.host}:{settings.otlp_grpc_port}"
+    exporter = OTelExporter(endpoint, service_name=name, counters=counters)
+    exporter.watch_counters(counters)
+    return exporter
+
+
 def load_registry(text: str) -> Registry:
     """Import `module:registry`, a Registry or a function that returns one. Raises ConfigError."""
     module_name, colon, attribute = text.partition(":")
-    if not colon or not attribute:
+    if not module_name or module_name.startswith(".") or not colon or not attribute:
         raise ConfigError(
             f"AWF_WORKFLOWS={text!r}: expected module:registry", hint="For example myapp.flows:registry."
         )
@@ -72,9 +80,3 @@ def load_registry(text: str) -> Registry:
             f"AWF_WORKFLOWS={text!r} is a {type(registry).__name__}, expected awf.orchestration.Registry"
         )
     return registry
-
-
-def _endpoint(settings: Settings) -> str:
-    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL"):
-        return ""
-    return f"http://{settings.host}:{settings.otlp_grpc_port}"

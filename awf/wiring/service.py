@@ -17,7 +17,7 @@ from awf.embedded.ports import reserve
 from awf.embedded.web import WebServers
 from awf.settings import Settings
 from awf.state import State
-from awf.wiring.engine import load_registry, start_engine
+from awf.wiring.engine import load_registry, open_exporter, start_engine
 from awf.wiring.secrets import ADMIN, WORKER, find, read_or_make
 from awf.wiring.watcher import build_telemetry, build_watcher
 
@@ -35,6 +35,7 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         if settings.workflows:
             opened.push_async_callback(_start_own_engine(settings, state))
         counters = Counters()
+        opened.push_async_callback(open_exporter(settings, "awf-watcher", counters).shutdown, 1.0)
         telemetry = await build_telemetry(settings).open()
         opened.push_async_callback(telemetry.aclose)
         watcher = build_watcher(settings, state, telemetry, counters)

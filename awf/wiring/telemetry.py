@@ -21,6 +21,7 @@ async def start_telemetry(settings: Settings) -> Callable[[], Awaitable[None]]:
 
 def embedded_config(settings: Settings) -> EmbeddedConfig:
     """Return what the backend is told; writes the generated rules and dashboards into the data directory."""
+    grafana_token = settings.secret("grafana_token") or read_or_make(settings.data_dir, GRAFANA)
     generated = settings.data_dir / "generated"
     return EmbeddedConfig(
         data_dir=settings.data_dir,
@@ -36,7 +37,7 @@ def embedded_config(settings: Settings) -> EmbeddedConfig:
             otlp_http=settings.otlp_http_port,
         ),
         allowed_hosts=tuple(filter(None, (name.strip() for name in settings.allowed_hosts.split(",")))),
-        grafana_token=settings.secret("grafana_token") or read_or_make(settings.data_dir, GRAFANA),
+        grafana_token=grafana_token,
         webhook_url=f"{settings.api_base}/webhooks/grafana-alerts",
         webhook_secret=settings.secret("webhook_secret") or read_or_make(settings.data_dir, WEBHOOK),
         rule_interval_s=settings.rule_interval_s,

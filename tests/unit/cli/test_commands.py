@@ -98,7 +98,7 @@ async def test_a_person_answers_what_the_watcher_asks(server: Server, run: Run) 
     assert (await run("approvals")).split()[:2] == ["apr_1", "scale_workers"]
     shown = dict(re.split(r" {2,}", line, maxsplit=1) for line in (await run("approvals", "show", "apr_1")).splitlines() if "  " in line)  # fmt: skip
     assert shown["why_asked"] == "rule ask-scale"
-    await run("approvals", "reject", "apr_1", code=1, said="reason")
+    await run("approvals", "reject", "apr_1", code=2, said="reason")
     await run("approvals", "reject", "apr_1", "--reason", "not now")
     decided = await server.state.approvals.get(approval.id)
     assert (decided.status.value, decided.decided_by, decided.reason) == ("rejected", "boss", "not now")
