@@ -45,11 +45,6 @@ class EngineOrders(Protocol):
     @property
     def id(self) -> EngineId: ...
 
-    @property
-    def workers(self) -> int:
-        """The number of executions it runs at once now."""
-        ...
-
     def resize(self) -> None:
         """Look at the worker limit again."""
         ...
@@ -138,7 +133,7 @@ class Controls:
         try:
             arguments = _Arguments(change, engine.id)
             if change.kind in _SWITCHES:
-                switches, before = self._turned(change.kind, arguments, engine)
+                switches, before = self._turned(change.kind, arguments)
                 if "engine_id" in change.arguments:
                     before["engine_id"] = engine.id
                 ack = ControlAck(change.id, engine.id, AckStatus.APPLIED, before)
@@ -156,9 +151,7 @@ class Controls:
             return ControlAck(change.id, engine.id, AckStatus.FAILED, detail=detail)
         return await self._remember(change, ControlAck(change.id, engine.id, AckStatus.APPLIED))
 
-    def _turned(
-        self, kind: ControlKind, arguments: _Arguments, engine: EngineOrders
-    ) -> tuple[Switches, Json]:
+    def _turned(self, kind: ControlKind, arguments: _Arguments) -> tuple[Switches, Json]:
         """Return the switches after the change, and the arguments that restore the old value."""
         now = self.switches
         if kind is ControlKind.SET_AGENT_ENABLED:
@@ -168,10 +161,11 @@ class Controls:
             before: Json = {"agent_id": agent_id, "enabled": self.is_enabled(agent_id)}
             return now.with_agent(agent_id, enabled=enabled), before
         if kind is ControlKind.SET_WORKER_LIMIT:
-            workers = arguments.typed("workers", int)
-            if not 1 <= workers <= MAX_WORKERS:
+            # None is the engine's own number: an undo must not pin what its configuration may change.
+            workers = None if arguments.is_null("workers") else arguments.typed("workers", int)
+            if workers is not None and not 1 <= workers <= MAX_WORKERS:
                 raise InvalidInput(f"workers is {workers}, expected 1 to {MAX_WORKERS}")
-            return replace(now, workers=workers), {"workers": engine.workers}
+            return replace(now, workers=workers), {"workers": now.workers}
         workflow_id = WorkflowId(arguments.text("workflow_id"))
         step = self._step(workflow_id, arguments.text("step_id"))
         place = {"workflow_id": workflow_id, "step_id": step.id}
@@ -245,6 +239,9 @@ class _Arguments:
             raise InvalidInput(f"{change.kind.value} {verb} the argument {odd!r}")
         self._kind = change.kind
         self._values = change.arguments
+
+    def is_null(self, name: str) -> bool:
+        return self._values[name] is None
 
     def typed(self, name: str, kind: type[T]) -> T:
         value = self._values[name]

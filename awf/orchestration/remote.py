@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +12,18 @@ import httpx
 
 from awf.core import http
 from awf.core.codec import from_json, to_json
-from awf.core.types import ControlAck, ControlChange, EngineId, EngineInfo, Json
-from awf.errors import MalformedPayload, Unavailable
+from awf.core.types import (
+    AckStatus,
+    ChangeId,
+    ControlAck,
+    ControlChange,
+    EngineId,
+    EngineInfo,
+    Json,
+)
+from awf.errors import Conflict, InvalidInput, MalformedPayload, NotFound, Unavailable
+
+logger = logging.getLogger(__name__)
 
 # The server sends a comment at least every 15 s: three times that without a byte is a dead connection.
 SILENCE_S = 45.0
@@ -49,7 +60,8 @@ class HttpDirectory:
         await self._send("PUT", f"/api/v1/engines/{quote(engine_id, safe='')}/heartbeat")
 
     async def changes(self, engine_id: EngineId, *, after_token: int) -> AsyncIterator[ControlChange]:
-        """Yield changes as the server streams them; ends when it closes the stream."""
+        """Yield changes as the server streams them; ends when it closes the stream. A change of a kind that
+        only newer versions know is refused on the engine's behalf."""
         query = {"engine_id": engine_id, "after_token": str(after_token)}
         timeout = httpx.Timeout(self._timeout_s, read=SILENCE_S)
         with http.reaching("the API", self._url):
@@ -62,11 +74,29 @@ class HttpDirectory:
                 if not answer.headers.get("content-type", "").startswith("text/event-stream"):
                     raise Unavailable(f"{self._url}/api/v1/controls does not answer with an event stream")
                 async for data in _events(answer.aiter_lines(), "change"):
-                    yield _change(data)
+                    body = _body(data)
+                    try:
+                        change = from_json(ControlChange, body)
+                    except InvalidInput as error:
+                        await self._refuse(engine_id, body, error)
+                    else:
+                        yield change
 
     async def acknowledge(self, ack: ControlAck) -> None:
         """Report what came of a change. Raises NotFound, Conflict."""
         await self._send("POST", f"/api/v1/controls/{quote(ack.change_id, safe='')}/ack", to_json(ack))
+
+    async def _refuse(self, engine_id: EngineId, body: Json, error: InvalidInput) -> None:
+        """Answer a change that this version cannot read: unanswered, it would come again for ever and
+        hold up those behind it."""
+        detail = f"this engine does not understand the change: {error.message}"
+        change_id = ChangeId(str(body.get("id", "")))
+        extra = {"change_id": change_id, "detail": error.message}
+        logger.warning("change not understood", extra=extra)
+        try:
+            await self.acknowledge(ControlAck(change_id, engine_id, AckStatus.REFUSED, detail=detail))
+        except (NotFound, Conflict) as refusal:
+            logger.warning("acknowledgement not accepted", extra=extra | {"detail": refusal.message})
 
     async def append_events(self, engine_id: EngineId, events: Sequence[Json]) -> None:
         """Upload events in order; the server ignores those it has."""
@@ -96,9 +126,11 @@ async def _events(lines: AsyncIterator[str], wanted: str) -> AsyncIterator[str]:
             data.append(value)
 
 
-def _change(data: str) -> ControlChange:
+def _body(data: str) -> Json:
     try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise MalformedPayload(f"the API sent a change that is not JSON: {data!r:.200}") from error
-    return from_json(ControlChange, value)
+        body = json.loads(data)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise MalformedPayload(f"the API sent a change that is no JSON object: {data!r:.200}")
+    return body

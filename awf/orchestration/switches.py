@@ -31,7 +31,9 @@ class Switches:
         return replace(self, forced_fallbacks=rest | {(workflow_id, step_id)} if forced else rest)
 
     def with_timeout_factor(self, workflow_id: WorkflowId, step_id: StepId, factor: float) -> Switches:
-        return replace(self, timeout_factors={**self.timeout_factors, (workflow_id, step_id): factor})
+        place = (workflow_id, step_id)
+        rest = {key: value for key, value in self.timeout_factors.items() if key != place}
+        return replace(self, timeout_factors=rest if factor == 1.0 else {**rest, place: factor})
 
 
 @dataclass(frozen=True, slots=True)

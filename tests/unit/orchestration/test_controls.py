@@ -158,10 +158,29 @@ async def test_a_change_may_name_its_engine_and_then_so_does_its_inverse() -> No
     bench, _ = two_steps()
     async with bench:
         ack = await bench.controls.apply(bench.order(K.SET_WORKER_LIMIT, workers=8, engine_id="e1"))
-        assert (ack.status, ack.before) == (AckStatus.APPLIED, {"workers": 4, "engine_id": "e1"})
+        assert (ack.status, ack.before) == (AckStatus.APPLIED, {"workers": None, "engine_id": "e1"})
         ack = await bench.controls.apply(bench.order(K.SET_WORKER_LIMIT, workers=2, engine_id="e2"))
         assert (ack.status, bench.engine.workers) == (AckStatus.REFUSED, 8)
         assert ack.detail == "the change is for engine 'e2', this is 'e1'"
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (K.SET_AGENT_ENABLED, {"agent_id": "a", "enabled": False}),
+        (K.SET_FALLBACK_FORCED, {"workflow_id": "w", "step_id": "s", "forced": True}),
+        (K.SET_TIMEOUT_FACTOR, {"workflow_id": "w", "step_id": "s", "factor": 1.5}),
+        (K.SET_WORKER_LIMIT, {"workers": 8}),
+    ],
+)
+async def test_the_inverse_leaves_no_trace_of_a_switch(kind: ControlKind, arguments: dict[str, Any]) -> None:
+    bench, _ = two_steps()
+    async with bench:
+        at_first = bench.controls.switches
+        ack = await bench.controls.apply(bench.order(kind, **arguments))
+        assert bench.controls.switches != at_first
+        assert (await bench.controls.apply(bench.order(kind, **ack.before))).status is AckStatus.APPLIED
+        assert (bench.controls.switches, bench.engine.workers) == (at_first, 4)
 
 
 async def test_execution_orders_reach_the_engine() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -66,9 +67,29 @@ async def test_an_engine_announces_itself_obeys_and_uploads(sides: tuple[Directo
     assert [(a.change_id, a.engine_id, a.status) for a in directory.acks] == [
         ("c1", "e1", AckStatus.APPLIED), ("c2", "e1", AckStatus.APPLIED),
     ]  # fmt: skip
-    assert directory.acks[1].before == {"workers": 4}
+    assert directory.acks[1].before == {"workers": None}
     assert [event["type"] for event in directory.events] == [event.type.value for event in bench.events]
     assert directory.events[0]["data"] == {"input": {"n": 1}}
+
+
+async def test_a_change_of_a_kind_that_only_newer_versions_know_is_refused_by_name_and_holds_up_nothing() -> (
+    None
+):
+    directory = Directory()
+    async with serving(app(directory, TOKEN)) as url, simple() as bench:
+        remote = HttpDirectory(url, token=TOKEN)
+        strange = replace(
+            bench.order(ControlKind.CANCEL_EXECUTION, mood="calm"), kind=cast("Any", "set_mood")
+        )
+        await directory.order(strange)
+        await directory.order(bench.order(ControlKind.SET_WORKER_LIMIT, workers=8))
+        async with running(EngineLink(bench.engine, remote, remote)):
+            await directory.until(lambda: len(directory.acks) == 2)
+        await remote.aclose()
+    assert [(ack.change_id, ack.status) for ack in directory.acks] == [
+        ("c1", AckStatus.REFUSED), ("c2", AckStatus.APPLIED),
+    ]  # fmt: skip
+    assert "kind is 'set_mood'" in directory.acks[0].detail
 
 
 async def test_a_server_that_forgot_the_engine_is_told_again() -> None:
