@@ -52,10 +52,11 @@ async def _failed_trace(
         return [await telemetry.trace(ids[0])]
 
     bodies = await probe.ask("a failed trace", fetch)
-    spans = traces.spans(bodies[0]) if bodies else []
+    body = bodies[0] if bodies else {}
+    spans, link = traces.spans(body), str(body.get("grafanaUrl", ""))
     own_ms = traces.self_times_ms(spans)
     return [
-        Evidence("traces", _describe(ids[0], span, own_ms), query, window.start, window.end)
+        Evidence("traces", _describe(ids[0], span, own_ms), query, window.start, window.end, link=link)
         for span in traces.failing(spans)[:2]
     ]
 

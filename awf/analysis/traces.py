@@ -1,4 +1,4 @@
-"""One trace in Tempo's v2 JSON: what failed, where the time went, what it said."""
+"""One trace: what failed, where the time went, what it said."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class TraceSpan:
 
 
 def spans(trace: Mapping[str, Any]) -> list[TraceSpan]:
-    """Return the spans by start time, from OTLP JSON or from the short form that Tempo gives to tools
-    (which mcp-grafana asks for). Parts that look like neither are left out."""
+    """Return the spans by start time, from mcp-grafana's form of a trace or from Tempo's OTLP JSON. Parts
+    that look like neither are left out."""
     body = trace.get("trace", trace)
-    resources = body.get("resourceSpans") or body.get("batches") or body.get("services") or ()
-    found = [
+    found = [_compact_span(span) for span in body.get("spans") or () if isinstance(span, Mapping)]
+    found += [
         _span(span)
-        for resource in resources
-        for scope in resource.get("scopeSpans") or resource.get("scopes") or ()
+        for resource in body.get("resourceSpans") or body.get("batches") or ()
+        for scope in resource.get("scopeSpans") or resource.get("instrumentationLibrarySpans") or ()
         for span in scope.get("spans") or ()
         if isinstance(span, Mapping)
     ]
@@ -91,12 +91,6 @@ def _covered(span: TraceSpan, children: Sequence[TraceSpan]) -> int:
 
 def _span(span: Mapping[str, Any]) -> TraceSpan:
     status = span.get("status") or {}
-    attributes = _attributes(span.get("attributes"))
-    said = [
-        text
-        for event in span.get("events") or ()
-        if (text := _attributes(event.get("attributes")).get("exception.message"))
-    ]
     return TraceSpan(
         span_id=_id(span.get("spanId", "")),
         parent_id=_id(span.get("parentSpanId", "")),
@@ -104,9 +98,31 @@ def _span(span: Mapping[str, Any]) -> TraceSpan:
         start_ns=int(span.get("startTimeUnixNano", 0)),
         end_ns=int(span.get("endTimeUnixNano", 0)),
         is_error=status.get("code") in ERROR_STATUS,
-        message=str(status.get("message") or (said[-1] if said else "")),
-        attributes=attributes,
+        message=str(status.get("message") or _exception(span)),
+        attributes=_attributes(span.get("attributes")),
     )
+
+
+def _compact_span(span: Mapping[str, Any]) -> TraceSpan:
+    start_ms = float(span.get("startTimeMs", 0))
+    return TraceSpan(
+        span_id=str(span.get("id", "")),
+        parent_id=str(span.get("parentId", "")),
+        name=str(span.get("name", "")),
+        start_ns=int(start_ms * 1e6),
+        end_ns=int((start_ms + float(span.get("durationMs", 0))) * 1e6),
+        is_error=span.get("status") == "error",
+        message=str(span.get("statusMessage") or _exception(span)),
+        attributes=_attributes(span.get("attributes")),
+    )
+
+
+def _exception(span: Mapping[str, Any]) -> str:
+    """Return what the span's last exception said."""
+    said = [
+        _attributes(event.get("attributes")).get("exception.message") for event in span.get("events") or ()
+    ]
+    return next((text for text in reversed(said) if text), "")
 
 
 def _id(text: str) -> str:

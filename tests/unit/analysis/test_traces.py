@@ -4,8 +4,6 @@ import base64
 from typing import Any
 
 from awf.analysis.traces import failing, self_times_ms, slowest_path, spans
-from awf.embedded.model import Span
-from awf.embedded.traceql.otlp import to_json, to_model_json
 
 
 def span(number: int, parent: int, start_ms: int, end_ms: int, *, error: str = "") -> dict[str, Any]:
@@ -58,14 +56,22 @@ def test_broken_traces_are_no_error() -> None:
     assert slowest_path([]) == []
 
 
-def test_the_short_form_that_tools_get_reads_like_otlp() -> None:
-    own = Span(
-        "ab" * 16, "cd" * 8, "", "awf.agent.invoke", 1, 1_000, 2_000, status=2, status_message="provider returned 502",
-        attributes={"agent_id": "writer"}, resource={"service.name": "awf"},
-    )  # fmt: skip
-    short = spans({"trace": to_model_json([own])})
-    full = spans({"trace": {"resourceSpans": to_json([own])}})
-    assert short == full
-    assert short[0].is_error
-    assert short[0].message == "provider returned 502"
-    assert short[0].attributes == {"agent_id": "writer"}
+def test_the_form_that_mcp_grafana_gives_is_read() -> None:
+    body = {
+        "traceId": "ab" * 16,
+        "grafanaUrl": "http://127.0.0.1:3000/explore",
+        "spans": [
+            {"id": "0a" * 8, "name": "awf.step", "startTimeMs": 1_000.0, "durationMs": 200.5, "status": "unset"},
+            {
+                "id": "0b" * 8, "parentId": "0a" * 8, "name": "awf.agent.invoke", "startTimeMs": 1_010.0,
+                "durationMs": 80.5, "status": "error", "attributes": {"agent_id": "writer", "attempt": 2},
+                "events": [{"name": "exception", "attributes": {"exception.message": "provider returned 502"}}],
+            },
+        ],
+    }  # fmt: skip
+    step, call = spans(body)
+    assert (call.parent_id, call.duration_ms) == (step.span_id, 80.5)
+    assert failing([step, call]) == [call]
+    assert call.message == "provider returned 502"
+    assert call.attributes == {"agent_id": "writer", "attempt": "2"}
+    assert self_times_ms([step, call])[step.span_id] == 120.0
