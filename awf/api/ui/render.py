@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from awf.api.access import current_session
 from awf.api.runtime import get_runtime
 from awf.api.ui import words
+from awf.api.ui.arguments import shown_arguments
 from awf.core.clock import isoformat
 from awf.core.ports import Principal
 from awf.errors import AwfError
@@ -31,8 +32,10 @@ def _environment() -> Environment:
         STATUS_WORDS=words.STATUS_WORDS,
         TONES=words.TONES,
         CAUSE_WORDS=words.CAUSE_WORDS,
-        done_words=words.done_words,
+        action_words=words.action_words,
         asked_words=words.asked_words,
+        chosen_words=words.chosen_words,
+        done_words=words.done_words,
         run_time_ms=words.run_time_ms,
     )
     environment.filters.update(
@@ -40,8 +43,9 @@ def _environment() -> Environment:
         duration=words.duration,
         isoformat=isoformat,
         number=words.number,
-        plain=words.plain,
         pretty=words.pretty,
+        sentence=words.sentence,
+        shown=shown_arguments,
         web_link=words.web_link,
     )
     return environment

@@ -56,34 +56,62 @@ CAUSE_WORDS: Final[Mapping[CauseClass, str]] = {
 }
 
 OUTCOME_WORDS: Final[Mapping[ActionOutcome, str]] = {
-    ActionOutcome.VERIFIED: "carried out; the signal recovered",
-    ActionOutcome.INEFFECTIVE: "carried out, but it did not help",
+    ActionOutcome.VERIFIED: "done, and fresh traffic shows that it helped",
+    ActionOutcome.INEFFECTIVE: "done, but it did not help",
     ActionOutcome.INCONCLUSIVE: "ordered, but whether it helped cannot be told",
     ActionOutcome.REFUSED: "refused, nothing was changed",
     ActionOutcome.FAILED: "failed",
-    ActionOutcome.UNDONE: "carried out, did not help, and was undone",
+    ActionOutcome.UNDONE: "done, did not help, and was undone",
     ActionOutcome.REJECTED: "rejected by a person, nothing was changed",
-    ActionOutcome.NOTIFIED: "on-call was told",
+    ActionOutcome.NOTIFIED: "done",
 }
+
+ACTION_WORDS: Final[Mapping[str, str]] = {
+    "restart_workflow": "Run the failed execution again",
+    "retry_step": "Run the failed step again",
+    "switch_fallback": "Use the fallback agent",
+    "increase_timeout": "Give the step more time",
+    "disable_agent": "Take the agent out of service",
+    "scale_workers": "Run more executions at once",
+    "notify_oncall": "Tell the on-call engineer",
+}
+"""Our own actions in words; one of a third party is shown by its name."""
+
+
+def action_words(name: str) -> str:
+    """Say what an action does."""
+    return ACTION_WORDS.get(name, name)
 
 
 def done_words(incident: Incident) -> str:
     """Say what the watcher did about an incident."""
     if incident.action is None:
         return "Nothing yet" if incident.status.is_open else "Nothing was changed"
-    name = incident.action.name
+    action = action_words(incident.action.name)
     if incident.outcome is not None:
-        return f"{name}: {OUTCOME_WORDS[incident.outcome]}"
+        return f"{action}: {OUTCOME_WORDS[incident.outcome]}"
     match incident.status:
         case IncidentStatus.AWAITING_APPROVAL:
-            return f"Nothing yet; it proposes {name}"
+            return f"Nothing yet. Proposed: {action}"
         case IncidentStatus.HELD:
-            return f"Nothing, it is held; it would choose {name}"
+            return f"Nothing, the incident is held. Proposed: {action}"
         case IncidentStatus.ACTING:
-            return f"{name}: being carried out"
+            return f"{action}: being done"
         case IncidentStatus.VERIFYING:
-            return f"{name}: carried out, being verified"
-    return f"{name} was considered, not carried out"
+            return f"{action}: done, waiting for traffic that shows whether it helped"
+    return f"{action}: considered, not done"
+
+
+def chosen_words(incident: Incident) -> str:
+    """Say who chose or decided the action, empty when there is none."""
+    match incident.decided_by:
+        case "":
+            return ""
+        case "rules":
+            return "Chosen by the watcher's rules"
+        case "llm":
+            return "Chosen by the language model, within policy"
+    return f"Decided by {incident.decided_by}"
 
 
 def asked_words(incident: Incident) -> str:
@@ -92,11 +120,11 @@ def asked_words(incident: Incident) -> str:
         case IncidentStatus.AWAITING_APPROVAL:
             return "Approve or reject the proposed action"
         case IncidentStatus.HELD:
-            return "Resume the watcher, or take over"
+            return "Resume the watcher, or take over by hand"
         case IncidentStatus.ESCALATED:
-            return "Take over: the watcher has done what it may"
+            return "Take over by hand: the watcher has done what it may"
         case IncidentStatus.INCONCLUSIVE:
-            return "Look whether the problem is gone"
+            return "Check by hand whether the problem is gone"
     return ""
 
 
@@ -142,9 +170,10 @@ def number(value: float | None) -> str:
     return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
-def plain(value: object) -> str:
-    """Return an argument's value: text as it is, the rest as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def sentence(value: object) -> str:
+    """Return text with its first letter large and the rest as it is: ids keep their spelling."""
+    text = str(value)
+    return text[:1].upper() + text[1:]
 
 
 def pretty(value: object) -> str:

@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from awf.api.ui.arguments import shown_arguments
 from awf.api.ui.event_rows import event_row
-from awf.api.ui.words import STATUS_WORDS, ago, duration, number, web_link
-from awf.core.incidents import ActionOutcome, ApprovalStatus, IncidentStatus
+from awf.api.ui.words import ACTION_WORDS, STATUS_WORDS, ago, duration, number, sentence, web_link
+from awf.core.incidents import ActionCall, ActionOutcome, ApprovalStatus, IncidentStatus
+from awf.core.registry import discover
 from awf.core.types import ApprovalId, EngineId, ExecutionStatus
+from awf.remediation.spec import ActionSpec
 from tests.unit.api._parts import Api, make_approval, make_engine, make_event, make_incident
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -160,8 +163,32 @@ async def test_an_error_is_a_page_with_the_reason_and_a_way_back(api: Api) -> No
     assert 'href="/ui/incidents"' in answer.text
 
 
-def test_every_state_and_outcome_has_words() -> None:
+def test_every_state_and_action_has_words() -> None:
     assert set(STATUS_WORDS) == {*IncidentStatus, *ExecutionStatus}
+    assert set(ACTION_WORDS) == set(discover("awf.remediation.actions", ActionSpec))
+
+
+async def test_nested_arguments_are_a_table_not_json(api: Api) -> None:
+    steps = [{"workflow_id": "report", "step_id": "draft", "factor": 1.5}, {"workflow_id": "<i>Triage"}]
+    action = ActionCall("increase_timeout", {"steps": steps})
+    await api.state.incidents.save(make_incident(action=action))
+    page = (await api.client("viewer").get("/ui/incidents/inc_1")).text
+    assert "<th>Workflow</th><th>Step</th><th>Factor</th>" in page
+    assert "<td>report</td><td>draft</td><td>1.5</td>" in page
+    assert "<td>&lt;i&gt;Triage</td><td>none</td><td>none</td>" in page
+    assert "workflow_id" not in page
+
+
+def test_arguments_of_any_form_are_shown_in_words() -> None:
+    shown = shown_arguments({"agent_id": "a", "on": True, "ids": ["x", 2], "steps": [], "deep": {"k": [1]}})
+    assert [(each.label, each.text) for each in shown] == [
+        ("Agent", "a"), ("On", "yes"), ("Ids", "x, 2"), ("Steps", "none"), ("Deep", '{"k": [1]}')
+    ]  # fmt: skip
+    assert len(shown_arguments({"text": "x" * 5000})[0].text) == 2001
+
+
+def test_ids_keep_their_spelling_at_the_start_of_a_sentence() -> None:
+    assert sentence("agent GPT-Writer") == "Agent GPT-Writer"
 
 
 async def test_an_incident_in_any_state_has_a_page(api: Api) -> None:
