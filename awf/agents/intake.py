@@ -132,7 +132,7 @@ def _is_about(incident: Incident, place: Target) -> bool:
 
 
 def _words(alert: Alert) -> str:
+    if alert.status != "firing":  # its summary still tells of the trouble that is over
+        return f"{alert.name} has resolved"
     summary = alert.annotations.get("summary", "")
-    return f"{alert.name} {'is firing' if alert.status == 'firing' else 'has resolved'}" + (
-        f": {summary}" if summary else ""
-    )
+    return f"{alert.name} is firing" + (f": {summary}" if summary else "")
