@@ -17,6 +17,12 @@ from awf.errors import ConfigError
 
 HINT = "docs/watcher-agent-configuration.md describes the policy file."
 
+_SAYS = {
+    Verdict.ALLOW: "allows it without asking",
+    Verdict.ASK: "wants a person to decide on it",
+    Verdict.DENY: "forbids it",
+}
+
 
 class _Places(BaseModel):
     """Globs; a part that the target does not have matches only `*`."""
@@ -72,17 +78,21 @@ class RulePolicy:
     def decide(self, action: str, target: Target, *, reversible: bool, severity: str) -> PolicyDecision:
         for rule in self._rules:
             if rule.matches(action, target, reversible=reversible, severity=severity):
-                reason = rule.reason or f"rule {rule.name!r} says {rule.decision.value}"
+                reason = rule.reason or f"rule {rule.name!r} of the policy {_SAYS[rule.decision]}"
                 return PolicyDecision(rule.decision, rule.name, reason, self.hash)
-        reason = f"no rule matches; the default is {self._default.value}"
+        reason = f"no rule of the policy matches, and its default {_SAYS[self._default]}"
         return PolicyDecision(self._default, "default", reason, self.hash)
 
 
 def default_policy(defaults: Iterable[tuple[str, Verdict]]) -> RulePolicy:
     """Return the policy that each registered action brings with it."""
     return RulePolicy(
-        Rule(name=f"built-in: {name}", action=(name,), decision=verdict) for name, verdict in defaults
-    )
+        Rule(
+            name=f"built-in: {name}", action=(name,), decision=verdict,
+            reason=f"the built-in policy {_SAYS[verdict]}",
+        )
+        for name, verdict in defaults
+    )  # fmt: skip
 
 
 def load_policy(path: Path, actions: Iterable[str]) -> RulePolicy:

@@ -50,6 +50,17 @@ def test_the_built_in_policy_lets_small_things_pass_and_asks_for_large_ones() ->
     assert decide(policy, "something_else", Target()) is Verdict.ASK
 
 
+def test_a_decision_says_why_in_plain_words(tmp_path: Path) -> None:
+    def why(policy: RulePolicy, action: str) -> str:
+        return policy.decide(action, Target(), reversible=True, severity="warning").reason
+
+    built_in = default_policy((name, spec.default) for name, spec in SPECS.items())
+    assert why(built_in, "scale_workers") == "the built-in policy wants a person to decide on it"
+    own = load_policy(write(tmp_path, POLICY), SPECS)
+    assert why(own, "retry_step") == "rule 'small things alone' of the policy allows it without asking"
+    assert why(RulePolicy([]), "x").startswith("no rule of the policy matches, and its default wants")
+
+
 def test_the_first_matching_rule_answers(tmp_path: Path) -> None:
     policy = load_policy(write(tmp_path, POLICY), SPECS)
     billing = Target(workflow_id="billing-eu", step_id="pay")
