@@ -82,11 +82,12 @@ class _Api:
     def query_range(self, parameters: Parameters) -> _Answer:
         started = time.perf_counter()
         query, span = parameters.query(), parameters.span_ns()
+        step = parameters.step_ns(span)
         is_log_query = isinstance(parse(query), nodes.LogQuery)
         result = self._engine.range(
             query,
-            *span,
-            parameters.step_ns(span),
+            *(span if is_log_query else _aligned(span, step)),
+            step,
             limit=parameters.entry_limit() if is_log_query else 1,
             newest_first=parameters.newest_first(),
         )
@@ -165,6 +166,13 @@ class _Api:
     def _records(self, parameters: Parameters, stats: QueryStats) -> Any:
         matchers = _bare_selector(parameters)
         return scan(self._reader, matchers, parameters.span_ns(), stats, page=LARGEST_PAGE)
+
+
+def _aligned(span_ns: tuple[int, int], step_ns: int) -> tuple[int, int]:
+    """Return the range from the multiple of the step before it to the one after it, which is where Loki
+    evaluates metric queries; one instant on a multiple stays as it is."""
+    start, end = span_ns
+    return start - start % step_ns, end + -end % step_ns
 
 
 def _query_answer(result: Result, started: float, parameters: Parameters) -> _Answer:

@@ -143,7 +143,9 @@ def _key_reader(
         if entry.error and not keeps_errors:
             raise _pipeline_error(entry)
         if grouping is not None and not grouping.without:
-            pairs = ((name, entry.error if name == ERROR else entry.get(name)) for name in grouping.names)
+            pairs = (
+                (name, (entry.error or None) if name == ERROR else entry.get(name)) for name in grouping.names
+            )
             return label_set({name: value for name, value in pairs if value is not None})
         labels = entry.labels()
         labels.pop(unwrapped, None)

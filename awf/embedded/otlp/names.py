@@ -20,6 +20,7 @@ PER_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week",
 
 _SEPARATORS = re.compile(r"[^a-zA-Z0-9:]+")
 _ILLEGAL_IN_LABEL = re.compile(r"[^a-zA-Z0-9_]")
+_SEPARATORS_IN_LABEL = re.compile(r"[^a-zA-Z0-9]+")
 
 
 @lru_cache(maxsize=4096)
@@ -47,6 +48,16 @@ def label_name(attribute: str) -> str:
     if name[:1].isdigit():
         return f"key_{name}"
     return f"key{name}" if name.startswith("_") and not name.startswith("__") else name
+
+
+@lru_cache(maxsize=4096)
+def metadata_name(attribute: str) -> str:
+    """Return the name that Loki gives an attribute: as a label's, but `a__b` and `a.-b` become `a_b`."""
+    reserved = len(attribute) > 4 and attribute.startswith("__") and attribute.endswith("__")
+    name = _SEPARATORS_IN_LABEL.sub("_", attribute[2:-2] if reserved else attribute)
+    if reserved:
+        return f"__{name}__"
+    return f"key_{name}" if name[:1].isdigit() else name.lstrip("_") and name
 
 
 def unit_name(unit: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -34,22 +34,37 @@ def plain(value: AnyValue) -> Any:
 
 
 def text(value: Any) -> str:
-    """Return label text: strings as they are, numbers without a needless `.0`, the rest as JSON."""
+    """Return label text as the Collector writes it: strings as they are, the rest as JSON, keys sorted."""
     if isinstance(value, str):
         return value
-    if value is None:
-        return ""
+    return "" if value is None else _json(value)
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_json(key)}:{_json(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
     if isinstance(value, float):
-        return decimal(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _number(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
-def labels(values: Mapping[str, Any]) -> dict[str, str]:
+def _number(value: float) -> str:
+    """Return a number as ECMAScript writes it: 12, 0.5, 1e+21, 1.5e-7."""
+    if np.isfinite(value):
+        if value and not 1e-6 <= abs(value) < 1e21:
+            return np.format_float_scientific(value, trim="-", exp_digits=1)
+        return np.format_float_positional(value, trim="-")
+    return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def labels(values: Mapping[str, Any], name_of: Callable[[str], str] = label_name) -> dict[str, str]:
     """Return attributes as labels. Names that become equal share one label, their values joined by `;`,
     as in Prometheus; empty ones are left out."""
     result: dict[str, str] = {}
     for key in sorted(values):
-        name, content = label_name(key), text(values[key])
+        name, content = name_of(key), text(values[key])
         if name and content:
             result[name] = f"{result[name]};{content}" if name in result else content
     return result

@@ -114,6 +114,23 @@ async def test_a_metric_query_gives_a_vector_or_a_matrix(client: httpx.AsyncClie
     assert series["values"][1][1] == "0.1"
 
 
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "step", "times"),
+    [
+        (64, 84, "7", [62, 69, 76, 83, 90]),  # Loki's grid is the multiples of the step since 1970
+        (60, 80, "10", [60, 70, 80]),
+        (61, 61, "10", [60, 70]),
+        (60, 60, "10", [60]),
+    ],
+)
+async def test_a_metric_range_is_evaluated_at_multiples_of_its_step(
+    client: httpx.AsyncClient, start_s: int, end_s: int, step: str, times: list[int]
+) -> None:
+    query = {"query": "vector(1)", "start": str(T0 + start_s * SECOND), "end": str(T0 + end_s * SECOND)}
+    found = await data(client, "/query_range", {**query, "step": step})
+    assert [time - T0 // SECOND for time, _ in found["result"][0]["values"]] == times
+
+
 async def test_a_number_is_a_scalar(client: httpx.AsyncClient) -> None:
     found = await data(client, "/query", {"query": "1 + 1", "time": "1800000000.5"})
     assert (found["resultType"], found["result"]) == ("scalar", [1800000000.5, "2"])

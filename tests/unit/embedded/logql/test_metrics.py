@@ -168,6 +168,7 @@ def test_an_entry_with_an_error_fails_a_metric_query() -> None:
         instant(query)
     assert instant(f'sum by (a) (count_over_time({S} | json | __error__="" [5m]))') == {}
     assert total(f"sum by (__error__) (count_over_time({S} | json [5m]))") == 12
+    assert instant(f"sum by (__error__) (count_over_time({S} [5m]))") == {(): 12}
     with pytest.raises(QueryError, match="SampleExtractionErr"):
         instant(f"sum_over_time({S} | logfmt | unwrap n [5m])", record(0, "n=many"))
     assert instant(f'sum_over_time({S} | logfmt | unwrap n | __error__="" [5m])', record(0, "n=many")) == {}

@@ -30,7 +30,7 @@ def any_value(value: Any) -> dict[str, Any]:
         return {"kvlistValue": {"values": attributes(value)}}
     if isinstance(value, list):
         return {"arrayValue": {"values": [any_value(item) for item in value]}}
-    return {"stringValue": value}
+    return {} if value is None else {"stringValue": value}
 
 
 def point(

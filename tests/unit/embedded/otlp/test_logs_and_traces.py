@@ -9,6 +9,7 @@ import pytest
 from awf.embedded.model import LogRecord, Span, SpanEvent, SpanLink
 from awf.embedded.otlp import logs as log_signal
 from awf.embedded.otlp import traces as trace_signal
+from awf.embedded.otlp.names import metadata_name
 
 from ._messages import NOW_NS, RESOURCE, any_value, attributes, logs, span, traces
 
@@ -37,8 +38,8 @@ def test_few_labels_index_a_record_and_the_rest_is_structured_metadata() -> None
             },
             {
                 "region": "eu", "service_instance_id": "i-1", "scope_name": "awf", "error_type": "Timeout",
-                "attempt": "2", "http_route": "/", "severity_text": "ERROR", "trace_id": "11" * 16,
-                "span_id": "22" * 8,
+                "attempt": "2", "http_route": "/", "severity_text": "ERROR", "severity_number": "17",
+                "detected_level": "error", "trace_id": "11" * 16, "span_id": "22" * 8,
             },
         )
     ]  # fmt: skip
@@ -67,7 +68,47 @@ def test_the_level_is_one_of_five(more: dict[str, Any], level: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "line"), [({"a": 1, "b": ["x"]}, '{"a":1,"b":["x"]}'), (3, "3"), (True, "true"), ("ü", "ü")]
+    ("severity", "level", "detected"),
+    [(1, "debug", "trace"), (5, "debug", "debug"), (13, "warn", "warn"), (24, "error", "fatal")],
+)
+def test_the_detected_level_is_the_finer_word_of_loki(severity: int, level: str, detected: str) -> None:
+    (found,) = log_signal.decode(logs(record(severityNumber=severity)), NOW_NS).logs
+    assert found.labels["level"] == level
+    assert found.metadata["detected_level"] == detected
+    assert found.metadata["severity_number"] == str(severity)
+
+
+def test_a_scope_describes_its_records() -> None:
+    request = logs(record())
+    scope = request.resource_logs[0].scope_logs[0].scope
+    scope.version = "1.2"
+    scope.attributes.add(key="sc.attr").value.string_value = "v"
+    (found,) = log_signal.decode(request, NOW_NS).logs
+    assert found.metadata.items() >= {"scope_name": "awf", "scope_version": "1.2", "sc_attr": "v"}.items()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "name"),
+    [("dotted.name-x", "dotted_name_x"), ("a__b", "a_b"), ("a.-b", "a_b"), ("_a", "_a"), ("9lives", "key_9lives"),
+     ("__name__", "__name__"), ("__", "")],
+)  # fmt: skip
+def test_names_of_metadata_have_no_two_underscores_in_a_row(attribute: str, name: str) -> None:
+    assert metadata_name(attribute) == name
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ({"msg": "map body", "n": 3, "l": [1, 2]}, '{"l":[1,2],"msg":"map body","n":3}'),
+        ([1, "two", 12.0, {"b": None, "a": "<"}], '[1,"two",12,{"a":"<","b":null}]'),
+        (3, "3"),
+        (12.0, "12"),
+        (1e21, "1e+21"),
+        (1.5e-7, "1.5e-7"),
+        (-1e22, "-1e+22"),
+        (True, "true"),
+        ("ü", "ü"),
+    ],
 )
 def test_a_body_becomes_a_line(body: Any, line: str) -> None:
     assert log_signal.decode(logs(record(body)), NOW_NS).logs[0].line == line
