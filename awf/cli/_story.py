@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
-from collections.abc import AsyncIterator
+import textwrap
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,15 +17,29 @@ STYLES = {
     "undo": "\033[33m", "error": "\033[31m", "status": "\033[32m",
 }  # fmt: skip
 KIND_WIDTH = 13
+INDENT = " " * (8 + 2 + KIND_WIDTH + 1)  # under the text
 
 
 def tell(kind: str, text: str, *, at: datetime | None = None) -> None:
-    """Print one line: local time, kind, text; coloured on a terminal."""
+    """Print local time, kind and text; on a terminal coloured, and wrapped under the text."""
     moment = (at.astimezone() if at else datetime.now().astimezone()).strftime("%H:%M:%S")
     shown = f"{kind:<{KIND_WIDTH}}"
     if sys.stdout.isatty():
         shown = f"{STYLES.get(kind, '')}{shown}\033[0m"
+        text = _wrapped(text, shutil.get_terminal_size().columns)
     print(f"{moment}  {shown} {text}", flush=True)
+
+
+def _wrapped(text: str, columns: int) -> str:
+    # Addresses and ids stay whole, so that they can be copied.
+    width = max(40, columns - len(INDENT))
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return f"\n{INDENT}".join(lines)
+
+
+def told(entry: Mapping[str, Any], incident: Mapping[str, Any]) -> str:
+    """Return an entry's text; a change of status also says of which incident."""
+    return f"{entry['text']} ({incident['title']})" if entry["kind"] == "status" else entry["text"]
 
 
 async def follow(base_url: str, token: str) -> None:
@@ -32,11 +48,9 @@ async def follow(base_url: str, token: str) -> None:
     while True:
         async for incident in _changes(base_url, token):
             for entry in incident["timeline"][seen.get(incident["id"], 0) :]:
-                tell(entry["kind"], entry["text"], at=datetime.fromisoformat(entry["at"]))
+                tell(entry["kind"], told(entry, incident), at=datetime.fromisoformat(entry["at"]))
                 if entry["kind"] == "approval" and incident["status"] == "awaiting_approval":
-                    print(
-                        f"{'':{KIND_WIDTH + 11}}decide: {base_url}/ui/incidents/{incident['id']}", flush=True
-                    )
+                    print(f"{INDENT}decide here: {base_url}/ui/incidents/{incident['id']}", flush=True)
             seen[incident["id"]] = len(incident["timeline"])
         await asyncio.sleep(1)
 

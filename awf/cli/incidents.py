@@ -22,14 +22,8 @@ def run(args: argparse.Namespace) -> int:
         return _show_one(args, call("GET", f"/incidents/{quote(args.incident, safe='')}"))
     path = "/incidents" + (f"?status={quote(args.status)}" if args.status else "")
     page = call("GET", path)
-    rows = [(item["opened_at"], item["id"], item["status"], _title(item)) for item in page["items"]]
+    rows = [(item["opened_at"], item["id"], item["status"], item["title"]) for item in page["items"]]
     return show(args, page, rows, "No incidents. One appears when an alert reaches the watcher.")
-
-
-def _title(incident: dict[str, Any]) -> str:
-    names = sorted({alert["labels"].get("alertname", "?") for alert in incident["alerts"]})
-    cause = incident.get("cause") or {}
-    return ", ".join(names) + (f": {cause['class']}" if cause else "")
 
 
 def _show_one(args: argparse.Namespace, incident: dict[str, Any]) -> int:
@@ -37,7 +31,7 @@ def _show_one(args: argparse.Namespace, incident: dict[str, Any]) -> int:
         (entry["at"], entry["kind"], entry["text"]) for entry in incident["timeline"]
     ]
     if not args.json:
-        print(f"{incident['id']}  {incident['status']}  {_title(incident)}")
+        print(f"{incident['id']}  {incident['status']}  {incident['title']}")
         for hypothesis in incident["hypotheses"][:3]:
             print(f"  {hypothesis['score']:.2f}  {hypothesis['summary']}")
     return show(args, incident, rows, "Nothing happened yet.")

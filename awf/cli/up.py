@@ -102,14 +102,26 @@ async def _start(settings: Settings, supervisor: Supervisor, secrets: LocalSecre
         await supervisor.start("demo")
     tell("ready", f"in {time.monotonic() - began:.1f} s")
     for name, address in (
-        ("incidents", await secrets.login_link(settings)),
+        ("pages", f"{await secrets.login_link(settings)} (logs your browser in, once)"),
         ("API", f"{settings.public_base}/docs"),
         ("metrics", f"http://{host}:{settings.mimir_port}/prometheus/api/v1/query?query={EXECUTIONS_ACTIVE}"),
         ("logs", f"http://{host}:{settings.loki_port}/loki/api/v1/labels"),
         ("traces", f"http://{host}:{settings.tempo_port}/api/search"),
         ("OTLP", f"{host}:{settings.otlp_grpc_port} (gRPC), {host}:{settings.otlp_http_port} (HTTP)"),
+        ("next", _what_comes(supervisor.environ.get("AWF_DEMO_FAULTS", settings.demo_faults), demo=demo)),
     ):
         print(f"          {name:<13} {address}", flush=True)
+
+
+def _what_comes(faults: str, *, demo: bool) -> str:
+    """Say what a newcomer will see."""
+    if not demo:
+        return "send telemetry to OTLP; alerts and what the watcher does about them appear here"
+    planned = [part.strip().partition(":") for part in faults.split(",") if part.strip()]
+    if not planned:
+        return "three demo workflows run; break one with `awf demo fault agent_errors`"
+    when = ", ".join(f"{name} after {seconds} s" for name, _, seconds in planned)
+    return f"three demo workflows run; the demo breaks itself: {when}. Watch what the watcher does"
 
 
 def _relay(line: str) -> None:

@@ -80,11 +80,9 @@ async def test_an_incident_is_listed_and_shown_with_its_story(server: Server, ru
     await server.state.incidents.save(make_incident("inc_1"))
     await server.state.incidents.save(replace(make_incident("inc_2"), status=IncidentStatus.ACTING))
     lines = (await run("incidents", "--status", "acting")).splitlines()
-    assert [re.split(r" {2,}", line)[1:] for line in lines] == [
-        ["inc_2", "acting", "AWFAgentErrors: agent_error"]
-    ]
+    assert [re.split(r" {2,}", line)[1:] for line in lines] == [["inc_2", "acting", "It fails"]]
     shown = (await run("incidents", "inc_1")).splitlines()
-    assert shown[0] == "inc_1  resolved  AWFAgentErrors: agent_error"
+    assert shown[0] == "inc_1  resolved  It fails"
     assert shown[1].split() == ["0.90", "It", "fails"]
     assert shown[2].endswith("alert  <b>fires</b>")
     assert json.loads(await run("incidents", "inc_1", "--json"))["id"] == "inc_1"
