@@ -75,7 +75,7 @@ def test_a_failing_agent_is_found_and_worked_around_without_a_person(product: Pr
     assert incident["decided_by"] == "rules"
     best = incident["hypotheses"][0]
     assert BROKEN_AGENT in best["summary"]
-    assert {evidence["signal"] for evidence in best["evidence"]} >= {"metrics", "logs"}
+    assert {evidence["signal"] for evidence in best["evidence"]} >= {"metrics", "logs", "traces"}
     assert all(evidence["query"] for evidence in best["evidence"])
 
 

@@ -10,10 +10,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from awf.embedded.grafana import pages
 from awf.embedded.grafana.access import Access
 from awf.embedded.grafana.alert_rules import AlertRuleEndpoints
 from awf.embedded.grafana.alertmanager import AlertmanagerEndpoints
@@ -49,6 +50,7 @@ def create_app(
     sources = datasources(prometheus, loki, tempo)
     routes = [
         *_Fixed(sources, public_url.rstrip("/")).routes(),
+        *pages.routes(),
         *DashboardEndpoints(dashboards_dir).routes(),
         *AnnotationEndpoints(annotations).routes(),
         *AlertRuleEndpoints(ruler).routes(),
@@ -86,9 +88,11 @@ async def _on_awf_error(_request: Request, error: Exception) -> JSONResponse:
     return error_response(error)
 
 
-async def _on_http_error(_request: Request, error: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
     message = "Not found" if error.status_code == 404 else error.detail
+    if "text/html" in request.headers.get("accept", ""):
+        return pages.page(message, "", error.status_code)
     return JSONResponse({"message": message}, error.status_code)
 
 
