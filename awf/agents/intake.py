@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -15,12 +16,14 @@ from awf.agents.journal import Journal
 from awf.agents.parts import WatcherParts
 from awf.analysis.findings import is_same_place
 from awf.core import semconv as sc
+from awf.core.clock import isoformat
 from awf.core.escape import plain_text
 from awf.core.incidents import Alert, Incident, IncidentStatus, Target
 from awf.core.types import IncidentId, new_id
 
 MAX_LABELS, MAX_TEXT = 64, 1000
 RECENT = 50
+FORGET = timedelta(days=1)
 OPEN = tuple(status for status in IncidentStatus if status.is_open)
 
 
@@ -31,6 +34,7 @@ class Intake:
         self._parts = parts
         self._journal = journal
         self._lock = asyncio.Lock()
+        self._rechecked_at: datetime | None = None
 
     async def take(self, alerts: Sequence[Alert]) -> list[Incident]:
         """Return the incidents that the alerts belong to now, each once."""
@@ -54,6 +58,37 @@ class Intake:
                 cursor = page.next_cursor
                 if cursor is None:
                     break
+
+    async def reopen_ignored(self) -> list[Incident]:
+        """Open an incident for each alert that fires long after the incident it had joined was resolved.
+
+        It was taken for news of the same trouble. It is not, or the trouble is back: nobody else would look.
+        """
+        now = self._parts.clock.now()
+        patience = timedelta(seconds=self._parts.config.recheck_s)
+        if self._rechecked_at is not None and timedelta() <= now - self._rechecked_at < patience / 20:
+            return []  # it reads many incidents, and sweeps are frequent
+        self._rechecked_at = now
+        found: list[Incident] = []
+        async with self._lock:
+            page = await self._parts.incidents.list(status=IncidentStatus.RESOLVED.value, limit=RECENT)
+            for incident in page.items:
+                if incident.resolved_at is None or not patience <= now - incident.resolved_at <= FORGET:
+                    continue
+                why = f"; incident {incident.id} did not end it"
+                found += [
+                    await self._open(alert, why)
+                    for alert in incident.alerts
+                    if alert.status == "firing" and await self._is_last(incident, alert)
+                ]
+        return found
+
+    async def _is_last(self, incident: Incident, alert: Alert) -> bool:
+        """Whether no later incident holds the alert."""
+        if await self._parts.incidents.open_for(alert.fingerprint) is not None:
+            return False
+        last = await self._recent(alert.fingerprint)
+        return last is not None and last.id == incident.id
 
     async def _place(self, alert: Alert) -> Incident | None:
         incident = await self._parts.incidents.open_for(alert.fingerprint)
@@ -84,7 +119,7 @@ class Intake:
                 return incident
         return None
 
-    async def _open(self, alert: Alert) -> Incident:
+    async def _open(self, alert: Alert, why: str = "") -> Incident:
         incident = Incident(
             id=IncidentId(new_id("inc")),
             status=IncidentStatus.INVESTIGATING,
@@ -92,9 +127,14 @@ class Intake:
             alerts=(alert,),
             opened_at=self._parts.clock.now(),
         )
-        return await self._journal.open(incident, _words(alert))
+        return await self._journal.open(incident, _words(alert) + why)
 
     async def _attach(self, incident: Incident, alert: Alert) -> Incident:
+        known = next((each for each in incident.alerts if each.fingerprint == alert.fingerprint), None)
+        if known is not None and alert.starts_at < known.starts_at:
+            # Late news of an earlier time that it fired: it must not end, or restart, the present one.
+            text = f"{_words(alert)} (an earlier time, since {isoformat(alert.starts_at)}: changes nothing)"
+            return await self._journal.record(incident.id, "alert", text)
         others = tuple(each for each in incident.alerts if each.fingerprint != alert.fingerprint)
         alerts = (*others, alert)
         changes: dict[str, Any] = {"alerts": alerts, "severity": worst_severity(alerts)}

@@ -24,7 +24,8 @@ class WatcherConfig:
     """How the watcher may behave. Without `may_act` (no webhook secret) it asks before everything.
 
     Telemetry arrives seconds after the alert it raised: an unknown cause is looked for `looks` times in
-    all, `look_again_s` apart, before a person is told.
+    all, `look_again_s` apart, before a person is told. An alert that still fires `recheck_s` after its
+    incident was resolved gets a new one. At most `max_investigations` look at once: each has its full time.
     """
 
     may_act: bool = True
@@ -34,6 +35,8 @@ class WatcherConfig:
     sweep_s: float = 1.0
     looks: int = 3
     look_again_s: float = 10.0
+    recheck_s: float = 600.0
+    max_investigations: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

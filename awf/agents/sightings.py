@@ -51,8 +51,9 @@ class Window:
 
     @classmethod
     def around(cls, alerts: Sequence[Alert], now: datetime) -> Window:
-        alert_start = min([min(alert.starts_at, now) for alert in alerts], default=now)
-        return cls(max(alert_start - BEFORE, now - LONGEST), now, alert_start)
+        earliest = now - LONGEST  # an alert may say that it began in the year 1
+        alert_start = min([min(max(alert.starts_at, earliest), now) for alert in alerts], default=now)
+        return cls(max(alert_start - BEFORE, earliest), now, alert_start)
 
     @property
     def step_s(self) -> int:

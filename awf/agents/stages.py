@@ -43,6 +43,7 @@ class Stages:
         self.approvals = Approvals(parts)
         self.report = Reporter(parts, journal)
         self._deciding = asyncio.Lock()
+        self._looking = asyncio.Semaphore(parts.config.max_investigations)
         self._leaders: dict[IncidentId, IncidentId] = {}  # waits for an incident of the same cause
         self._stages = {
             IncidentStatus.INVESTIGATING: self._investigate,
@@ -89,7 +90,8 @@ class Stages:
     async def _look(self, incident: Incident) -> Investigation:
         config = self._parts.config
         for look in range(1, config.looks + 1):
-            found = await self._parts.investigator.investigate(incident.alerts)
+            async with self._looking:
+                found = await self._parts.investigator.investigate(incident.alerts)
             self._parts.counters.set(sc.WATCHER_INVESTIGATION_SECONDS, round(found.duration_ms, 1))
             if found.hypotheses[0].cause is not CauseClass.UNKNOWN or look == config.looks:
                 break

@@ -139,6 +139,7 @@ class WatcherAgent:
 
     async def sweep(self) -> None:
         """Carry on every open incident that nobody works on and that need not wait. Safe to repeat."""
+        await self._intake.reopen_ignored()
         paused = await self._parts.switch.is_paused()
         async for incident in self._intake.open_incidents():
             if incident.id in self._tasks:

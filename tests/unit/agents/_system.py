@@ -176,7 +176,12 @@ class System:
     watcher: WatcherAgent = field(init=False)
 
     def start(
-        self, *, incidents: Any = None, controls: Any = None, config: WatcherConfig | None = None
+        self,
+        *,
+        incidents: Any = None,
+        controls: Any = None,
+        investigator: Investigator | None = None,
+        config: WatcherConfig | None = None,
     ) -> WatcherAgent:
         """Build a watcher on this state: a second one stands for a restart."""
         specs = discover("awf.remediation.actions", ActionSpec)
@@ -192,7 +197,7 @@ class System:
                 switch=self.state.switch,
                 remediation=ActionRunner(specs, policy=policy, audit=self.state.audit, tools=tools),
                 telemetry=self.telemetry,
-                investigator=Investigator(self.telemetry, self.clock),
+                investigator=investigator or Investigator(self.telemetry, self.clock),
                 config=config or WatcherConfig(),
                 clock=self.clock,
                 counters=self.counters,

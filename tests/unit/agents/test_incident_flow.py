@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from awf.agents.investigation import Investigator
 from awf.agents.watcher import WatcherConfig
 from awf.core import semconv as sc
 from awf.core.incidents import (
@@ -544,3 +545,63 @@ async def test_a_question_asked_just_before_a_kill_is_not_asked_twice(system: Sy
     assert incident.status is IncidentStatus.AWAITING_APPROVAL
     assert [each.id for each in await system.watcher.get_pending_approvals()] == [asked.id]
     assert incident.approval_id == asked.id
+
+
+async def test_news_of_an_earlier_firing_does_not_end_the_present_one(system: System) -> None:
+    system.telemetry.down |= {"metrics", "logs", "traces"}
+    await system.state.switch.set_paused(True, by="test")
+    held = await system.alert(WRITER)
+    earlier = replace(WRITER, status="resolved", starts_at=WRITER.starts_at - timedelta(minutes=5))
+    after = await system.alert(earlier)
+    assert (after.id, after.status) == (held.id, IncidentStatus.HELD)
+    assert [each.status for each in after.alerts] == ["firing"]
+    assert "an earlier time" in after.timeline[-1].text
+
+
+async def test_an_alert_that_outlives_its_resolved_incident_is_looked_at_again_once(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    first = await system.alert(WRITER)
+    assert first.status is IncidentStatus.RESOLVED
+    other = alert("Custom", workflow_id="research", step_id="draft")
+    assert (await system.alert(other)).id == first.id
+    await system.alert(replace(WRITER, status="resolved"))
+    await system.watcher.sweep()
+    assert len(await system.incidents()) == 1
+    for _ in range(3):
+        system.clock.advance(601)
+        await system.watcher.sweep()
+        await system.watcher.settled()
+    second, _ = await system.incidents()
+    assert [each.fingerprint for each in second.alerts] == [other.fingerprint]
+    assert first.id in second.timeline[0].text
+    assert second.status is not IncidentStatus.RESOLVED
+
+
+async def test_in_a_storm_every_alert_is_looked_at_with_its_full_time(system: System) -> None:
+    running = most = 0
+
+    class Slow(Investigator):
+        async def investigate(self, alerts: Any) -> Any:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.01)
+            found = await super().investigate(alerts)
+            running -= 1
+            return found
+
+    healthy(system.telemetry)
+    queue(system.telemetry)
+    system.start(investigator=Slow(system.telemetry, system.clock))
+    await system.alert(*(alert("Storm", agent_id=f"agent-{number}") for number in range(20)))
+    incidents = await system.incidents()
+    assert {each.status for each in incidents} == {IncidentStatus.ESCALATED}
+    assert (len(incidents), most) == (20, 4)
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+async def test_an_alert_from_an_absurd_time_is_investigated_like_any_other(system: System, year: int) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incident = await system.alert(replace(WRITER, starts_at=WRITER.starts_at.replace(year=year)))
+    assert incident.cause is not None
+    assert "error" not in kinds(incident)
