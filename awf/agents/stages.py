@@ -92,7 +92,7 @@ class Stages:
         for look in range(1, config.looks + 1):
             async with self._looking:
                 found = await self._parts.investigator.investigate(incident.alerts)
-            self._parts.counters.set(sc.WATCHER_INVESTIGATION_SECONDS, round(found.duration_ms, 1))
+            self._parts.counters.set(sc.WATCHER_INVESTIGATION_MS, round(found.duration_ms, 1))
             if found.hypotheses[0].cause is not CauseClass.UNKNOWN or look == config.looks:
                 break
             text = f"{found.hypotheses[0].summary}; looking again in {config.look_again_s:.0f} s"

@@ -33,7 +33,7 @@ WATCHER_ALERTS: Final = "awf_watcher_alerts_total"
 WATCHER_INCIDENTS: Final = "awf_watcher_incidents_total"
 WATCHER_ACTIONS: Final = "awf_watcher_actions_total"
 WATCHER_APPROVALS_PENDING: Final = "awf_watcher_approvals_pending"
-WATCHER_INVESTIGATION_SECONDS: Final = "awf_watcher_investigation_duration_ms"
+WATCHER_INVESTIGATION_MS: Final = "awf_watcher_investigation_duration_ms"
 
 # -- the embedded ruler about itself, and the two series that Prometheus writes for every alert
 RULER_EVALUATIONS: Final = "awf_ruler_evaluations_total"
@@ -88,7 +88,7 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     WATCHER_INCIDENTS: (STATUS,),
     WATCHER_ACTIONS: ("action", "outcome"),
     WATCHER_APPROVALS_PENDING: (),
-    WATCHER_INVESTIGATION_SECONDS: (),
+    WATCHER_INVESTIGATION_MS: (),
     RULER_EVALUATIONS: ("group",),
     RULER_EVALUATION_FAILURES: ("group",),
     RULER_EVALUATIONS_MISSED: ("group",),

@@ -29,7 +29,7 @@ KNOWN_LABELS = {label for labels in semconv.METRIC_LABELS.values() for label in 
     "job",
     "instance",
 }
-HISTOGRAMS = {semconv.STEP_DURATION, semconv.WATCHER_INVESTIGATION_SECONDS}
+HISTOGRAMS = {semconv.STEP_DURATION, semconv.WATCHER_INVESTIGATION_MS}
 
 
 def _known_metrics() -> set[str]:
@@ -103,6 +103,70 @@ def _panels() -> list[dict[str, Any]]:
 def test_every_panel_says_what_it_shows_and_what_to_do() -> None:
     silent = [p["title"] for p in _panels() if p["type"] != "row" and len(p.get("description", "")) < 15]
     assert silent == []
+
+
+def _panels_of(kind: str) -> list[dict[str, Any]]:
+    found = [panel for panel in _panels() if panel["type"] == kind]
+    assert found, f"no panel of type {kind}"
+    return found
+
+
+def test_no_panel_is_of_a_form_that_grafana_would_migrate() -> None:
+    for panel in _panels():
+        if panel["type"] == "row":
+            continue
+        assert panel["pluginVersion"]
+        assert not {"fieldOptions", "styles", "columns"} & {*panel, *panel["options"]}
+        assert isinstance(panel["fieldConfig"]["overrides"], list)
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert steps[0]["value"] is None
+        if "displayMode" in panel["options"].get("legend", {}):
+            assert panel["options"]["legend"]["showLegend"] is True
+    for kind in ("stat", "bargauge", "piechart"):
+        for panel in _panels_of(kind):
+            assert panel["options"]["reduceOptions"] == {
+                "calcs": ["lastNotNull"],
+                "fields": "",
+                "values": False,
+            }
+
+
+def test_the_table_shows_named_columns_in_order_and_no_time() -> None:
+    (panel,) = _panels_of("table")
+    organize = next(each for each in panel["transformations"] if each["id"] == "organize")["options"]
+    shown = sorted(organize["indexByName"], key=organize["indexByName"].get)
+    headings = [organize["renameByName"][name] for name in shown]
+    assert headings[:3] == ["Agent", "Invocations/min", "Failed"]
+    assert shown[1:] == [f"Value #{query['refId']}" for query in panel["targets"]]
+    assert organize["excludeByName"] == {"Time": True} | {
+        f"Time {number}": True for number in range(1, len(panel["targets"]) + 1)
+    }
+    assert {each["matcher"]["options"] for each in panel["fieldConfig"]["overrides"]} <= set(headings)
+    assert panel["options"]["sortBy"] == [{"desc": True, "displayName": "Failed"}]
+
+
+def test_a_heatmap_reads_buckets_and_hides_empty_ones() -> None:
+    (panel,) = _panels_of("heatmap")
+    assert panel["options"]["calculate"] is False
+    assert panel["options"]["filterValues"]["le"] > 0
+    assert panel["options"]["yAxis"]["unit"] == "ms"
+    assert [query["format"] for query in panel["targets"]] == ["heatmap"]
+
+
+def test_only_histograms_ask_for_exemplars() -> None:
+    for panel in _panels():
+        for query in panel.get("targets", []):
+            assert query["exemplar"] == ("_bucket" in query["expr"] and panel["type"] != "table")
+            assert query["range"] != query["instant"]
+
+
+def test_dashboards_work_with_a_datasource_of_any_uid() -> None:
+    for text in render_dashboards().values():
+        board = json.loads(text)
+        assert board["templating"]["list"][0]["type"] == "datasource"
+        uids = {panel["datasource"]["uid"] for panel in board["panels"] if panel["type"] != "row"}
+        assert uids == {"${datasource}"}
+        assert any(each.get("builtIn") == 1 for each in board["annotations"]["list"])
 
 
 def test_panels_do_not_overlap_and_have_ids_of_their_own() -> None:
