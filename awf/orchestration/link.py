@@ -59,7 +59,6 @@ class EngineLink:
         self._queue_size = queue_size
         self._has_events = asyncio.Event()
         self._is_registered = asyncio.Event()
-        self._answered_token = 0
         self._subscription = engine.emitter.subscribe(self._take)
 
     async def run(self) -> None:
@@ -101,7 +100,9 @@ class EngineLink:
 
     async def _obey(self, pauses: _Pauses) -> None:
         await self._is_registered.wait()
-        async for change in self._directory.changes(self._engine.id, after_token=self._answered_token):
+        # Always from the beginning: what was answered does not come again, and a server that lost its
+        # data counts its tokens anew. Its orders are then refused, with the reason, not left unasked for.
+        async for change in self._directory.changes(self._engine.id, after_token=0):
             pauses.reset()
             ack = await self._engine.controls.apply(change)
             try:
@@ -109,7 +110,6 @@ class EngineLink:
             except (NotFound, Conflict) as error:
                 extra = {"change_id": change.id, "detail": error.message}
                 logger.warning("acknowledgement not accepted", extra=extra)
-            self._answered_token = max(self._answered_token, change.token)
 
     async def _upload(self, pauses: _Pauses) -> None:
         while True:

@@ -30,7 +30,7 @@ class Server:
     """
 
     def __init__(self, via: str, url: str, *, control_timeout_s: float = 10.0) -> None:
-        self._url = url
+        self.url = url
         self._control_timeout_s = control_timeout_s
         self._port = 0
         self._parts = AsyncExitStack()
@@ -45,7 +45,7 @@ class Server:
         return self._open
 
     async def start(self) -> None:
-        state = await State.open(self._url, control_timeout_s=self._control_timeout_s, poll_s=0.05)
+        state = await State.open(self.url, control_timeout_s=self._control_timeout_s, poll_s=0.05)
         await self._parts.enter_async_context(state)
         if self._is_http:
             await state.tokens.ensure("engine", "worker", TOKEN)
