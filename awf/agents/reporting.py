@@ -68,6 +68,9 @@ class Reporter:
             summary=f"{cause}. {why}" if why else cause,
             link=self._link(incident),
             approval=approval,
+            decided_at=next(
+                (entry.at for entry in reversed(incident.timeline) if entry.kind == "policy"), None
+            ),
             is_trusted=self._parts.config.may_act,
         )
 

@@ -40,6 +40,7 @@ class WorkOrder:
     summary: str
     link: str = ""  # the incident's page
     approval: Approval | None = None
+    decided_at: datetime | None = None  # when the rules chose it; an old choice is not carried out
     is_trusted: bool = True  # False: whoever sent the alert is not known, so only an approval counts
 
 

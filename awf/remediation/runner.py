@@ -124,17 +124,30 @@ class ActionRunner:
 
     def _not_allowed(self, order: WorkOrder) -> str:
         decision = self.judge(order.call, severity=order.severity)
+        changes_something = bool(self._spec(order.call.name).places(order.call))
         if decision.verdict is Verdict.DENY:
             return f"policy: {decision.reason}"
         approval = order.approval
         if approval is None:
-            changes_something = bool(self._spec(order.call.name).places(order.call))
+            if changes_something and (why := self._too_old(order)):
+                return why
             must_ask = decision.verdict is Verdict.ASK or (changes_something and not order.is_trusted)
             return "it needs an approval" if must_ask else ""
         if approval.status is not ApprovalStatus.APPROVED:
             return f"approval {approval.id} is {approval.status.value}"
+        if approval.expires_at <= self._tools.clock.now():
+            # Given in time, but a pause or an outage came between: what was approved is no longer what is.
+            return f"approval {approval.id} was given, but has expired since"
         is_bound = approval.action.digest == order.call.digest and approval.incident_id == order.incident_id
         return "" if is_bound else f"approval {approval.id} is for another action"
+
+    def _too_old(self, order: WorkOrder) -> str:
+        """A pause or an outage may come between a decision and its action: the world has moved on."""
+        age_s = (self._tools.clock.now() - order.decided_at).total_seconds() if order.decided_at else 0.0
+        limit_s = self._tools.config.decision_ttl_s
+        return (
+            f"it was decided {age_s:.0f} s ago; after {limit_s:.0f} s it is void" if age_s > limit_s else ""
+        )
 
     def _spec(self, name: str) -> ActionSpec:
         if name not in self._specs:

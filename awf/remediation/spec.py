@@ -21,6 +21,7 @@ class RemediationConfig:
     poll_s: float = 3.0
     min_steps: int = 5  # fewer finished steps after an action say nothing
     cooldown_s: float = 300.0
+    decision_ttl_s: float = 900.0  # an older decision that nothing came of is not acted on
     max_actions_per_hour: int = 20
     max_workers: int = 32
     timeout_factor: float = 1.5

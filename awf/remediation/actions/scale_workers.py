@@ -7,13 +7,16 @@ from datetime import datetime
 from awf.core import semconv as sc
 from awf.core.actions import Applied, Effect, Plan, Verification, WorkOrder
 from awf.core.incidents import ActionCall, Target, Verdict
+from awf.core.increase import rises, total
 from awf.core.types import ControlKind
 from awf.remediation.checking import NotYet, metric, observe
 from awf.remediation.orders import Order, give
 from awf.remediation.spec import ActionSpec, Situation, Tools
+from awf.remediation.step_health import BEFORE, STEP_S
 
 NAME = "scale_workers"
 QUEUE = f"sum({sc.EXECUTIONS_PENDING})"
+FINISHED = f"sum({sc.WORKFLOWS})"
 # A queue that shrinks gets more time: how long it takes depends on how long it has grown.
 PATIENCE = 3.0
 ALERT_LEVEL = 2  # executions waiting for each worker, as in the alert AWFWorkersSaturated
@@ -51,6 +54,10 @@ async def verify(work: WorkOrder, applied: Applied, tools: Tools) -> Verificatio
     level = ALERT_LEVEL * sum(each["workers_before"] for each in work.call.arguments["engines"])
 
     async def look(start: datetime, end: datetime) -> Verification | NotYet:
+        finished = rises(await tools.telemetry.range(FINISHED, start=start - BEFORE, end=end, step_s=STEP_S))
+        if not total(finished, start.timestamp(), end.timestamp(), {}):
+            # A backend repeats an engine's last reading for minutes after the engine fell silent.
+            return NotYet("no execution was seen to finish since, so the queue's reading may be old")
         now = await tools.telemetry.instant(QUEUE, at=end)
         then = await tools.telemetry.instant(QUEUE, at=applied.at)
         if not now or not then:

@@ -13,6 +13,7 @@ from awf.core.incidents import ActionCall, CauseClass, Hypothesis, Target
 from awf.core.types import AckStatus, ControlAck, ControlChange, EngineId
 from awf.testing import EPOCH, FakeControls, counter, gauge
 from tests.unit.remediation._scene import (
+    BEGIN,
     DRAFT,
     SPECS,
     Recorder,
@@ -187,9 +188,22 @@ async def test_more_workers_are_judged_by_the_queue(
     seconds, value = later
     queue = gauge((EPOCH - timedelta(minutes=5), 30.0), (EPOCH + timedelta(seconds=seconds), value))
     scene.telemetry.add(sc.EXECUTIONS_PENDING, queue)
+    scene.telemetry.add(sc.WORKFLOWS, counter((BEGIN, 0.5)), workflow_id="report", status="completed")
     runner = scene.runner()
     work = order(SCALE, approval=approval(SCALE))
     assert (await runner.verify(work, await runner.apply(work))).effect is effect
+
+
+async def test_a_short_queue_that_may_be_an_old_reading_proves_nothing(scene: Scene) -> None:
+    scene.telemetry.add(sc.EXECUTIONS_PENDING, gauge((EPOCH - timedelta(minutes=5), 3.0)))
+    scene.telemetry.add(
+        sc.WORKFLOWS, counter((BEGIN, 0.5), (EPOCH, 0.0)), workflow_id="report", status="completed"
+    )
+    runner = scene.runner()
+    work = order(SCALE, approval=approval(SCALE))
+    found = await runner.verify(work, await runner.apply(work))
+    assert found.effect is Effect.INCONCLUSIVE
+    assert "may be old" in found.statement
 
 
 @pytest.mark.parametrize(

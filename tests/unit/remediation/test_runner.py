@@ -154,3 +154,26 @@ async def test_what_cannot_be_undone_says_so(scene: Scene) -> None:
     applied = await runner.apply(order(call))
     undone = await runner.undo(order(call), applied)
     assert (undone.status, undone.detail) == (ApplyStatus.REFUSED, "it cannot be undone")
+
+
+async def test_an_order_that_lay_too_long_is_void_unless_it_was_begun(scene: Scene) -> None:
+    late = order(switch(), decided_at=scene.clock.now())
+    begun = replace(late, incident_id=IncidentId("inc_2"), call=switch("title"))
+    assert (await scene.runner().apply(begun)).status is ApplyStatus.APPLIED
+    scene.clock.advance(901)
+    refused = await scene.runner().apply(late)
+    assert refused.status is ApplyStatus.REFUSED
+    assert "decided 901 s ago" in refused.detail
+    assert (await scene.runner().apply(begun)).status is ApplyStatus.APPLIED
+    tell = ActionCall("notify_oncall", {"cause": "unknown", "text": "x"})
+    assert (await scene.runner().apply(replace(late, call=tell))).status is ApplyStatus.APPLIED
+    assert len(scene.controls.changes) == 1
+
+
+async def test_an_approval_that_expired_before_the_action_began_is_void(scene: Scene) -> None:
+    approved = order(switch(), approval=approval(switch()))
+    scene.clock.advance(3601)
+    refused = await scene.runner().apply(approved)
+    assert refused.status is ApplyStatus.REFUSED
+    assert "has expired since" in refused.detail
+    assert scene.controls.changes == []
