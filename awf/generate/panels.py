@@ -14,12 +14,18 @@ import grafanalib.core as g
 from grafanalib._gen import DashboardEncoder
 
 SCHEMA_VERSION = 41
-METRICS = {"type": "prometheus", "uid": "mimir"}
+# Panels that name no version are migrated from Grafana 6.1 on, options and all.
+PLUGIN_VERSION = "12.0.0"
+# Chosen by a variable, so that the dashboards work in a Grafana whose datasource has another uid.
+METRICS = {"type": "prometheus", "uid": "${datasource}"}
+DEFAULT_UID = "mimir"
 WIDTH = 24
 
-OBSOLETE_PANEL = ("cacheTimeout", "editable", "error", "height", "hideTimeOverride", "minSpan", "span")
+OBSOLETE_PANEL = ("cacheTimeout", "editable", "error", "height", "hideTimeOverride", "minSpan", "span",
+                  "color", "columns", "fontSize", "mappings")  # fmt: skip
 OBSOLETE_TARGET = ("query", "target", "metric", "step", "intervalFactor", "interval")
-OBSOLETE_DASHBOARD = ("__inputs", "hideControls", "rows", "sharedCrosshair", "style", "gnetId")
+OBSOLETE_DASHBOARD = ("__inputs", "hideControls", "rows", "sharedCrosshair", "style", "gnetId", "timepicker")
+OBSOLETE_VARIABLE = ("auto", "auto_count", "auto_min", "useTags", "tagsQuery", "tagValuesQuery")
 
 GREEN, YELLOW, RED = "green", "yellow", "red"
 
@@ -31,14 +37,33 @@ class ModernHeatmap(g.Panel):  # type: ignore[misc]
         options = {
             "calculate": False,
             "cellGap": 1,
-            "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "fill": "dark-orange"},
-            "yAxis": {"unit": "ms", "axisPlacement": "left"},
-            "rowsFrame": {"layout": "auto"},
-            "tooltip": {"mode": "single", "yHistogram": True},
+            "cellValues": {"unit": "ops"},
+            "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5,
+                      "fill": "dark-orange", "reverse": False, "scale": "exponential"},
+            "yAxis": {"unit": "ms", "axisPlacement": "left", "reverse": False},
+            "rowsFrame": {"layout": "auto", "value": "Steps per second"},
+            "filterValues": {"le": 1e-9},  # an empty bucket is no cell
+            "showValue": "never",
+            "tooltip": {"mode": "single", "yHistogram": True, "showColorScale": True},
             "legend": {"show": True},
             "exemplars": {"color": "rgba(255,0,255,0.7)"},
-        }
+        }  # fmt: skip
         return dict(self.panel_json({"type": "heatmap", "options": options}))
+
+
+class ModernBarGauge(g.Panel):  # type: ignore[misc]
+    """The bar gauge of Grafana 7 and later; grafanalib writes the form of Grafana 6."""
+
+    def to_json_data(self) -> dict[str, Any]:
+        options = {
+            "displayMode": "basic",
+            "orientation": "horizontal",
+            "valueMode": "color",
+            "namePlacement": "left",
+            "showUnfilled": True,
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        }
+        return dict(self.panel_json({"type": "bargauge", "options": options}))
 
 
 def target(expr: str, legend: str = "", *, instant: bool = False, format_: str = "time_series") -> g.Target:
@@ -91,32 +116,48 @@ def pie(title: str, expr: str, legend: str, unit: str, description: str) -> g.Pi
     )  # fmt: skip
 
 
-def bars(title: str, expr: str, legend: str, unit: str, description: str) -> g.BarGauge:
-    """Return horizontal bars of an instant query."""
-    return g.BarGauge(
-        title=title, description=description, dataSource=METRICS, format=unit, min=0, max=1,
-        targets=[target(expr, legend, instant=True)], orientation="horizontal", displayMode="basic",
-        calc="lastNotNull", thresholds=_thresholds(((RED, None), (YELLOW, 0.6), (GREEN, 0.8))),
+def bars(title: str, expr: str, legend: str, unit: str, description: str) -> ModernBarGauge:
+    """Return horizontal bars of an instant query, 0 to 1."""
+    defaults = {"unit": unit, "min": 0, "max": 1, "color": {"mode": "thresholds"}}
+    return ModernBarGauge(
+        title=title, description=description, dataSource=METRICS,
+        targets=[target(expr, legend, instant=True)], extraJson={"fieldConfig": {"defaults": defaults}},
+        thresholds=_thresholds(((RED, None), (YELLOW, 0.6), (GREEN, 0.8))),
     )  # fmt: skip
 
 
-def table(title: str, columns: Sequence[tuple[str, str, str]], key: str, description: str) -> g.Table:
-    """Return one row per `key` label; `columns` are (heading, expression, unit)."""
+def table(
+    title: str, columns: Sequence[tuple[str, str, str]], key: str, description: str, *, red_above: float
+) -> g.Table:
+    """Return one row per `key` label; `columns` are (heading, expression, unit). The second column sorts
+    the rows, worst first, and is red above `red_above`."""
     targets = [target(expr, instant=True, format_="table") for _, expr, _ in columns]
-    refs = [chr(ord("A") + index) for index in range(len(columns))]
-    renames = {f"Value #{ref}": heading for ref, (heading, _, _) in zip(refs, columns, strict=True)}
-    overrides = [
-        {"matcher": {"id": "byName", "options": heading}, "properties": [{"id": "unit", "value": unit}]}
-        for heading, _, unit in columns
-    ]
+    values = [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
+    heading = key.removesuffix("_id").capitalize()
+    renames = {key: heading} | {value: name for value, (name, _, _) in zip(values, columns, strict=True)}
+    overrides = [_column(name, unit) for name, _, unit in columns]
+    overrides[1]["properties"] += [
+        {"id": "custom.cellOptions", "value": {"type": "color-text"}},
+        {"id": "thresholds", "value": {"mode": "absolute", "steps": _thresholds(((GREEN, None), (RED, red_above)))}},
+    ]  # fmt: skip
+    organize = {
+        "renameByName": renames,
+        "excludeByName": {"Time": True} | {f"Time {index + 1}": True for index in range(len(columns))},
+        "indexByName": {name: index for index, name in enumerate([key, *values])},
+    }
     return g.Table(
         title=title, description=description, dataSource=METRICS, targets=targets, overrides=overrides,
         filterable=True, sortBy=[g.TableSortByField(displayName=columns[1][0], desc=True)],
         transformations=[
             {"id": "joinByField", "options": {"byField": key, "mode": "outer"}},
-            {"id": "organize", "options": {"renameByName": renames, "excludeByName": _times(refs)}},
+            {"id": "organize", "options": organize},
         ],
     )  # fmt: skip
+
+
+def _column(name: str, unit: str) -> dict[str, Any]:
+    properties: list[dict[str, Any]] = [{"id": "unit", "value": unit}]
+    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
 
 
 def variable(name: str, label: str, query: str) -> g.Template:
@@ -125,6 +166,14 @@ def variable(name: str, label: str, query: str) -> g.Template:
         name=name, label=label, query=query, dataSource=METRICS, includeAll=True, multi=True,
         allValue=".+", default="All", refresh=2, sort=1,
     )  # fmt: skip
+
+
+def _datasource_variable() -> dict[str, Any]:
+    return {
+        "name": "datasource", "label": "Metrics", "type": "datasource", "query": "prometheus",
+        "current": {"text": DEFAULT_UID, "value": DEFAULT_UID}, "hide": 0, "includeAll": False,
+        "multi": False, "options": [], "refresh": 1, "regex": "",
+    }  # fmt: skip
 
 
 def dashboard(
@@ -148,7 +197,7 @@ def dashboard(
         uid=uid, title=title, description=description, tags=["awf"], editable=True, timezone="browser",
         refresh="10s", time=g.Time("now-30m", "now"), graphTooltip=1, schemaVersion=SCHEMA_VERSION,
         panels=panels, templating=g.Templating(list=list(variables)),
-        annotations=g.Annotations(list=[_remediations()]), links=[_links()],
+        annotations=g.Annotations(list=[_built_in_annotations(), _remediations()]), links=[_links()],
     )  # fmt: skip
     plain = json.loads(json.dumps(board.auto_panel_ids().to_json_data(), cls=DashboardEncoder))
     return _modernise(plain)
@@ -168,9 +217,29 @@ def _modernise(board: dict[str, Any]) -> dict[str, Any]:
             query["exemplar"] = panel["type"] in {"timeseries", "heatmap"} and "_bucket" in query["expr"]
         if panel["type"] in {"timeseries", "heatmap"}:
             panel["maxDataPoints"] = None
+        if panel["type"] != "row":
+            _modernise_fields(panel)
     for item in board["templating"]["list"]:
+        for name in OBSOLETE_VARIABLE:
+            item.pop(name, None)
         item["current"] = {"text": ["All"], "value": ["$__all"]}
+        item["definition"] = item["query"]
+        item["query"] = {"query": item["definition"], "refId": "StandardVariableQuery"}
+    board["templating"]["list"].insert(0, _datasource_variable())
     return dict(_without_nulls(board))
+
+
+def _modernise_fields(panel: dict[str, Any]) -> None:
+    panel["pluginVersion"] = PLUGIN_VERSION
+    panel["fieldConfig"].setdefault("overrides", [])
+    defaults = panel["fieldConfig"]["defaults"]
+    if not defaults.get("thresholds", {}).get("steps"):
+        defaults["thresholds"] = {"mode": "absolute", "steps": _thresholds(((GREEN, None),))}
+    if panel["type"] == "table":
+        defaults["custom"] = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True}
+    legend = panel["options"].get("legend")
+    if legend is not None and "displayMode" in legend:
+        legend["showLegend"] = True
 
 
 def _without_nulls(value: Any) -> Any:
@@ -186,8 +255,12 @@ def _thresholds(steps: Sequence[tuple[str, float | None]]) -> list[dict[str, Any
     return [{"color": color, "value": value} for color, value in steps]
 
 
-def _times(refs: Sequence[str]) -> dict[str, bool]:
-    return {"Time": True} | {f"Time {index + 1}": True for index in range(len(refs))}
+def _built_in_annotations() -> dict[str, Any]:
+    # Grafana adds it by itself when it is missing, and then takes the dashboard for edited.
+    return {
+        "name": "Annotations & Alerts", "builtIn": 1, "enable": True, "hide": True, "type": "dashboard",
+        "iconColor": "rgba(0, 211, 255, 1)", "datasource": {"type": "grafana", "uid": "-- Grafana --"},
+    }  # fmt: skip
 
 
 def _remediations() -> dict[str, Any]:

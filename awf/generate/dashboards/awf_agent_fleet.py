@@ -36,13 +36,14 @@ def _table() -> Any:
         [
             ("Invocations/min", f"{by('sum', AGENT, rate(sc.AGENT_INVOCATIONS, '5m', **A))} * 60", "short"),
             ("Failed", failed_share(sc.AGENT_INVOCATIONS, AGENT, "5m", **A), "percentunit"),
-            ("p95", quantile(0.95, AGENT, "5m", **A), "ms"),
+            ("p95 duration", quantile(0.95, AGENT, "5m", **A), "ms"),
             ("Tokens/min", f"{by('sum', AGENT, rate(sc.TOKENS, '5m', **A))} * 60", "short"),
             ("Cost/h", f"{by('sum', AGENT, rate(sc.COST, '5m', **A))} * 3600", "currencyUSD"),
             ("Trust", by("max", AGENT, selector(sc.AGENT_TRUST_SCORE, **A)), "percentunit"),
         ],
         sc.AGENT_ID,
-        "Five-minute figures. An agent that fails more than 30% fires AWFAgentErrors.",
+        "Figures of the last five minutes. An agent that fails more than 30% for a minute fires AWFAgentErrors.",
+        red_above=0.3,
     )
 
 
@@ -51,7 +52,7 @@ def _latency() -> list[Any]:
     return [
         p.heatmap("Step duration", by("sum", ("le",), buckets),
                   "Where the durations lie. A second band appearing above the first is a stall or retries."),
-        p.timeseries("p95 by agent", [(quantile(0.95, AGENT, WINDOW, **A), "{{agent_id}}")],
+        p.timeseries("Step duration, p95 by agent", [(quantile(0.95, AGENT, WINDOW, **A), "{{agent_id}}")],
                      "ms", "Duration of the steps that each agent served, retries included."),
     ]  # fmt: skip
 
@@ -61,7 +62,7 @@ def _errors() -> list[Any]:
         p.timeseries("Failed share by agent", [(failed_share(sc.AGENT_INVOCATIONS, AGENT, WINDOW, **A), "{{agent_id}}")],
                      "percentunit", "Above 30% for a minute the alert AWFAgentErrors fires.",
                      steps=(("transparent", None), (p.RED, 0.3))),
-        p.timeseries("Retries by agent", [(by("sum", AGENT, rate(sc.RETRIES, WINDOW, **A)), "{{agent_id}}")],
+        p.timeseries("Retries per second by agent", [(by("sum", AGENT, rate(sc.RETRIES, WINDOW, **A)), "{{agent_id}}")],
                      "ops", "Attempts that had to be repeated, per second."),
     ]  # fmt: skip
 
@@ -73,7 +74,7 @@ def _fleet() -> list[Any]:
               "{{framework}}", "short", "Share of invocations over the time range shown."),
         p.bars("Trust scores", by("max", AGENT, selector(sc.AGENT_TRUST_SCORE, **A)), "{{agent_id}}", "percentunit",
                "From the agents' manifests, 0 to 1."),
-        p.timeseries("Invocations by agent", [(by("sum", AGENT, rate(sc.AGENT_INVOCATIONS, WINDOW, **A)), "{{agent_id}}")],
+        p.timeseries("Invocations per second by agent", [(by("sum", AGENT, rate(sc.AGENT_INVOCATIONS, WINDOW, **A)), "{{agent_id}}")],
                      "ops", "Invocations per second.", stacked=True),
     ]  # fmt: skip
 

@@ -34,25 +34,29 @@ def build() -> dict[str, Any]:
 def _now() -> list[Any]:
     done = rate(sc.WORKFLOWS, "5m", **W)
     ok = rate(sc.WORKFLOWS, "5m", **W, status=sc.COMPLETED)
+    # When nothing ever completed there is no such series, and the share is 0, not unknown.
+    success = f"(sum({ok}) or sum({done}) * 0) / sum({done})"
     good = ((p.RED, None), (p.YELLOW, 0.9), (p.GREEN, 0.99))
     return [
-        p.stat("Success rate", f"sum({ok}) / sum({done})", "percentunit",
+        p.stat("Success rate", success, "percentunit",
                "Share of executions that completed over five minutes. Below 99%: look at failures by workflow.",
                steps=good),
-        p.stat("Executions", f"sum({done}) * 60", "cpm", "Executions finished per minute."),
+        p.stat("Executions/min", f"sum({done}) * 60", "short", "Executions finished per minute."),
         p.stat("Active", f"sum({selector(sc.EXECUTIONS_ACTIVE, **W)})", "short", "Executions running now."),
         p.stat("Waiting", f"sum({selector(sc.EXECUTIONS_PENDING, **W)})", "short",
                "Executions waiting for a worker. Growing: add workers, or find what slows the agents.",
                steps=((p.GREEN, None), (p.YELLOW, 4), (p.RED, 8))),
-        p.stat("Tokens", f"sum({rate(sc.TOKENS, '5m')}) * 60", "short", "Tokens read and written per minute."),
-        p.stat("Cost", f"sum({rate(sc.COST, '5m')}) * 3600", "currencyUSD", "Cost per hour at the present rate."),
+        p.stat("Tokens/min", f"sum({rate(sc.TOKENS, '5m')}) * 60", "short",
+               "Tokens read and written per minute, by all workflows."),
+        p.stat("Cost/h", f"sum({rate(sc.COST, '5m')}) * 3600", "currencyUSD",
+               "Cost per hour at the present rate, of all workflows."),
     ]  # fmt: skip
 
 
 def _executions() -> list[Any]:
     return [
-        p.timeseries("Executions by outcome", [(by("sum", (sc.STATUS,), rate(sc.WORKFLOWS, WINDOW, **W)), "{{status}}")],
-                     "ops", "Finished executions per second, by status.", stacked=True),
+        p.timeseries("Executions per second by outcome", [(by("sum", (sc.STATUS,), rate(sc.WORKFLOWS, WINDOW, **W)), "{{status}}")],
+                     "ops", "Finished executions, by status.", stacked=True),
         p.timeseries("Failed share by workflow", [(failed_share(sc.WORKFLOWS, WORKFLOW, WINDOW, **W), "{{workflow_id}}")],
                      "percentunit", "Above 20% for two minutes the alert AWFWorkflowFailures fires.",
                      steps=(("transparent", None), (p.RED, 0.2))),
@@ -72,21 +76,22 @@ def _steps() -> list[Any]:
         p.timeseries("Step duration, all steps",
                      [(quantile(q, (), WINDOW, **W), f"p{round(q * 100)}") for q in (0.5, 0.95, 0.99)],
                      "ms", "Median, 95th and 99th percentile over all steps shown."),
-        p.timeseries("Retries and fallbacks",
+        p.timeseries("Retries and fallbacks per second",
                      [(by("sum", (sc.STEP_ID,), rate(sc.RETRIES, WINDOW)), "retry {{step_id}}"),
                       (by("sum", (sc.STEP_ID,), rate(sc.FALLBACKS, WINDOW)), "fallback {{step_id}}")],
-                     "ops", "Retries hide failures and cost time; fallbacks mean that the primary agent is not used."),
+                     "ops", "Of all workflows. Retries hide failures and cost time; fallbacks mean that the primary agent "
+                     "is not used."),
     ]  # fmt: skip
 
 
 def _cost() -> list[Any]:
     return [
-        p.timeseries("Tokens by direction", [(by("sum", (sc.DIRECTION,), rate(sc.TOKENS, WINDOW)), "{{direction}}")],
-                     "short", "Tokens per second.", stacked=True),
-        p.timeseries("Tokens by model", [(by("sum", (sc.MODEL,), rate(sc.TOKENS, WINDOW)), "{{model}}")],
-                     "short", "Tokens per second.", stacked=True),
-        p.timeseries("Cost by provider", [(f"{by('sum', (sc.PROVIDER,), rate(sc.COST, WINDOW))} * 3600", "{{provider}}")],
-                     "currencyUSD", "US dollars per hour at the present rate.", stacked=True),
+        p.timeseries("Tokens per second by direction", [(by("sum", (sc.DIRECTION,), rate(sc.TOKENS, WINDOW)), "{{direction}}")],
+                     "short", "Of all workflows: tokens are counted by agent.", stacked=True),
+        p.timeseries("Tokens per second by model", [(by("sum", (sc.MODEL,), rate(sc.TOKENS, WINDOW)), "{{model}}")],
+                     "short", "Of all workflows: tokens are counted by agent.", stacked=True),
+        p.timeseries("Cost per hour by provider", [(f"{by('sum', (sc.PROVIDER,), rate(sc.COST, WINDOW))} * 3600", "{{provider}}")],
+                     "currencyUSD", "Of all workflows, in US dollars at the present rate.", stacked=True),
     ]  # fmt: skip
 
 
