@@ -25,7 +25,7 @@ def embedded_config(settings: Settings) -> EmbeddedConfig:
     generated = settings.data_dir / "generated"
     return EmbeddedConfig(
         data_dir=settings.data_dir,
-        rules_dir=settings.rules_dir or _written(generated / "rules", render_rules()),
+        rules_dir=settings.rules_dir or _written(generated / "rules", render_rules(settings.public_base)),
         dashboards_dir=_written(generated / "dashboards", render_dashboards()),
         host=settings.host,
         ports=Ports(

@@ -18,6 +18,7 @@ from awf.api.ui import login
 from awf.api.ui.event_rows import event_row
 from awf.api.ui.login import local_path
 from awf.api.ui.render import HERE, render
+from awf.api.ui.runbooks import runbooks
 from awf.core.incidents import ApprovalStatus, Incident, IncidentStatus
 from awf.core.ports import Principal
 from awf.core.types import ExecutionId, ExecutionStatus, IncidentId, Json, WorkflowId
@@ -70,6 +71,7 @@ async def incident_page(request: Request, incident_id: str, parts: Parts, asker:
         title=incident_title(incident),
         approval=approval,
         is_asked=approval is not None and approval.status is ApprovalStatus.PENDING,
+        runbooks=runbooks(),
         **await _frame(parts, asker),
     )
 
@@ -103,6 +105,11 @@ async def switch_watcher(
         raise InvalidInput(f"the watcher's state is {state!r:.40}, expected pause or resume", field="state")
     await set_paused(parts, asker, paused=state == "pause")
     return RedirectResponse(local_path(back), status_code=303)
+
+
+@router.get("/runbooks")
+async def runbooks_page(request: Request, parts: Parts, asker: Asker) -> HTMLResponse:
+    return render(request, "runbooks.html", runbooks=runbooks().values(), **await _frame(parts, asker))
 
 
 @router.get("/executions")

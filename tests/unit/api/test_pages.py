@@ -12,14 +12,14 @@ import pytest
 from awf.api.ui.arguments import shown_arguments
 from awf.api.ui.event_rows import event_row
 from awf.api.ui.words import ACTION_WORDS, STATUS_WORDS, ago, duration, number, sentence, web_link
-from awf.core.incidents import ActionCall, ActionOutcome, ApprovalStatus, IncidentStatus
+from awf.core.incidents import ActionCall, ActionOutcome, Alert, ApprovalStatus, IncidentStatus
 from awf.core.registry import discover
 from awf.core.types import ApprovalId, EngineId, ExecutionStatus
 from awf.remediation.spec import ActionSpec
 from tests.unit.api._parts import Api, make_approval, make_engine, make_event, make_incident
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-PAGES = ["/ui/login", "/ui/incidents", "/ui/incidents/inc_1", "/ui/approvals", "/ui/executions",
+PAGES = ["/ui/login", "/ui/incidents", "/ui/incidents/inc_1", "/ui/approvals", "/ui/executions", "/ui/runbooks",
          "/ui/executions/x1", "/docs", "/ui/nowhere"]  # fmt: skip
 
 
@@ -185,6 +185,24 @@ def test_arguments_of_any_form_are_shown_in_words() -> None:
         ("Agent", "a"), ("On", "yes"), ("Ids", "x, 2"), ("Steps", "none"), ("Deep", '{"k": [1]}')
     ]  # fmt: skip
     assert len(shown_arguments({"text": "x" * 5000})[0].text) == 2001
+
+
+async def test_an_alert_leads_to_its_runbook(api: Api) -> None:
+    await api.state.incidents.save(make_incident())
+    client = api.client("viewer")
+    assert 'href="/ui/runbooks#awfagenterrors"' in (await client.get("/ui/incidents/inc_1")).text
+    page = (await client.get("/ui/runbooks")).text
+    assert 'id="awfagenterrors"' in page
+    assert "<code>switch_fallback</code>" in page
+    assert "`" not in page
+
+
+async def test_an_alert_of_others_leads_to_its_own_runbook_if_that_is_on_the_web(api: Api) -> None:
+    for url, is_link in (("https://wiki.example/x", True), ("javascript:alert(1)", False), ("a.md", False)):
+        alert = Alert("f9", "firing", NOW, {"alertname": "Theirs"}, {"runbook_url": url})
+        await api.state.incidents.save(make_incident(alerts=(alert,)))
+        page = (await api.client("viewer").get("/ui/incidents/inc_1")).text
+        assert (f'href="{url}"' in page) is is_link
 
 
 def test_ids_keep_their_spelling_at_the_start_of_a_sentence() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from awf.api.ui.runbooks import runbooks, runbooks_page
 from awf.core import semconv
 from awf.embedded.promql import label_names, metric_names, parse
 from awf.generate.output import outdated, render, render_dashboards, render_rules, write
@@ -184,6 +185,18 @@ def test_panels_do_not_overlap_and_have_ids_of_their_own() -> None:
 def test_dashboards_refresh_no_faster_than_five_seconds() -> None:
     for text in render_dashboards().values():
         assert int(re.fullmatch(r"(\d+)s", json.loads(text)["refresh"])[1]) >= 5  # type: ignore[index]
+
+
+def test_every_alert_links_to_a_runbook_that_exists() -> None:
+    for text in render_rules("https://awf.example/").values():
+        for rule in yaml.safe_load(text)["groups"][0]["rules"]:
+            if "alert" in rule:
+                link = rule["annotations"]["runbook_url"]
+                assert link == f"https://awf.example/ui/runbooks#{runbooks()[rule['alert']].anchor}"
+
+
+def test_the_runbooks_in_the_docs_are_those_of_the_page() -> None:
+    assert (REPOSITORY / "docs/runbooks.md").read_text() == runbooks_page()
 
 
 @pytest.mark.promtool
