@@ -17,7 +17,9 @@ LEAST_RATIO, LEAST_PER_S = 3.0, 10.0
 def token_surges(picture: Picture) -> list[Finding]:
     """Return a finding for each agent whose token rate tripled."""
     tokens, invocations = picture.rises(sc.TOKENS), picture.rises(sc.AGENT_INVOCATIONS)
-    first, last = picture.start.timestamp() - 1, picture.end.timestamp()
+    last = picture.end.timestamp()
+    # Shortly after a start the window reaches back to when nothing ran: that is no usual rate.
+    first = min((at for each in tokens for at, _ in each.steps), default=last)
     findings = []
     for agent_id in values(tokens, sc.AGENT_ID):
         labels = {sc.AGENT_ID: agent_id}

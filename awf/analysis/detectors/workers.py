@@ -11,7 +11,7 @@ from awf.core.increase import total
 from awf.core.ports import Series
 
 PER_WORKER = 1.0  # waiting executions for each worker; below it a queue is just traffic
-LATELY_S = 90.0
+LATELY_S, LEAST_S = 90.0, 30.0
 
 
 def full_queue(picture: Picture) -> list[Finding]:
@@ -78,4 +78,6 @@ def _arrivals(picture: Picture, pending: Sequence[tuple[float, float]], since: f
         return max(0.0, ended + grown) / (end - start)
 
     # The queue passes its level some time after the arrivals rose: leave that time out of both.
-    return rate(max(since, last - LATELY_S), last), rate(first, max(first, since - 30.0))
+    # A rate over a few seconds says nothing: it ends before what arrived has shown in any counter.
+    lately = min(max(since, last - LATELY_S), last - LEAST_S)
+    return rate(lately, last), rate(first, max(first, since - LEAST_S))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from awf.analysis.detectors.tokens import token_surges
+from awf.analysis.detectors.workers import full_queue
+from awf.analysis.findings import Picture
+from awf.core import semconv as sc
+from awf.core.increase import rises
+from awf.core.ports import Series
+
+START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+LENGTH_S, STEP_S = 600, 5
+
+
+def series(value_at: Callable[[float], float], *, since_s: int = 0, **labels: str) -> Series:
+    """Return a series sampled every 5 s; `value_at` takes seconds after the window's start."""
+    times = range(since_s, LENGTH_S + 1, STEP_S)
+    return Series(labels, tuple((START.timestamp() + at, value_at(at)) for at in times))
+
+
+def picture(counters: dict[str, list[Series]], gauges: dict[str, list[Series]] | None = None) -> Picture:
+    end = START + timedelta(seconds=LENGTH_S)
+    return Picture(
+        START, end, end,
+        counters={name: rises(found) for name, found in counters.items()}, gauges=gauges or {},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("since_s", [0, 450])
+def test_a_steady_use_of_tokens_is_no_surge_however_lately_it_was_first_seen(since_s: int) -> None:
+    steady = [series(lambda at: 200.0 * (at - since_s), since_s=since_s, agent_id="writer")]
+    assert token_surges(picture({sc.TOKENS: steady})) == []
+
+
+def test_a_use_of_tokens_that_grows_tenfold_is_a_surge_also_in_a_short_history() -> None:
+    grown = series(lambda at: 20.0 * (at - 400) + 180.0 * max(0, at - 500), since_s=400, agent_id="writer")
+    (found,) = token_surges(picture({sc.TOKENS: [grown]}))
+    assert found.target.agent_id == "writer"
+
+
+@pytest.mark.parametrize(
+    ("ends_per_s", "grows_per_s", "is_more"),
+    [(2.4, 1.1, True), (0.1, 0.9, False)],
+    ids=["3.5 a second arrive", "1 a second arrives as ever and each takes longer"],
+)
+def test_a_queue_that_passed_its_level_only_now_knows_whether_more_arrives(
+    ends_per_s: float, grows_per_s: float, is_more: bool
+) -> None:
+    turn_s = LENGTH_S - STEP_S
+    ended = series(lambda at: min(at, turn_s) + ends_per_s * max(0, at - turn_s))
+    pending = series(lambda at: grows_per_s * max(0, at - turn_s))
+    gauges = {sc.EXECUTIONS_PENDING: [pending], sc.WORKERS: [series(lambda _: 4.0)]}
+    (found,) = full_queue(picture({sc.WORKFLOWS: [ended]}, gauges))
+    assert found.has_more_arrivals is is_more
