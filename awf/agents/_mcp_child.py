@@ -19,6 +19,7 @@ from awf.errors import ConfigError, Forbidden, MissingDependency, QueryError, Un
 logger = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 20.0
+LIFE_SIGN_TIMEOUT_S = 3.0
 
 
 class _Died(Exception):
@@ -46,6 +47,7 @@ class McpChild:
         self._client: Client | None = None
         self._owner: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self._check: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start it and check its tools. Raises MissingDependency, ConfigError, Unavailable."""
@@ -54,6 +56,9 @@ class McpChild:
                 await self._start()
 
     async def aclose(self) -> None:
+        if self._check is not None:
+            self._check.cancel()
+            await asyncio.wait({self._check})
         async with self._lock:
             await self._end()
 
@@ -80,7 +85,11 @@ class McpChild:
         try:
             async with asyncio.timeout(self._config.timeout_s):
                 return await client.call_tool(tool.name, dict(arguments))
+        except asyncio.CancelledError:  # the caller had less time than the limit
+            self._doubt(client)
+            raise
         except TimeoutError as error:
+            self._doubt(client)
             raise Unavailable(
                 f"{tool.name} did not answer within {self._config.timeout_s:g} s",
                 hint="Is Grafana slow, or AWF_MCP_TIMEOUT_S too short?",
@@ -93,6 +102,21 @@ class McpChild:
         except (ClosedResourceError, BrokenResourceError, EndOfStream, OSError) as error:
             await self._forget(client)
             raise _Died from error
+
+    def _doubt(self, client: Client) -> None:
+        """Ask a process that did not answer whether it lives: one that hangs would fail every later call."""
+        if self._check is None or self._check.done():
+            self._check = asyncio.create_task(
+                self._see_whether_it_lives(client), name="mcp-grafana life sign"
+            )
+
+    async def _see_whether_it_lives(self, client: Client) -> None:
+        try:
+            async with asyncio.timeout(LIFE_SIGN_TIMEOUT_S):
+                await client.session.list_tools()
+        except (TimeoutError, MCPError, ClosedResourceError, BrokenResourceError, EndOfStream, OSError):
+            logger.warning("mcp-grafana hangs, ending it")
+            await self._forget(client)
 
     async def _forget(self, client: Client) -> None:
         async with self._lock:
@@ -107,8 +131,11 @@ class McpChild:
             async with asyncio.timeout(START_TIMEOUT_S):
                 self._client = await asyncio.shield(ready)
         except TimeoutError as error:
-            self._owner.cancel()
             raise Unavailable(f"mcp-grafana was not ready within {START_TIMEOUT_S:g} s") from error
+        finally:
+            if self._client is None:  # also when the caller has no more time: nobody else would end it
+                self._owner.cancel()
+                ready.cancel()
 
     async def _end(self) -> None:
         self._client = None

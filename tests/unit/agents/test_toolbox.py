@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -202,15 +202,57 @@ async def test_an_annotation_without_an_id_was_not_stored() -> None:
             await box.annotate("x", tags=[], at=START)
 
 
+def _children() -> set[int]:
+    found = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return {int(each) for each in found if b"mcp-grafana" in Path(f"/proc/{each}/cmdline").read_bytes()}
+
+
 async def test_a_process_that_died_is_started_again() -> None:
     async with toolbox(Grafana()) as box:
         assert await box.instant("up", at=END)
-        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        for child in children:
-            if "mcp-grafana" in Path(f"/proc/{child}/cmdline").read_text():
-                os.kill(int(child), signal.SIGKILL)
+        for child in _children():
+            os.kill(child, signal.SIGKILL)
         assert await box.instant("up", at=END)
         assert await box.annotate("x", tags=[], at=START) == "7"
+
+
+async def test_a_process_that_hangs_is_replaced() -> None:
+    async with toolbox(Grafana()) as box:
+        hung = _children()
+        for child in hung:
+            os.kill(child, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):  # an investigation has less time than the limit of a call
+                await box.instant("up", at=END)
+        async with asyncio.timeout(30):
+            while True:
+                with suppress(Unavailable):
+                    assert await box.instant("up", at=END)
+                    break
+        assert len(_children() - hung) == 1
+        for child in hung & _children():
+            os.kill(child, signal.SIGCONT)
+
+
+async def test_a_start_that_is_given_up_leaves_no_process(tmp_path: Path) -> None:
+    silent = tmp_path / "mcp-grafana"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o755)
+    before = _sleeping()
+    child = McpChild(ChildConfig(str(silent), (), {}, tools.READ_TOOLS))
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await child.start()
+    async with asyncio.timeout(20):
+        while _sleeping() != before:
+            await asyncio.sleep(0.1)
+    await child.aclose()
+
+
+def _sleeping() -> set[str]:
+    found = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return {each for each in found if b"sleep" in Path(f"/proc/{each}/cmdline").read_bytes()}
 
 
 async def test_only_the_allowed_tools_can_be_called() -> None:
