@@ -190,14 +190,27 @@ class WorkflowInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnedStep:
+    """A step of which a switch is not in its normal position."""
+
+    workflow_id: WorkflowId
+    step_id: StepId
+    is_fallback_forced: bool = False
+    timeout_factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """An engine that announced itself: what it can run, and when it was last heard of."""
+    """An engine that announced itself: what it can run, how its switches stand, and when it was last
+    heard of. The switches may be one heartbeat old."""
 
     id: EngineId
     workflows: tuple[WorkflowInfo, ...]
     agents: tuple[AgentManifest, ...]
     workers: int
     last_seen: datetime | None = None
+    disabled_agents: tuple[AgentId, ...] = ()
+    turned_steps: tuple[TurnedStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

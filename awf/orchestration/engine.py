@@ -92,7 +92,15 @@ class Engine:
 
     def info(self) -> EngineInfo:
         """Return what this engine tells others about itself."""
-        return EngineInfo(self.id, self.registry.describe(), self.registry.agents(), self.workers)
+        switches = self.controls.switches
+        return EngineInfo(
+            self.id,
+            self.registry.describe(),
+            self.registry.agents(),
+            self.workers,
+            disabled_agents=tuple(sorted(switches.disabled_agents)),
+            turned_steps=switches.turned_steps(),
+        )
 
     def snapshot(self) -> EngineSnapshot:
         """Return how busy it is."""

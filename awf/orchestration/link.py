@@ -84,11 +84,11 @@ class EngineLink:
                 await asyncio.sleep(FIRST_PAUSE_S)
 
     async def _announce(self, pauses: _Pauses) -> None:
-        await self._directory.register(self._engine.info())
-        workers = self._engine.workers
+        told = self._engine.info()
+        await self._directory.register(told)
         self._is_registered.set()
         pauses.reset()
-        while workers == self._engine.workers:
+        while told == self._engine.info():
             await asyncio.sleep(self._heartbeat_s)
             try:
                 await self._directory.heartbeat(self._engine.id)

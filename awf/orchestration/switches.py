@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from awf.core.codec import from_json, to_json
-from awf.core.types import AgentId, ControlAck, StepId, WorkflowId
+from awf.core.types import AgentId, ControlAck, StepId, TurnedStep, WorkflowId
 from awf.errors import ConfigError, InvalidInput
 
 
@@ -21,6 +21,13 @@ class Switches:
     forced_fallbacks: frozenset[tuple[WorkflowId, StepId]] = frozenset()
     timeout_factors: Mapping[tuple[WorkflowId, StepId], float] = field(default_factory=dict)
     workers: int | None = None
+
+    def turned_steps(self) -> tuple[TurnedStep, ...]:
+        """Return the steps that are not run as their workflow says."""
+        return tuple(
+            TurnedStep(*place, place in self.forced_fallbacks, self.timeout_factors.get(place, 1.0))
+            for place in sorted(self.forced_fallbacks | self.timeout_factors.keys())
+        )
 
     def with_agent(self, agent_id: AgentId, *, enabled: bool) -> Switches:
         rest = self.disabled_agents - {agent_id}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from awf.core.incidents import ActionCall, Target
-from awf.core.types import Json, StepInfo
+from awf.core.types import Json, StepId, StepInfo, TurnedStep, WorkflowId
 from awf.remediation.spec import Situation
 
 
@@ -36,6 +36,33 @@ def observed_steps(
                     return
                 seen.add((workflow_id, step.id))
                 yield Target(workflow_id=workflow_id, step_id=step.id, agent_id=step.agent_id), step
+
+
+def standing(situation: Situation, place: Target) -> list[TurnedStep]:
+    """Return how the switches of a step stand, in each engine that runs it."""
+    workflow_id, step_id = WorkflowId(place.workflow_id), StepId(place.step_id)
+    normal = TurnedStep(workflow_id, step_id)
+    return [
+        next(
+            (
+                each
+                for each in engine.turned_steps
+                if (each.workflow_id, each.step_id) == (workflow_id, step_id)
+            ),
+            normal,
+        )
+        for engine in situation.engines
+        if any(workflow.id == workflow_id for workflow in engine.workflows)
+    ]
+
+
+def is_in_service(situation: Situation, agent_id: str) -> bool:
+    """Whether an engine has this agent and may invoke it."""
+    return any(
+        agent.id == agent_id and agent_id not in engine.disabled_agents
+        for engine in situation.engines
+        for agent in engine.agents
+    )
 
 
 def failing_agents(situation: Situation) -> frozenset[str]:

@@ -25,6 +25,7 @@ class RemediationConfig:
     max_actions_per_hour: int = 20
     max_workers: int = 32
     timeout_factor: float = 1.5
+    max_timeout_factor: float = 4.0  # repeated raises end there
     max_steps_per_action: int = 8
 
 

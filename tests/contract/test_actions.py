@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from awf.core.actions import ApplyStatus, Effect
 from awf.core.incidents import ActionCall, CauseClass, Hypothesis, Target
 from awf.core.types import ControlKind, ExecutionStatus
 from awf.testing import counter, gauge
-from tests.contract._plant import TIMEOUT_S, Plant, plant, work
+from tests.contract._plant import TIMEOUT_S, Plant, plant, until, work
 from tests.contract._server import VIAS
 
 DRAFT = Target("report", "draft", "writer")
@@ -43,6 +43,7 @@ def queue_length(found: Plant, effect: Effect) -> None:
     if later is not None:
         phases = [(found.start - timedelta(minutes=10), 30.0), (found.start + timedelta(seconds=5), later)]
         found.telemetry.add(sc.EXECUTIONS_PENDING, gauge(*phases))
+        found.telemetry.add(sc.WORKFLOWS, counter((found.start - timedelta(minutes=10), 1.0)))
 
 
 def log_of_the_end(found: Plant, effect: Effect) -> None:
@@ -190,6 +191,64 @@ async def test_of_an_engine_that_is_away_nothing_is_claimed_until_it_answers(via
         await settle(found)
         assert case.seen(found) == case.changed
         assert bool(late.before) is case.is_reversible
+
+
+# -- what is done already
+
+
+async def told(found: Plant) -> None:
+    """Wait until the server knows how the engine's switches stand."""
+
+    async def is_told() -> bool:
+        return replace(await found.info(), last_seen=None) == found.engine.info()
+
+    await until(is_told)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("switch_fallback", "a fallback agent does draft already"),
+        ("disable_agent", "agent writer is out of service already"),
+    ],
+)
+async def test_what_is_switched_already_is_not_planned_again_and_after_the_undo_it_is(
+    name: str, why: str
+) -> None:
+    async with plant("in process") as found:
+        call = await planned(found, CASES[name])
+        applied = await found.runner().apply(work(call))
+        await told(found)
+        again = await found.runner().plan(name, await at_the_draft(found))
+        assert (again.call, again.why) == (None, why)
+        await found.runner().undo(work(call), applied)
+        await told(found)
+        assert (await found.runner().plan(name, await at_the_draft(found))).call == call
+
+
+async def test_a_fallback_that_is_out_of_service_is_nothing_to_switch_to() -> None:
+    async with plant("in process") as found:
+        await found.order(ControlKind.SET_AGENT_ENABLED, {"agent_id": "backup", "enabled": False})
+        await told(found)
+        for name in ("switch_fallback", "disable_agent"):
+            plan = await found.runner().plan(name, await at_the_draft(found))
+            assert (plan.call, "fallback" in plan.why) == (None, True)
+
+
+@pytest.mark.parametrize("via", VIAS)
+async def test_timeouts_are_raised_from_where_they_stand_up_to_a_limit(via: str) -> None:
+    async with plant(via) as found:
+        for number, factor in enumerate((1.5, 2.25, 3.375)):
+            call = await planned(found, CASES["increase_timeout"])
+            assert [step["factor"] for step in call.arguments["steps"]] == [factor]
+            applied = await found.runner().apply(work(call, f"inc_{number}"))
+            assert applied.status is ApplyStatus.APPLIED, applied.detail
+            found.clock.advance(600)
+            await told(found)
+        plan = await found.runner().plan("increase_timeout", await at_the_draft(found))
+        assert (plan.call, "more than 4 times" in plan.why) == (None, True)
+        await found.runner().undo(work(call, "inc_2"), applied)
+        assert found.engine.controls.switches.timeout_factors == {("report", "draft"): 2.25}
 
 
 # -- executions in flight

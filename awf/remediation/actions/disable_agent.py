@@ -6,7 +6,7 @@ from awf.core.actions import Applied, Plan, Verification, WorkOrder
 from awf.core.incidents import ActionCall, Target, Verdict
 from awf.core.types import ControlKind
 from awf.remediation.orders import Order, give
-from awf.remediation.places import observed_steps, places_of, step_arguments
+from awf.remediation.places import is_in_service, observed_steps, places_of, step_arguments
 from awf.remediation.spec import ActionSpec, Situation, Tools
 from awf.remediation.step_health import verify_steps
 
@@ -19,8 +19,10 @@ def plan(situation: Situation) -> Plan:
         return Plan(None, "the cause names no agent")
     if not any(agent.id == agent_id for engine in situation.engines for agent in engine.agents):
         return Plan(None, f"no live engine has agent {agent_id}")
+    if not is_in_service(situation, agent_id):
+        return Plan(None, f"agent {agent_id} is out of service already")
     found = list(observed_steps(situation, lambda step: step.agent_id == agent_id))
-    if found and not any(step.fallback_agent_id for _, step in found):
+    if found and not any(is_in_service(situation, step.fallback_agent_id or "") for _, step in found):
         return Plan(None, f"without agent {agent_id} its steps would only fail sooner: they have no fallback")
     steps = [step_arguments(place) for place, _ in found]
     call = ActionCall(NAME, {"agent_id": agent_id, "steps": steps})

@@ -7,12 +7,18 @@ from datetime import datetime
 from awf.core import semconv as sc
 from awf.core.actions import Applied, Effect, Plan, Verification, WorkOrder
 from awf.core.escape import promql_any_of
-from awf.core.incidents import ActionCall, Verdict
+from awf.core.incidents import ActionCall, Target, Verdict
 from awf.core.increase import rises, total
 from awf.core.types import ControlKind, StepInfo
 from awf.remediation.checking import NotYet, metric, observe
 from awf.remediation.orders import Order, give
-from awf.remediation.places import failing_agents, observed_steps, places_of, step_arguments
+from awf.remediation.places import (
+    failing_agents,
+    observed_steps,
+    places_of,
+    standing,
+    step_arguments,
+)
 from awf.remediation.spec import ActionSpec, Situation, Tools
 from awf.remediation.step_health import BEFORE, STEP_S
 
@@ -25,12 +31,23 @@ def plan(situation: Situation) -> Plan:
     def suits(step: StepInfo) -> bool:
         return not failing or step.agent_id in failing
 
-    factor = situation.config.timeout_factor
-    places = [place for place, _ in observed_steps(situation, suits)]
-    if not places:
+    factors = {place: _raised(situation, place) for place, _ in observed_steps(situation, suits)}
+    if not factors:
         return Plan(None, "no affected step is known to a live engine")
-    steps = [{**step_arguments(place), "factor": factor} for place in places]
-    return Plan(ActionCall(NAME, {"steps": steps}), f"the timeout can be {factor:g} times its usual value")
+    most = situation.config.max_timeout_factor
+    steps = [
+        {**step_arguments(place), "factor": factor} for place, factor in factors.items() if factor <= most
+    ]
+    if not steps:
+        return Plan(None, f"every affected step's timeout would be more than {most:g} times its usual value")
+    words = ", ".join(f"{step['factor']:g} times its usual value for {step['step_id']}" for step in steps)
+    return Plan(ActionCall(NAME, {"steps": steps}), f"the timeout can be {words}")
+
+
+def _raised(situation: Situation, place: Target) -> float:
+    """Return the factor that raises the timeout of a step from where it stands, in the slowest engine."""
+    now = max(each.timeout_factor for each in standing(situation, place))
+    return round(now * situation.config.timeout_factor, 3)
 
 
 async def apply(work: WorkOrder, tools: Tools) -> Applied:

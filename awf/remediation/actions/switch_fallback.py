@@ -6,7 +6,14 @@ from awf.core.actions import Applied, Plan, Verification, WorkOrder
 from awf.core.incidents import ActionCall, Verdict
 from awf.core.types import ControlKind, StepInfo
 from awf.remediation.orders import Order, give
-from awf.remediation.places import failing_agents, observed_steps, places_of, step_arguments
+from awf.remediation.places import (
+    failing_agents,
+    is_in_service,
+    observed_steps,
+    places_of,
+    standing,
+    step_arguments,
+)
 from awf.remediation.spec import ActionSpec, Situation, Tools
 from awf.remediation.step_health import verify_steps
 
@@ -17,12 +24,23 @@ def plan(situation: Situation) -> Plan:
     failing = failing_agents(situation)
 
     def suits(step: StepInfo) -> bool:
+        fallback = step.fallback_agent_id
         is_cause = not failing or step.agent_id in failing
-        return is_cause and step.fallback_agent_id is not None and step.fallback_agent_id not in failing
+        return (
+            is_cause
+            and fallback is not None
+            and fallback not in failing
+            and is_in_service(situation, fallback)
+        )
 
-    places = [place for place, _ in observed_steps(situation, suits)]
-    if not places:
+    found = [place for place, _ in observed_steps(situation, suits)]
+    if not found:
         return Plan(None, "no affected step has a healthy fallback agent in a live engine")
+    places = [
+        place for place in found if not all(each.is_fallback_forced for each in standing(situation, place))
+    ]
+    if not places:
+        return Plan(None, f"a fallback agent does {', '.join(place.step_id for place in found)} already")
     call = ActionCall(NAME, {"steps": [step_arguments(place) for place in places]})
     return Plan(call, f"a fallback agent can do {', '.join(place.step_id for place in places)}")
 
