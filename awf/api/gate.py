@@ -66,7 +66,7 @@ class Gate:
         if not self._runtime.is_loopback:
             return
         host = headers.get("host", "")
-        if urlsplit(f"//{host}").hostname not in self._hosts:
+        if _host_name(host) not in self._hosts:
             raise Forbidden(
                 f"this server does not answer for host {host[:100]!r}",
                 hint="Use 127.0.0.1 or localhost, or set AWF_PUBLIC_URL.",
@@ -103,8 +103,16 @@ class Gate:
         return EVENTS_MAX_BYTES if path.startswith("/api/v1/engines/") else BODY_MAX_BYTES
 
 
+def _host_name(header: str) -> str | None:
+    try:
+        return urlsplit(f"//{header}").hostname
+    except ValueError:  # such as "[::1"
+        return None
+
+
 def _check_forgery(scope: Scope, headers: Headers, body: bytes) -> None:
-    if headers.get("sec-fetch-site") == "cross-site" and not scope["path"].startswith("/webhooks/"):
+    # Only browsers send this header. Webhooks too: without a secret a local one is believed.
+    if headers.get("sec-fetch-site") == "cross-site":
         raise Forbidden("a page of another site sent this request")
     session: Session | None = scope.get("awf.session")
     if session is None:

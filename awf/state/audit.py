@@ -17,7 +17,7 @@ from awf.core.incidents import AuditEntry
 from awf.core.ports import Page
 from awf.core.types import Json
 from awf.errors import Conflict, Unavailable
-from awf.state.database import Database
+from awf.state.database import Database, dump_json
 from awf.state.paging import fetch_page
 from awf.state.schema import audit, last_number, take_numbers
 
@@ -35,9 +35,10 @@ class Audit:
 
     async def append(self, *, actor: str, event: str, subject: str, detail: Json) -> AuditEntry:
         body = {"at": self._db.now_text(), "actor": actor, "event": event, "subject": subject}
+        kept = json.loads(dump_json(to_json(detail)))  # the hash is of what is stored
         for _ in range(_ATTEMPTS):
             try:
-                return await self._db.write(lambda conn: _append(conn, body, to_json(detail)))
+                return await self._db.write(lambda conn: _append(conn, body, kept))
             except IntegrityError:  # another process was first: follow its entry
                 continue
         raise Unavailable(f"the audit log is too busy to record {event} of {subject}")

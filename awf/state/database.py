@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
@@ -147,6 +148,12 @@ async def open_database(url: str, clock: Clock, *, poll_s: float) -> Database:
     return database
 
 
+def dump_json(value: Any) -> str:
+    """Return a document's text. Half a surrogate pair, which JSON may hold and UTF-8 may not, becomes `?`:
+    stored as it is, it would fail every answer that lists the document."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
 def _probe(url: URL) -> None:
     """Fail on a file that cannot be opened before aiosqlite does: it leaves a thread behind when it fails."""
     if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
@@ -175,11 +182,12 @@ def _create_engine(url: str) -> AsyncEngine:
         ) from error
     try:
         if parsed.get_backend_name() != "sqlite":
-            return create_async_engine(parsed, pool_pre_ping=True)
+            return create_async_engine(parsed, pool_pre_ping=True, json_serializer=dump_json)
         if parsed.database in (None, "", ":memory:"):
-            engine = create_async_engine(parsed, poolclass=StaticPool)
+            engine = create_async_engine(parsed, poolclass=StaticPool, json_serializer=dump_json)
         else:
-            engine = create_async_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
+            options = {"timeout": BUSY_TIMEOUT_S}
+            engine = create_async_engine(parsed, connect_args=options, json_serializer=dump_json)
     except ModuleNotFoundError as error:
         raise MissingDependency(
             f"the database driver {error.name} is not installed", hint=f"pip install {error.name}"

@@ -31,8 +31,8 @@ async def list_engines(parts: Parts) -> Json:
 async def register(request: Request, parts: Parts) -> None:
     """Announce an engine: EngineInfo as JSON."""
     engine = from_json(EngineInfo, await read_json(request))
-    if not 0 < len(engine.id) <= 128:
-        raise InvalidInput(f"id {engine.id[:40]!r} needs 1 to 128 characters", field="id")
+    if not 0 < len(engine.id) <= 128 or not engine.id.isprintable():
+        raise InvalidInput(f"id {engine.id[:40]!r} needs 1 to 128 printable characters", field="id")
     await parts.directory.register(engine)
 
 
@@ -56,7 +56,7 @@ async def upload_events(engine_id: str, request: Request, parts: Parts) -> None:
 async def stream_changes(
     parts: Parts,
     engine_id: Annotated[str, Query(min_length=1, max_length=128)],
-    after_token: Annotated[int, Query(ge=0)] = 0,
+    after_token: Annotated[int, Query(ge=0, lt=2**63)] = 0,
 ) -> EventSourceResponse:
     """The changes this engine has not answered, then new ones as they come."""
     await parts.directory.heartbeat(EngineId(engine_id))  # 404 for an engine that is not registered

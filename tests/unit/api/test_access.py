@@ -92,7 +92,7 @@ async def test_what_changes_things_is_for_its_roles_only(
     assert found == allowed
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[::1", ""])
 async def test_on_loopback_another_host_name_is_refused(api: Api, host: str) -> None:
     answer = await api.client("admin").get("/incidents", headers={"Host": host})
     assert answer.status_code == 403
@@ -200,6 +200,12 @@ async def test_a_form_from_another_site_is_refused(api: Api) -> None:
         "/ui/login", data={"token": api.tokens["admin"]}, headers={"Sec-Fetch-Site": "cross-site"}
     )
     assert answer.status_code == 403
+
+
+async def test_a_webhook_from_a_page_of_another_site_is_refused(api: Api) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    client = api.client(webhook_secret="")
+    assert (await client.post("/webhooks/grafana-alerts", headers=headers)).status_code == 403
 
 
 async def test_logging_out_ends_the_session(api: Api) -> None:

@@ -37,6 +37,19 @@ class TestExecutions:
         shown = (await client.get(path)).json()
         assert (shown["status"], shown["engine_id"], shown["output"]) == ("completed", "e1", {"text": "done"})
 
+    @pytest.mark.parametrize("value", ["NaN", "1e999", '"\\ud800"'])
+    async def test_an_input_that_is_odd_json_can_be_listed_afterwards(self, api: Api, value: str) -> None:
+        await api.state.controls.register(make_engine())
+        client = api.client("admin")
+        body = f'{{"input": {{"topic": {value}}}}}'
+        headers = {"Content-Type": "application/json"}
+        await client.post("/workflows/report/executions", content=body, headers=headers)
+        for path in ("/executions", "/ui/executions"):
+            assert (await client.get(path)).status_code == 200
+        for item in (await client.get("/executions")).json()["items"]:
+            assert (await client.get(f"/executions/{item['id']}")).status_code == 200
+            assert (await client.get(f"/ui/executions/{item['id']}")).status_code == 200
+
     async def test_a_start_that_the_engine_refuses_is_a_conflict_that_says_why(self, api: Api) -> None:
         await api.state.controls.register(make_engine())
         client = api.client("operator")
@@ -185,7 +198,8 @@ class TestEngines:
         ("path", "body", "says"),
         [
             ("/api/v1/engines", {"id": "e1"}, "workflows is missing"),
-            ("/api/v1/engines", {**to_json(make_engine()), "id": ""}, "1 to 128 characters"),
+            ("/api/v1/engines", {**to_json(make_engine()), "id": ""}, "1 to 128 printable"),
+            ("/api/v1/engines", {**to_json(make_engine()), "id": "e\n"}, "1 to 128 printable"),
             ("/api/v1/engines/e1/events", {"events": "all"}, "needs to be a list"),
             ("/api/v1/engines/e1/events", {"events": [{}] * 5001}, "at most 5000"),
             ("/api/v1/engines/e1/events", {"events": [{"type": "x"}]}, "workflow_id is missing"),
@@ -199,6 +213,12 @@ class TestEngines:
         answer = await api.client("worker").post(path, json=body)
         assert answer.status_code == 422
         assert says in answer.json()["detail"]
+
+    async def test_a_token_that_no_database_holds_is_refused_before_the_stream_begins(self, api: Api) -> None:
+        await api.state.controls.register(make_engine())
+        params = {"engine_id": "e1", "after_token": str(2**63)}
+        answer = await api.client("worker").get("/api/v1/controls", params=params)
+        assert (answer.status_code, answer.json()["field"]) == (422, "after_token")
 
     async def test_too_many_bytes_of_events_are_413(self, api: Api) -> None:
         answer = await api.client("worker").post("/api/v1/engines/e1/events", content=b" " * 8_000_001)

@@ -79,6 +79,14 @@ async def test_a_repeat_is_answered_as_a_duplicate(api: Api) -> None:
         assert answer.json()["duplicates"] == duplicates
 
 
+async def test_a_signature_without_a_time_is_enough_and_a_replay_of_it_is_a_duplicate(api: Api) -> None:
+    body = json.dumps(make_body()).encode()
+    headers = {SIGNATURE_HEADER: sign("hush", body, None)}
+    for duplicates in (0, 1):
+        answer = await api.client().post(PATH, content=body, headers=headers)
+        assert (answer.status_code, answer.json()["duplicates"]) == (202, duplicates)
+
+
 async def test_the_secret_as_bearer_is_enough(api: Api) -> None:
     answer = await api.client().post(PATH, json=make_body(), headers={"Authorization": "Bearer hush"})
     assert answer.status_code == 202

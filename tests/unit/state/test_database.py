@@ -148,3 +148,12 @@ async def test_only_the_newest_executions_and_their_events_are_kept() -> None:
             lambda conn: conn.exec_driver_sql("SELECT count(*) FROM events").scalar()
         )
         assert count == 3
+
+
+async def test_half_a_surrogate_pair_is_stored_as_text_and_the_audit_chain_holds() -> None:
+    async with await State.open() as state:
+        written = await state.audit.append(actor="a", event="e", subject="s", detail={"text": "x\ud800y é"})
+        assert written.detail == {"text": "x?y é"}
+        assert await state.audit.verify() == 1
+        (entry,) = (await state.audit.list()).items
+        assert entry.detail == written.detail
