@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from awf.core.incidents import PolicyDecision, Target, Verdict
 from awf.errors import ConfigError
 
 HINT = "docs/watcher-agent-configuration.md describes the policy file."
+
+# It changes nothing. A policy that forgets it must not keep the watcher from telling people.
+ALWAYS_ALLOWED = "notify_oncall"
 
 _SAYS = {
     Verdict.ALLOW: "allows it without asking",
@@ -86,16 +89,20 @@ class RulePolicy:
 
 def default_policy(defaults: Iterable[tuple[str, Verdict]]) -> RulePolicy:
     """Return the policy that each registered action brings with it."""
-    return RulePolicy(
+    return RulePolicy(_built_in(defaults))
+
+
+def _built_in(defaults: Iterable[tuple[str, Verdict]]) -> list[Rule]:
+    return [
         Rule(
             name=f"built-in: {name}", action=(name,), decision=verdict,
             reason=f"the built-in policy {_SAYS[verdict]}",
         )
         for name, verdict in defaults
-    )  # fmt: skip
+    ]  # fmt: skip
 
 
-def load_policy(path: Path, actions: Iterable[str]) -> RulePolicy:
+def load_policy(path: Path, actions: Collection[str]) -> RulePolicy:
     """Read a policy file. Raises ConfigError naming the rule and the field that is wrong."""
     try:
         body = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -109,6 +116,8 @@ def load_policy(path: Path, actions: Iterable[str]) -> RulePolicy:
         raise ConfigError(f"the policy {path} has an unknown field {min(map(str, odd))!r}", hint=HINT)
     rules = [_read_rule(path, number, entry) for number, entry in enumerate(body["rules"], 1)]
     _check_actions(path, rules, set(actions))
+    if ALWAYS_ALLOWED in actions:  # behind every written rule, before the default
+        rules += _built_in([(ALWAYS_ALLOWED, Verdict.ALLOW)])
     return RulePolicy(rules, default=_read_default(path, body.get("default", Verdict.ASK.value)))
 
 

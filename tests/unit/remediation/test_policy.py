@@ -61,6 +61,15 @@ def test_a_decision_says_why_in_plain_words(tmp_path: Path) -> None:
     assert why(RulePolicy([]), "x").startswith("no rule of the policy matches, and its default wants")
 
 
+@pytest.mark.parametrize("default", ["ask", "deny"])
+def test_people_are_told_unless_a_rule_says_otherwise(tmp_path: Path, default: str) -> None:
+    silent = load_policy(write(tmp_path, f"rules: []\ndefault: {default}"), SPECS)
+    assert decide(silent, "notify_oncall", Target()) is Verdict.ALLOW
+    assert decide(silent, "switch_fallback", Target()) is Verdict(default)
+    text = "rules: [{name: quiet, action: notify_oncall, decision: deny}]"
+    assert decide(load_policy(write(tmp_path, text), SPECS), "notify_oncall", Target()) is Verdict.DENY
+
+
 def test_the_first_matching_rule_answers(tmp_path: Path) -> None:
     policy = load_policy(write(tmp_path, POLICY), SPECS)
     billing = Target(workflow_id="billing-eu", step_id="pay")
