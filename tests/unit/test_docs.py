@@ -1,0 +1,135 @@
+"""What the docs claim is tried: the example policy, the tables of actions and alerts, what is refused, the links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from awf.core.incidents import Target, Verdict
+from awf.core.registry import discover
+from awf.embedded import promql, traceql
+from awf.embedded.logql import parser as logql_parser
+from awf.embedded.promql.catalog import FUNCTIONS
+from awf.embedded.promql.engine import MAX_POINTS
+from awf.embedded.promql.guard import MAX_DEPTH, MAX_LENGTH
+from awf.embedded.server import EmbeddedConfig
+from awf.embedded.store.spans import MAX_SPANS
+from awf.errors import QueryError, UnsupportedQuery
+from awf.generate.output import rule_groups
+from awf.remediation.policy import load_policy
+from awf.remediation.spec import ActionSpec, RemediationConfig
+from awf.settings import Settings
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+WATCHER = (DOCS / "watcher-agent-configuration.md").read_text()
+EMBEDDED = (DOCS / "embedded.md").read_text()
+DASHBOARDS = (DOCS / "grafana-dashboards.md").read_text()
+SPECS = discover("awf.remediation.actions", ActionSpec)
+PAGES = sorted([*DOCS.glob("*.md"), *REPOSITORY.glob("*.md")])
+
+
+def rows(text: str, first: str) -> list[list[str]]:
+    """Return the cells of the table rows whose first cell matches."""
+    found = re.findall(r"^\| (.+) \|$", text, re.MULTILINE)
+    return [cells for row in found if re.fullmatch(first, (cells := row.split(" | "))[0])]
+
+
+def test_the_example_policy_loads_and_says_what_the_page_says(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(re.search(r"```yaml\n(.*?)```", WATCHER, re.DOTALL)[1])  # type: ignore[index]
+    policy = load_policy(path, SPECS)
+
+    def says(action: str, workflow_id: str = "", *, severity: str = "critical") -> Verdict:
+        place = Target(workflow_id=workflow_id)
+        return policy.decide(action, place, reversible=SPECS[action].is_reversible, severity=severity).verdict
+
+    assert says("switch_fallback", "billing-eu") is Verdict.DENY
+    assert says("scale_workers") is Verdict.ASK
+    assert says("switch_fallback", "report") is Verdict.ALLOW
+    assert says("switch_fallback", "report", severity="warning") is Verdict.ASK
+    assert says("notify_oncall") is Verdict.ALLOW
+
+
+def test_the_table_of_actions_is_that_of_the_code() -> None:
+    table = {cells[0].strip("`"): cells for cells in rows(WATCHER, "`[a-z_]+`") if len(cells) == 4}
+    assert set(table) == set(SPECS)
+    for name, (_, _, verdict, undo) in table.items():
+        assert verdict == {"allow": "allowed", "ask": "asks"}[SPECS[name].default.value]
+        assert SPECS[name].is_reversible is (undo == "yes")
+    verified = re.findall(r"`([a-z_]+)`", " ".join(cells[0] for cells in rows(WATCHER, "`[a-z_]+`.*") if len(cells) == 2))  # fmt: skip
+    assert sorted(verified) == sorted(SPECS)
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    config = RemediationConfig()
+    assert f"| `AWF_COOLDOWN_S` | after {Settings.model_fields['cooldown_s'].default:.0f} s |" in WATCHER
+    assert f"| {Settings.model_fields['max_actions_per_hour'].default} |" in WATCHER
+    assert f"steps that one action may touch | | {config.max_steps_per_action} |" in WATCHER
+    assert f"{config.max_workers} at most" in WATCHER
+    assert f"{config.timeout_factor} times their timeout" in WATCHER
+    assert f"{EmbeddedConfig(Path(), Path()).retention_days} days" in EMBEDDED
+    for number in (MAX_LENGTH, MAX_POINTS, MAX_SPANS):
+        assert f"{number:,}" in EMBEDDED
+    assert f"{MAX_DEPTH} levels" in EMBEDDED
+
+
+@pytest.mark.parametrize(
+    ("parse", "query"),
+    [
+        (promql.parse, "info(a)"),
+        (promql.parse, "limitk(2, a)"),
+        (promql.parse, "histogram_avg(a)"),
+        (promql.parse, "a + fill(0) b"),
+        (promql.parse, '{__name__="a" or __name__="b"}'),
+        (logql_parser.parse, '{a="b"} |> "x <_> y"'),
+        (logql_parser.parse, '{a="b"} |= ip("10.0.0.0/8")'),
+        (logql_parser.parse, '{a="b"} | line_format "{{ .x | ToUpper }}"'),
+        (logql_parser.parse, 'rate_counter({a="b"} | unwrap x [1m])'),
+        (traceql.parse, "{ span.a ^ 2 > 4 }"),
+        (traceql.parse, "{} | compare({ status = error })"),
+        (traceql.parse, "{ parent.span.x = 1 }"),
+        (traceql.parse, "{} | rate() | topk(3)"),
+    ],
+)
+def test_what_the_page_says_is_refused_is_refused(parse, query: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UnsupportedQuery):
+        parse(query)
+
+
+def test_functions_listed_as_not_answered_are_not() -> None:
+    section = EMBEDDED.split("## PromQL")[1].split("## LogQL")[0]
+    listed = set(re.findall(r"`(\w+)`", section.split("Not answered:")[1])) - {"histogram_quantile"}
+    assert not listed & FUNCTIONS
+    with pytest.raises(QueryError):
+        promql.parse("rate(a[5m] smoothed)")
+
+
+def test_the_table_of_alerts_is_that_of_the_rules() -> None:
+    table = {cells[0].strip("`"): cells for cells in rows(DASHBOARDS, "`AWF[A-Za-z]+`")}
+    alerts = {rule.alert: rule for group in rule_groups().values() for rule in group.alerts}
+    assert set(table) == set(alerts)
+    for name, (_, condition, severity) in table.items():
+        assert severity == alerts[name].severity
+        hold = alerts[name].hold
+        assert f"for {hold[:-1]} {'min' if hold[-1] == 'm' else hold[-1]}" in condition
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_commands_of_a_page_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
+    known = {f"AWF_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"\bAWF_[A-Z_]+[A-Z]\b", text)) - {"AWF_TEST"} <= known
+    commands = set(re.findall(r"`awf (\w+)", text)) | set(re.findall(r"^\$ awf (\w+)", text, re.MULTILINE))
+    assert commands <= {path.stem for path in (REPOSITORY / "awf/cli").glob("[a-z]*.py")}
+
+
+def test_yaml_and_json_blocks_are_what_they_claim() -> None:
+    for page in PAGES:
+        for block in re.findall(r"```(?:yaml|json)\n(.*?)```", page.read_text(), re.DOTALL):
+            assert yaml.safe_load(block), page
