@@ -39,7 +39,7 @@ def _wrapped(text: str, columns: int) -> str:
 
 def told(entry: Mapping[str, Any], incident: Mapping[str, Any]) -> str:
     """Return an entry's text; a change of status also says of which incident."""
-    return f"{entry['text']} ({incident['title']})" if entry["kind"] == "status" else entry["text"]
+    return f"{entry['text']} · {incident['title']}" if entry["kind"] == "status" else entry["text"]
 
 
 async def follow(base_url: str, token: str) -> None:

@@ -8,7 +8,7 @@ from awf.cli.up import _what_comes
 
 def test_a_change_of_status_says_which_incident_it_is_about() -> None:
     incident = {"title": "Agent writer fails"}
-    assert told({"kind": "status", "text": "resolved"}, incident) == "resolved (Agent writer fails)"
+    assert told({"kind": "status", "text": "resolved"}, incident) == "resolved · Agent writer fails"
     assert told({"kind": "alert", "text": "A is firing"}, incident) == "A is firing"
 
 
