@@ -11,6 +11,7 @@ from awf.core import semconv as sc
 from awf.core.increase import Rises, total
 
 LATELY_S = 60.0
+LEAST_FAILED = 3  # as in the alert AWFAgentErrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Shift:
     @property
     def is_bad(self) -> bool:
         """More failures than chance: at least three, a fifth of all, clearly more than before."""
-        return self.failed >= 3 and self.share >= 0.2 and self.share >= self.share_before + 0.15
+        return self.failed >= LEAST_FAILED and self.share >= 0.2 and self.share >= self.share_before + 0.15
 
 
 def failed_shift(found: Sequence[Rises], picture: Picture, label: str, value: str) -> Shift:
@@ -45,6 +46,9 @@ def failed_shift(found: Sequence[Rises], picture: Picture, label: str, value: st
     done = [each for each in mine if each.labels.get(sc.STATUS) in (sc.COMPLETED, sc.FAILED)]
     first, last = picture.start.timestamp(), picture.end.timestamp()
     since = rise_begins(failed, picture)
+    if total(failed, since, last, {}) < LEAST_FAILED:
+        # Of three failures the last two may look like the beginning: take in all that the alert counted.
+        since = min(since, _shortly_before(picture))
     return Shift(
         since=since,
         failed=total(failed, since, last, {}),
@@ -64,8 +68,12 @@ def rise_begins(found: Iterable[Rises], picture: Picture) -> float:
     times = sorted(per_time)
     index = onset([per_time[at] for at in times])
     if index is None:
-        return max(picture.start.timestamp(), picture.alert_start.timestamp() - ALERT_LAG_S)
+        return _shortly_before(picture)
     return times[index - 1]
+
+
+def _shortly_before(picture: Picture) -> float:
+    return max(picture.start.timestamp(), picture.alert_start.timestamp() - ALERT_LAG_S)
 
 
 def values(found: Iterable[Rises], label: str) -> list[str]:

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from awf.analysis.detectors.agents import failing_agents
 from awf.analysis.detectors.tokens import token_surges
 from awf.analysis.detectors.workers import full_queue
 from awf.analysis.findings import Picture
 from awf.core import semconv as sc
+from awf.core.incidents import CauseClass
 from awf.core.increase import rises
 from awf.core.ports import Series
 
@@ -56,3 +58,14 @@ def test_a_queue_that_passed_its_level_only_now_knows_whether_more_arrives(
     gauges = {sc.EXECUTIONS_PENDING: [pending], sc.WORKERS: [series(lambda _: 4.0)]}
     (found,) = full_queue(picture({sc.WORKFLOWS: [ended]}, gauges))
     assert found.has_more_arrivals is is_more
+
+
+@pytest.mark.parametrize("ages_s", [(55, 10, 5), (50, 45, 5), (50, 30, 10), (15, 10, 5)])
+def test_three_failures_in_a_minute_are_found_wherever_in_it_they_are(ages_s: tuple[int, ...]) -> None:
+    """The alert AWFAgentErrors fires at three failures, if they are 30% of a minute's invocations."""
+    well = series(lambda at: at // 10.0, agent_id="writer", status="completed")
+    failed = series(
+        lambda at: float(sum(at >= LENGTH_S - age for age in ages_s)), agent_id="writer", status="failed"
+    )
+    (found,) = failing_agents(picture({sc.AGENT_INVOCATIONS: [well, failed]}))
+    assert (found.cause, found.target.agent_id) == (CauseClass.AGENT_ERROR, "writer")
