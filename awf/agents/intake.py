@@ -40,11 +40,12 @@ class Intake:
         """Return the incidents that the alerts belong to now, each once."""
         found: dict[IncidentId, Incident] = {}
         async with self._lock:
+            nearby = await self._nearby() if alerts else {}
             for alert in map(cleaned, alerts):
                 self._parts.counters.add(sc.WATCHER_ALERTS, status=alert.status)
-                incident = await self._place(alert)
+                incident = await self._place(alert, nearby)
                 if incident is not None:
-                    found[incident.id] = incident
+                    found[incident.id] = nearby[incident.id] = incident
         return list(found.values())
 
     async def open_incidents(self) -> AsyncIterator[Incident]:
@@ -90,33 +91,42 @@ class Intake:
         last = await self._recent(alert.fingerprint)
         return last is not None and last.id == incident.id
 
-    async def _place(self, alert: Alert) -> Incident | None:
+    async def _nearby(self) -> dict[IncidentId, Incident]:
+        """Return the incidents that new alerts may be about: the open ones, then those resolved lately.
+
+        Read once a delivery: a storm of alerts must not read every open incident for each of them.
+        """
+        opened = [incident async for incident in self.open_incidents()]
+        page = await self._parts.incidents.list(status=IncidentStatus.RESOLVED.value, limit=RECENT)
+        return {incident.id: incident for incident in (*opened, *page.items)}
+
+    async def _place(self, alert: Alert, nearby: Mapping[IncidentId, Incident]) -> Incident | None:
         incident = await self._parts.incidents.open_for(alert.fingerprint)
         if incident is None and alert.status == "resolved":
             incident = await self._recent(alert.fingerprint)
             if incident is None:
                 return None  # it never reached us while it fired: there is nothing to close
         if incident is None:
-            incident = await self._of_the_same_place(alert)
+            incident = await self._of_the_same_place(alert, nearby)
         return await (self._open(alert) if incident is None else self._attach(incident, alert))
 
     async def _recent(self, fingerprint: str) -> Incident | None:
         page = await self._parts.incidents.list(limit=RECENT)
         return next((each for each in page.items if _has(each, fingerprint)), None)
 
-    async def _of_the_same_place(self, alert: Alert) -> Incident | None:
+    async def _of_the_same_place(
+        self, alert: Alert, nearby: Mapping[IncidentId, Incident]
+    ) -> Incident | None:
         place = target_of(alert)
         if place is None:
             return None
-        async for incident in self.open_incidents():
-            if _is_about(incident, place):
-                return incident
-        # It began before that incident was resolved: late news of the same trouble, not a new one.
-        page = await self._parts.incidents.list(status=IncidentStatus.RESOLVED.value, limit=RECENT)
-        for incident in page.items:
-            is_late = incident.resolved_at is not None and alert.starts_at <= incident.resolved_at
-            if is_late and _is_about(incident, place):
-                return incident
+        for candidate in nearby.values():
+            if _is_about(candidate, place):
+                incident = await self._parts.incidents.get(candidate.id)
+                # What began before it was resolved is late news of the same trouble, not a new one.
+                ended = incident.resolved_at if incident.status is IncidentStatus.RESOLVED else None
+                if incident.status.is_open or (ended is not None and alert.starts_at <= ended):
+                    return incident
         return None
 
     async def _open(self, alert: Alert, why: str = "") -> Incident:

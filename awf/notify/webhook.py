@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from awf.core.escape import plain_text
 from awf.core.http import client, reaching
 from awf.errors import ConfigError, Unavailable
 from awf.notify import NotifierSpec
+
+MAX_TEXT = 3000
 
 
 class WebhookNotifier:
@@ -30,7 +33,8 @@ class WebhookNotifier:
         self._transport = transport
 
     async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None:
-        body = {"title": title, "text": f"{title}: {text}", "severity": severity, "link": link}
+        shown = _inert(f"{title}: {text}")
+        body = {"title": title, "text": shown, "severity": severity, "link": link}
         with reaching("the on-call webhook", self._shown):
             async with client("", timeout_s=self._timeout_s, transport=self._transport) as http:
                 response = await http.post(self._url, json=body)
@@ -39,6 +43,12 @@ class WebhookNotifier:
                 f"the on-call webhook at {self._shown} answered {response.status_code}",
                 hint="Check AWF_ONCALL_WEBHOOK_URL.",
             )
+
+
+def _inert(text: str) -> str:
+    """Return text in which chat programs find no markup: a label may hold `<!channel>` or `<https://x|click>`."""
+    kept = plain_text(text, MAX_TEXT)
+    return kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _open(options: Mapping[str, str]) -> WebhookNotifier:

@@ -605,3 +605,19 @@ async def test_an_alert_from_an_absurd_time_is_investigated_like_any_other(syste
     incident = await system.alert(replace(WRITER, starts_at=WRITER.starts_at.replace(year=year)))
     assert incident.cause is not None
     assert "error" not in kinds(incident)
+
+
+async def test_a_delivery_of_many_alerts_reads_the_open_incidents_once(system: System) -> None:
+    lists = 0
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            nonlocal lists
+            lists += name == "list"
+            return getattr(system.state.incidents, name)
+
+    await system.state.switch.set_paused(True, by="test")
+    system.start(incidents=Counting())
+    many = [alert("Storm", agent_id=f"agent-{number}") for number in range(30)]
+    taken = await system.watcher.handle_alert(many, b"{}")
+    assert (len(taken["incidents"]), lists) == (30, 6)

@@ -39,6 +39,15 @@ async def test_the_webhook_posts_what_happened() -> None:
     }  # fmt: skip
 
 
+async def test_what_a_label_says_is_no_markup_in_a_chat() -> None:
+    asked: list[httpx.Request] = []
+    transport = httpx.MockTransport(lambda request: asked.append(request) or httpx.Response(200))
+    notifier = WebhookNotifier("https://hooks.example/abc", transport=transport)
+    await notifier.send("Incident 1", "<!channel> a & b\n<https://evil|approve>", severity="none")
+    said = json.loads(asked[0].content)["text"]
+    assert said == "Incident 1: &lt;!channel&gt; a &amp; b &lt;https://evil|approve&gt;"
+
+
 @pytest.mark.parametrize("status", [302, 404, 500])
 async def test_a_webhook_that_does_not_take_it_is_unavailable(status: int) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(status))
