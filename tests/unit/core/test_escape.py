@@ -7,7 +7,7 @@ import re
 import pytest
 
 from awf.core.escape import logql_string, plain_text, promql_any_of, promql_string, traceql_string
-from awf.embedded import logql, promql, traceql
+from awf.embedded import logql, traceql
 from awf.errors import QueryError
 
 NASTY = [
