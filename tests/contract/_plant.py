@@ -113,8 +113,10 @@ class Member:
     def controls(self) -> Controls:
         return self.engine.controls
 
-    async def connect(self) -> None:
-        link = EngineLink(self.engine, self.server.directory, self.server.directory, heartbeat_s=0.1)
+    async def connect(self, way: Any = None) -> None:
+        """Link up with the server, by its own directory or by another way to it."""
+        way = way or self.server.directory
+        link = EngineLink(self.engine, way, way, heartbeat_s=0.1)
         self._link = asyncio.create_task(link.run())
         await until(self.is_known)
 
