@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from awf.embedded.grafana.annotation_store import AnnotationInput, AnnotationQuery, AnnotationStore
 from awf.embedded.grafana.requests import Json, bool_parameter, int_parameter, read_json
-from awf.errors import InvalidInput
+from awf.errors import InvalidInput, NotFound
 
 MAX_LIMIT: Final = 10_000
 MAX_TAGS: Final = 100
@@ -61,28 +61,35 @@ class AnnotationEndpoints:
         return JSONResponse({"message": "Annotation added", "id": annotation_id})
 
     async def get(self, request: Request) -> JSONResponse:
-        return JSONResponse(await self._store.get(request.path_params["annotation_id"]))
+        return JSONResponse(await self._store.get(_id(request)))
 
     async def put(self, request: Request) -> JSONResponse:
-        annotation_id = request.path_params["annotation_id"]
+        annotation_id = _id(request)
         current = replace(_input(await self._store.get(annotation_id)), text="", tags=())
         await self._store.replace(annotation_id, _changed(current, await read_json(request)))
         return JSONResponse({"message": "Annotation updated"})
 
     async def patch(self, request: Request) -> JSONResponse:
-        annotation_id = request.path_params["annotation_id"]
+        annotation_id = _id(request)
         current = _input(await self._store.get(annotation_id))
         await self._store.replace(annotation_id, _changed(current, await read_json(request)))
         return JSONResponse({"message": "Annotation patched"})
 
     async def delete(self, request: Request) -> JSONResponse:
-        await self._store.delete(request.path_params["annotation_id"])
+        await self._store.delete(_id(request))
         return JSONResponse({"message": "Annotation deleted"})
 
     async def tags(self, request: Request) -> JSONResponse:
         limit = int_parameter(request, "limit", 0, most=MAX_LIMIT) or 100
         tags = await self._store.tags(request.query_params.get("tag", ""), limit)
         return JSONResponse({"result": {"tags": tags}})
+
+
+def _id(request: Request) -> int:
+    annotation_id: int = request.path_params["annotation_id"]
+    if annotation_id >= 2**63:  # the route takes any number of digits, SQLite does not
+        raise NotFound(f"annotation {annotation_id} does not exist")
+    return annotation_id
 
 
 def _input(stored: Json) -> AnnotationInput:

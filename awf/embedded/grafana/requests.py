@@ -32,6 +32,8 @@ async def read_json(request: Request) -> Json:
             raise TooLarge(f"the body is over {MAX_BODY_BYTES} bytes")
     try:
         body = json.loads(content)
+        # What Python reads but cannot write back (NaN, half a surrogate pair) would fail every later answer.
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise MalformedPayload(f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):

@@ -94,6 +94,7 @@ async def test_reads_from_another_machine_need_the_token(embedded, path: str) ->
         ("/api/datasources/proxy/uid/none/api/v1/query", 404, "Data source not found"),
         ("/api/dashboards/uid/none", 404, "Dashboard not found"),
         ("/api/annotations/77", 404, "annotation 77 does not exist"),
+        (f"/api/annotations/{2**63}", 404, "does not exist"),
         ("/api/annotations?limit=x", 400, "parameter limit is 'x'"),
         ("/api/annotations?from=now-1h", 400, "parameter from is 'now-1h'"),
         ("/api/annotations?matchAny=maybe", 400, "parameter matchAny is 'maybe'"),
@@ -162,6 +163,14 @@ async def test_annotations_are_listed_by_time_tags_and_dashboard(embedded) -> No
     assert await texts(type="alert") == []
     tags = await embedded.get("/api/annotations/tags", tag="X")
     assert tags == {"result": {"tags": [{"tag": "x", "count": 2}]}}
+
+
+@pytest.mark.parametrize("odd", ['"data": {"a": NaN}', '"data": {"a": 1e999}', '"tags": ["\\ud800"]'])
+async def test_json_that_cannot_be_written_back_is_refused(embedded, odd) -> None:
+    body = f'{{"text": "x", {odd}}}'
+    response = await embedded.client.post("/api/annotations", content=body, headers=embedded.auth)
+    assert response.status_code == 400
+    assert await embedded.get("/api/annotations") == []
 
 
 async def test_annotation_without_times_is_now_and_a_point(embedded) -> None:
