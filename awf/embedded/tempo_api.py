@@ -73,37 +73,48 @@ class _Api:
         if not limit:
             raise QueryError("invalid limit: must be a positive number")
         start_ns, end_ns = parameters.range_ns()
+        shortest = parameters.duration_ns("minDuration", 0)
+        longest = parameters.duration_ns("maxDuration", 0) or None
+        if longest and longest < shortest:
+            raise QueryError("invalid maxDuration: must be greater than minDuration")
         result = self._engine.search(
             query or tags.to_query(tag_text),
             start_ns,
             end_ns,
             limit,
             parameters.number("spss", 0, largest=MAX_RESULTS) or 3,
-            min_duration_ns=parameters.duration_ns("minDuration", 0),
-            max_duration_ns=parameters.duration_ns("maxDuration", 0) or None,
+            min_duration_ns=shortest,
+            max_duration_ns=longest,
         )
         return JSONResponse(wire.search(result))
 
     def trace(self, parameters: Parameters, request: Request) -> Response:
         spans = self._spans(request)
+        if not spans:
+            raise NotFound(f"trace {request.path_params['trace_id']} not found")
         if _PROTOBUF in _accepted(request):
             return Response(otlp.to_traces(spans).SerializeToString(), media_type=_PROTOBUF)
         return JSONResponse({"batches": otlp.to_json(spans)})
 
     def trace_v2(self, parameters: Parameters, request: Request) -> Response:
+        """An unknown trace is an empty one here, as in Tempo; the older endpoint answers 404."""
         spans = self._spans(request)
         accepted = _accepted(request)
         if _FOR_MODELS in accepted:
-            body = {"trace": otlp.to_model_json(spans), "status": "COMPLETE"}
+            body = {"trace": otlp.to_model_json(spans), "status": "COMPLETE"} if spans else {}
             return JSONResponse(body, media_type=f"{_FOR_MODELS}+json")
         if _PROTOBUF in accepted:
-            # Tempo's message has the trace as its field 1, and so has BytesValue its bytes.
-            message = BytesValue(value=otlp.to_traces(spans).SerializeToString())
-            return Response(message.SerializeToString(), media_type=_PROTOBUF)
-        return JSONResponse({"trace": {"resourceSpans": otlp.to_json(spans)}, "metrics": {}})
+            # Tempo's message has the trace as its field 1, and its metrics, which are empty, as field 2.
+            found = BytesValue(value=otlp.to_traces(spans).SerializeToString())
+            message = found.SerializeToString() or b"\x0a\x00"
+            return Response(message + b"\x12\x00", media_type=_PROTOBUF)
+        trace = {"resourceSpans": otlp.to_json(spans)} if spans else {}
+        return JSONResponse({"trace": trace, "metrics": {}})
 
     def tag_names(self, parameters: Parameters, request: Request) -> Response:
         scopes = self._names(parameters)
+        if parameters.text("scope") != "intrinsic":
+            scopes.pop("intrinsic", None)
         return JSONResponse({"tagNames": sorted({name for names in scopes.values() for name in names})})
 
     def tag_names_v2(self, parameters: Parameters, request: Request) -> Response:
@@ -127,26 +138,29 @@ class _Api:
     def metrics_range(self, parameters: Parameters, request: Request) -> Response:
         start_ns, end_ns = parameters.range_ns()
         step_ns = parameters.step_ns(start_ns, end_ns)
-        result = self._engine.metrics_range(parameters.query(), start_ns, end_ns, step_ns)
+        result = self._engine.metrics_range(
+            parameters.query(), start_ns, end_ns, step_ns, now_ns=parameters.now_ns
+        )
         return JSONResponse(wire.metrics_range(result))
 
     def metrics_instant(self, parameters: Parameters, request: Request) -> Response:
-        result = self._engine.metrics_instant(parameters.query(), *parameters.range_ns())
+        start_ns, end_ns = parameters.range_ns()
+        ahead_s = max(-(-(end_ns - parameters.now_ns) // 1_000_000_000), 0)
+        result = self._engine.metrics_instant(parameters.query(), start_ns, end_ns - ahead_s * 1_000_000_000)
         return JSONResponse(wire.metrics_instant(result))
 
     def _spans(self, request: Request) -> list[Span]:
         text: str = request.path_params["trace_id"]
         if not re.fullmatch(r"[0-9a-fA-F]{1,32}", text):
             raise QueryError(f"trace id {text!r:.80} is not 1 to 32 hexadecimal digits")
-        spans = self._reader.trace(text.lower().rjust(32, "0"))
-        if not spans:
-            raise NotFound(f"trace {text} not found")
-        return spans
+        return self._reader.trace(text.lower().rjust(32, "0"))
 
     def _names(self, parameters: Parameters) -> dict[str, list[str]]:
-        return self._engine.attribute_names(
+        limit = parameters.number("limit", 0, largest=MAX_RESULTS) or None
+        found = self._engine.attribute_names(
             *parameters.range_ns(), scope=parameters.text("scope"), query=parameters.text("q", "{}")
         )
+        return {scope: names[:limit] for scope, names in found.items()}
 
     def _values(self, field: str, parameters: Parameters) -> list[tuple[str, str]]:
         limit = parameters.number("limit", 1_000, largest=MAX_RESULTS)

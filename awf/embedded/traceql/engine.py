@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from awf.embedded.model import SpanReader
 from awf.embedded.traceql import nodes
-from awf.embedded.traceql.expressions import Getter, compile_field
+from awf.embedded.traceql.expressions import Getter, compile_field, conditions
 from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.metrics import MetricsCollector, Steps
 from awf.embedded.traceql.names import attribute_names
@@ -21,8 +21,8 @@ from awf.embedded.traceql.results import (
     SearchResult,
 )
 from awf.embedded.traceql.spansets import Spanset, compile_stage
-from awf.embedded.traceql.traces import SERVICE_NAME, SpanView, TraceView, group_traces
-from awf.embedded.traceql.values import AnyOf, Duration, Value, text_of, type_name
+from awf.embedded.traceql.traces import NO_ROOT, SERVICE_NAME, SpanView, TraceView, group_traces
+from awf.embedded.traceql.values import AnyOf, Duration, Kind, Value, text_of, type_name
 from awf.errors import QueryError
 
 _NAME = intrinsic("name")
@@ -31,6 +31,8 @@ _SHOWN_ELSEWHERE = frozenset(
     for name in ("name", "duration", "traceDuration", "rootName", "rootServiceName", "trace:id", "span:id")
 )
 """Intrinsics that a search result carries in fields of its own."""
+_KIND = intrinsic("kind")
+_IDS = {intrinsic(name) for name in ("trace:id", "span:id", "span:parentID")}
 
 
 class Engine:
@@ -72,9 +74,13 @@ class Engine:
                     break
         return SearchResult(tuple(found), traces, spans)
 
-    def metrics_range(self, query: str, start_ns: int, end_ns: int, step_ns: int) -> MetricsResult:
-        """Return one series for each combination of labels, a point a step. Raises QueryError and its kinds."""
-        return self._metrics(query, Steps.aligned(start_ns, end_ns, step_ns))
+    def metrics_range(
+        self, query: str, start_ns: int, end_ns: int, step_ns: int, *, now_ns: int | None = None
+    ) -> MetricsResult:
+        """Return one series for each combination of labels, a point a step; steps that are not over at
+        `now_ns` are left out. Raises QueryError and its kinds."""
+        steps = Steps.aligned(start_ns, end_ns, step_ns)
+        return self._metrics(query, steps if now_ns is None else steps.over_at(now_ns))
 
     def metrics_instant(self, query: str, start_ns: int, end_ns: int) -> MetricsResult:
         """Return one point for the whole range (start, end], stamped with its end."""
@@ -91,13 +97,20 @@ class Engine:
     ) -> list[tuple[str, str]]:
         """Return (type, text) of the values that `name` (as in TraceQL) has on matching spans, sorted.
 
-        Durations have too many values to be listed: the answer is empty, as Tempo's is.
+        Durations and ids have too many values to be listed: the answer is empty, as Tempo's is.
         """
-        get = compile_field(parse_field(name))
+        field = parse_field(name)
+        if field in _IDS:
+            return []
+        get = compile_field(field)
         values = (value for view in self._matching(query, start_ns, end_ns) for value in _elements(get(view)))
         distinct = {
-            (type_name(value), text_of(value)): None for value in values if not isinstance(value, Duration)
+            (type_name(value), text_of(value)): None
+            for value in values
+            if value != "" and not isinstance(value, Duration)
         }
+        if field == _KIND:
+            distinct |= {(type_name(kind), text_of(kind)): None for kind in Kind}
         return sorted(islice(distinct, limit))
 
     def _matching(self, query: str, start_ns: int, end_ns: int) -> Iterator[SpanView]:
@@ -137,7 +150,23 @@ def _columns(parsed: nodes.Query) -> _Columns:
     """Return what the query names; `span.foo` and `.foo` are both shown as `foo`."""
     fields = dict.fromkeys(nodes.fields_of(parsed))
     shown = (field for field in fields if field not in _SHOWN_ELSEWHERE)
-    return _Columns(_NAME in fields, tuple((field.name, compile_field(field)) for field in shown))
+    tests = conditions(parsed)
+    return _Columns(
+        _NAME in fields, tuple((field.name, _one_of(field, tests.get(field, ()))) for field in shown)
+    )
+
+
+def _one_of(field: nodes.Field, tests: Sequence[Callable[[Value], bool]]) -> Getter:
+    """Of the values that a span's events have, show the first that the query asks for."""
+    get = compile_field(field)
+
+    def one(view: SpanView) -> Value:
+        value = get(view)
+        if not isinstance(value, AnyOf):
+            return value
+        return next((item for item in value if any(test(item) for test in tests)), value[0])
+
+    return one
 
 
 def _describe(trace: TraceView, sets: list[Spanset], columns: _Columns, spans_per_set: int) -> FoundTrace:
@@ -156,7 +185,7 @@ def _describe(trace: TraceView, sets: list[Spanset], columns: _Columns, spans_pe
     )
     return FoundTrace(
         trace.trace_id,
-        trace.root_service,
+        trace.root_service or NO_ROOT,
         trace.root_name,
         trace.start_ns,
         trace.duration,
@@ -167,9 +196,7 @@ def _describe(trace: TraceView, sets: list[Spanset], columns: _Columns, spans_pe
 
 def _found(view: SpanView, columns: _Columns) -> FoundSpan:
     values = ((name, get(view)) for name, get in columns.attributes)
-    attributes = tuple(
-        (name, value[0] if isinstance(value, AnyOf) else value) for name, value in values if value is not None
-    )
+    attributes = tuple((name, value) for name, value in values if value is not None)
     return FoundSpan(view.span, view.span.name if columns.named else "", attributes)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.nodes import Field, Scope
-from awf.embedded.traceql.traces import SpanView
+from awf.embedded.traceql.traces import SERVICE_NAME, SpanView
 from awf.embedded.traceql.values import (
     KINDS,
     STATUSES,
     AnyOf,
+    Comparison,
     Duration,
     Kind,
     Status,
@@ -21,6 +23,7 @@ from awf.embedded.traceql.values import (
     flip,
     from_attribute,
     negate,
+    of_type,
 )
 
 Getter = Callable[[SpanView], Value]
@@ -64,7 +67,8 @@ def compile_field(field: Field) -> Getter:
         case Scope.SPAN:
             return lambda view: from_attribute(view.span.attributes.get(name))
         case Scope.RESOURCE:
-            return lambda view: from_attribute(view.span.resource.get(name))
+            missing = "" if name == SERVICE_NAME else None
+            return lambda view: from_attribute(view.span.resource.get(name, missing))
         case Scope.EVENT:
             return lambda view: _any_of(event.attributes.get(name) for event in view.span.events)
         case Scope.LINK:
@@ -78,6 +82,8 @@ def _anywhere(view: SpanView, name: str) -> Value:
     for attributes in (span.attributes, span.resource):
         if name in attributes:
             return from_attribute(attributes[name])
+    if name == SERVICE_NAME:
+        return ""
     several = [event.attributes for event in span.events] + [link.attributes for link in span.links]
     return _any_of(attributes.get(name) for attributes in several)
 
@@ -94,10 +100,38 @@ def _compile_comparison(node: nodes.Compare) -> Getter:
     get = compile_expression(left)
     if isinstance(right, nodes.Literal):
         value = right.value
+        if isinstance(left, Field):
+            get, value = _for_literal(left, get, value)
         test = comparison(op, value if isinstance(value, str) else "")
         return lambda view: test(get(view), value)
     other, test = compile_expression(right), comparison(op)
     return lambda view: test(get(view), other(view))
+
+
+def _for_literal(field: Field, get: Getter, value: Value) -> tuple[Getter, Value]:
+    """Tempo keeps the values of an attribute by type: `.x > 1` finds whole numbers only, `.x > 1.0` only
+    fractional ones. Trace ids may be written without their leading zeros."""
+    if field.scope is not Scope.INTRINSIC:
+        wanted = type(value)
+        return lambda view: of_type(get(view), wanted), value
+    if field.name == "trace:id" and isinstance(value, str):
+        return get, value.lower().rjust(32, "0")
+    return get, value
+
+
+def conditions(node: object) -> dict[Field, list[Callable[[Value], bool]]]:
+    """Return what the tree compares fields with: for each field tests of its value."""
+    found: dict[Field, list[Callable[[Value], bool]]] = {}
+    for part in nodes.walk(node):
+        match part:
+            case nodes.Compare(op=op, left=Field() as field, right=nodes.Literal(value=value)):
+                test = comparison(op, value if isinstance(value, str) else "")
+                found.setdefault(field, []).append(partial(_holds, test, value))
+    return found
+
+
+def _holds(test: Comparison, wanted: Value, value: Value) -> bool:
+    return test(value, wanted)
 
 
 def _compile_logic(node: nodes.Logic) -> Getter:

@@ -44,6 +44,12 @@ _SYNONYMS: Final = {
     "trace:rootName": "rootName",
     "trace:rootService": "rootServiceName",
 }
+NAMES: Final = sorted(
+    name
+    for name in (*INTRINSICS, *SCOPED_INTRINSICS, *_SYNONYMS)
+    if not name.startswith("nestedSet") and name != "span:childCount"
+)
+"""The intrinsics that Tempo lists among the names."""
 _ATTRIBUTE: Final = re.compile(r"(?P<scope>[a-z]*)\.(?P<name>.+)", re.DOTALL)
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 

@@ -59,6 +59,14 @@ class Steps:
         _check_range(start_ns, end_ns)
         return cls(start_ns, end_ns, end_ns - start_ns)
 
+    def over_at(self, now_ns: int) -> Steps:
+        """Return the intervals that are over. Raises QueryError when none is."""
+        if self.end_ns <= now_ns:
+            return self
+        end = now_ns - now_ns % self.step_ns
+        _check_range(self.start_ns, end)
+        return Steps(self.start_ns, end, self.step_ns)
+
     @property
     def count(self) -> int:
         return (self.end_ns - self.start_ns) // self.step_ns

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from awf.embedded.traceql.fields import INTRINSICS, SCOPED_INTRINSICS
+from awf.embedded.traceql.fields import NAMES
 from awf.embedded.traceql.traces import SpanView
 from awf.errors import QueryError
 
 SCOPES: Final = ("resource", "span", "event", "link", "intrinsic")
 _STORED_WITHOUT: Final = "instrumentation"
-_HIDDEN: Final = "nestedSet"
 
 
 def attribute_names(views: Iterable[SpanView], scope: str) -> dict[str, list[str]]:
@@ -21,9 +20,7 @@ def attribute_names(views: Iterable[SpanView], scope: str) -> dict[str, list[str
     asked = SCOPES if scope in {"", "none", "all"} else (scope,)
     found: dict[str, set[str]] = {name: set() for name in asked}
     if "intrinsic" in found:
-        found["intrinsic"] = {
-            name for name in (*INTRINSICS, *SCOPED_INTRINSICS) if not name.startswith(_HIDDEN)
-        }
+        found["intrinsic"] = set(NAMES)
     if set(asked) != {"intrinsic"}:
         for view in views:
             for name, attributes in _attributes(view):

@@ -190,9 +190,13 @@ def children(node: object) -> tuple[object, ...]:
     return found
 
 
+def walk(node: object) -> Iterator[object]:
+    """Yield a tree's nodes in the order of the text."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
 def fields_of(node: object) -> Iterator[Field]:
     """Yield every field that a tree names, in the order of the text."""
-    if isinstance(node, Field):
-        yield node
-    for child in children(node):
-        yield from fields_of(child)
+    return (part for part in walk(node) if isinstance(part, Field))

@@ -27,7 +27,7 @@ class Parameters:
 
     def __init__(self, values: Mapping[str, str], now: datetime) -> None:
         self._values = values
-        self._now_ns = int(now.timestamp() * 1_000_000) * 1_000
+        self.now_ns = int(now.timestamp() * 1_000_000) * 1_000
 
     def text(self, name: str, default: str = "") -> str:
         return self._values.get(name) or default
@@ -51,8 +51,8 @@ class Parameters:
     def range_ns(self) -> tuple[int, int]:
         """Return start and end; by default the last hour, or `since`."""
         since = self.duration_ns("since", DEFAULT_RANGE_NS)
-        end = self._time_ns("end", self._now_ns)
-        start = self._time_ns("start", max(min(end, self._now_ns) - since, 0))
+        end = self._time_ns("end", self.now_ns)
+        start = self._time_ns("start", max(min(end, self.now_ns) - since, 0))
         if start >= end:
             raise QueryError(f"start must be before end; start is {start} and end {end} (ns)")
         return start, end

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from awf.embedded.traceql import nodes
-from awf.embedded.traceql.expressions import Getter, compile_expression, compile_test
+from awf.embedded.traceql.expressions import Getter, Test, compile_expression, compile_test
 from awf.embedded.traceql.relations import relate
 from awf.embedded.traceql.traces import SpanView
+from awf.embedded.traceql.types import is_many
 from awf.embedded.traceql.values import Comparison, Duration, Type, Value, comparison, type_of
 from awf.errors import UnsupportedQuery
 
@@ -51,12 +53,31 @@ def _coalesce(sets: Sequence[Spanset]) -> list[Spanset]:
 
 def _filter(stage: nodes.Filter) -> Step:
     test = compile_test(stage.expression)
+    if any(is_many(field) for field in nodes.fields_of(stage.expression)):
+        test = _of_one_event(test)
 
     def step(sets: Sequence[Spanset]) -> list[Spanset]:
         kept = (replace(one, spans=tuple(filter(test, one.spans))) for one in sets)
         return [one for one in kept if one.spans]
 
     return step
+
+
+def _of_one_event(test: Test) -> Test:
+    """All that a filter says of events must hold for one of them, and so for links."""
+
+    def run(view: SpanView) -> bool:
+        span = view.span
+        if len(span.events) < 2 and len(span.links) < 2:
+            return test(view)
+        each_event = [[event] for event in span.events] or [[]]
+        each_link = [[link] for link in span.links] or [[]]
+        return any(
+            test(SpanView(replace(span, events=events, links=links), view.trace))
+            for events, links in product(each_event, each_link)
+        )
+
+    return run
 
 
 def _pipeline(stage: nodes.Pipeline) -> Step:

@@ -9,14 +9,18 @@ from typing import Final
 from awf.errors import QueryError
 
 _PAIR: Final = re.compile(r'\s*([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$)')
-_INTRINSICS: Final = {"name": "name", "root.name": "rootName", "root.service.name": "rootServiceName"}
+_SUBSTRINGS: Final = {
+    "name": "name", "root.name": "rootName", "root.service.name": "rootServiceName",
+    "service.name": "resource.service.name",
+}  # fmt: skip
 _STATUSES: Final = frozenset({"ok", "error", "unset"})
 
 
 def to_query(text: str) -> str:
     """Return a query for traces in which every tag is found on some span.
 
-    Values match as substrings, whatever their case; numbers and booleans also as themselves.
+    As in Tempo the names of spans and services match by a part of them, status codes as what they are,
+    and all other attributes only as whole strings: `attempt=2` finds no number.
     Raises QueryError.
     """
     tags = _parse(text)
@@ -39,15 +43,16 @@ def _parse(text: str) -> dict[str, str]:
 
 
 def _condition(name: str, value: str) -> str:
-    if name == "error" and value == "true":
-        return "status = error"
     if name == "status.code":
         if value not in _STATUSES:
             raise QueryError(f"invalid tags: status.code is {value!r}; it must be ok, error or unset")
         return f"status = {value}"
-    pattern = json.dumps(f"(?i).*{re.escape(value)}.*", ensure_ascii=False)
-    if name in _INTRINSICS:
-        return f"{_INTRINSICS[name]} =~ {pattern}"
-    field = "." + json.dumps(name, ensure_ascii=False)
-    typed = re.fullmatch(r"-?\d{1,18}(\.\d+)?|true|false", value)
-    return f"{field} =~ {pattern}" + (f" || {field} = {value}" if typed else "")
+    if name in _SUBSTRINGS:
+        return f"{_SUBSTRINGS[name]} =~ {_quoted(f'.*{re.escape(value)}.*')}"
+    if name == "http.status_code" and re.fullmatch(r"\d{1,9}", value):
+        return f".http.status_code = {value}"
+    return f".{_quoted(name)} = {_quoted(value)}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -10,7 +10,7 @@ from awf.embedded.model import Span
 from awf.embedded.traceql.values import Duration
 
 NO_ROOT: Final = "<root span not yet received>"
-"""What Tempo shows for a trace whose root is missing."""
+"""What search results say for a root service that is not known."""
 SERVICE_NAME: Final = "service.name"
 
 
@@ -59,11 +59,11 @@ class TraceView:
 
     @property
     def root_name(self) -> str:
-        return self.root.name if self.root else NO_ROOT
+        return self.root.name if self.root else ""
 
     @property
     def root_service(self) -> str:
-        return str(self.root.resource.get(SERVICE_NAME, "")) if self.root else NO_ROOT
+        return str(self.root.resource.get(SERVICE_NAME, "")) if self.root else ""
 
     @property
     def start_ns(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from awf.embedded.traceql import nodes
+from awf.embedded.traceql.traces import SERVICE_NAME
 from awf.embedded.traceql.values import OPERATORS, Type, comparison, type_of
 from awf.errors import QueryError, UnsupportedQuery
 
@@ -12,6 +13,13 @@ def check(node: object) -> None:
     for child in nodes.children(node):
         check(child)
     match node:
+        case nodes.Unary(op="!") if any(isinstance(part, nodes.Compare) for part in nodes.walk(node)):
+            raise UnsupportedQuery(
+                f"{node}: the negation of a comparison finds nothing in Tempo",
+                hint="Turn the comparison itself around, such as != for =.",
+            )
+        case nodes.Unary(op="missing") if _is_service_name(node.operand):
+            raise QueryError(f"{node.operand} is never nil; where it is missing it is empty")
         case nodes.Compare():
             _check_comparison(node)
         case nodes.Logic():
@@ -22,13 +30,14 @@ def check(node: object) -> None:
                 _want(operand, Type.NUMBER, f"the sides of {node.op}")
         case nodes.Unary(op="!" | "-"):
             _want(node.operand, Type.BOOLEAN if node.op == "!" else Type.NUMBER, f"the operand of {node.op}")
-        case nodes.Filter():
-            _want(node.expression, Type.BOOLEAN, "the expression of a spanset")
         case nodes.Aggregate(operand=operand) if operand is not None:
             _want(operand, Type.NUMBER, f"the argument of {node.function}()")
             _want_span(operand, f"{node.function}()")
         case nodes.GroupBy():
             _want_span(node.expression, "by()")
+        case nodes.Filter():
+            _want(node.expression, Type.BOOLEAN, "the expression of a spanset")
+            _check_numbers(node.expression)
         case nodes.Query(metric=metric) if metric:
             _check_metric(metric)
 
@@ -45,6 +54,33 @@ def _check_comparison(node: nodes.Compare) -> None:
         if not isinstance(pattern, str):
             raise QueryError(f"{node}: the right side of {node.op} must be a string")
         comparison(node.op, pattern)
+
+
+def _check_numbers(expression: nodes.Expression) -> None:
+    """Refuse `.x > 1 && .x < 2.5`: of which type the attribute has to be would depend on its other values."""
+    kinds: dict[nodes.Field, type] = {}
+    for part in nodes.walk(expression):
+        match part:
+            case nodes.Compare(left=nodes.Field() as field, right=nodes.Literal(value=value)):
+                pass
+            case nodes.Compare(left=nodes.Literal(value=value), right=nodes.Field() as field):
+                pass
+            case _:
+                continue
+        if field.type is not None or type_of(value) is not Type.NUMBER:
+            continue
+        if kinds.setdefault(field, type(value)) is not type(value):
+            raise UnsupportedQuery(
+                f"{field} is compared with numbers of two types",
+                hint="Write all of them as whole numbers (2) or all as fractions (2.0).",
+            )
+
+
+def _is_service_name(expression: object) -> bool:
+    scopes = {nodes.Scope.RESOURCE, nodes.Scope.NONE}
+    return (
+        isinstance(expression, nodes.Field) and expression.name == SERVICE_NAME and expression.scope in scopes
+    )
 
 
 def _check_metric(metric: nodes.Metric) -> None:

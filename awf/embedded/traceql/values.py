@@ -1,6 +1,7 @@
 """Values of TraceQL: their types, comparison and arithmetic, and how they are written in results.
 
-Types never mix: a string compared with a number is false, and so is anything compared with nothing.
+Types never mix: a string compared with a number is false, and so is anything compared with nothing. Of
+arrays, and of the events of a span, one element is enough for every operator, `!=` included.
 """
 
 from __future__ import annotations
@@ -125,20 +126,14 @@ def comparison(symbol: str, pattern: str = "") -> Comparison:
 
 
 def _typed(symbol: str, test: Callable[[Any, Any], bool]) -> Comparison:
-    every = symbol in {"!=", "!~"}  # of an array: none of its elements may equal or match
-
     def compare(left: Value, right: Value) -> bool:
         kind = _TYPES[type(left)]
         if kind is _TYPES[type(right)] and symbol in OPERATORS[kind]:
             return test(left, right)
-        if isinstance(left, AnyOf):
+        if isinstance(left, AnyOf) or (isinstance(left, tuple) and not isinstance(right, tuple)):
             return any(compare(item, right) for item in left)
-        if isinstance(right, AnyOf):
+        if isinstance(right, AnyOf) or (isinstance(right, tuple) and not isinstance(left, tuple)):
             return any(compare(left, item) for item in right)
-        if isinstance(left, tuple) and not isinstance(right, tuple):
-            return (all if every else any)(compare(item, right) for item in left)
-        if isinstance(right, tuple) and not isinstance(left, tuple):
-            return (all if every else any)(compare(left, item) for item in right)
         return False
 
     return compare
@@ -181,6 +176,13 @@ _CALCULATIONS: Final[Mapping[str, Callable[[Any, Any], float]]] = {
     "/": _divide,
     "%": _remainder,
 }
+
+
+def of_type(value: Value, wanted: type) -> Value:
+    """Return a value of exactly this type, the elements of this type, or None."""
+    if isinstance(value, tuple):
+        return type(value)(item for item in value if type(item) is wanted) or None
+    return value if type(value) is wanted else None
 
 
 def negate(value: Value) -> Value:

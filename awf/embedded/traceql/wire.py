@@ -57,7 +57,7 @@ def _trace(trace: FoundTrace) -> Json:
     }
     return _compact(
         {
-            "traceID": trace.trace_id,
+            "traceID": trace.trace_id.lstrip("0"),
             "rootServiceName": trace.root_service,
             "rootTraceName": trace.root_name,
             "startTimeUnixNano": _long(trace.start_ns),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from awf.embedded.model import Span
+from awf.embedded.model import Span, SpanEvent
 from awf.embedded.traceql import Engine, FoundTrace
 from awf.errors import QueryError, UnsupportedQuery
 
@@ -49,7 +49,11 @@ FILTERS = {
     '{ resource.agent_id = "writer" }': [],
     '{ resource.service.name = "awf-agents" }': ["b3 b5", "g3 g5"],
     '{ .service.name = "awf-agents" && .gen_ai.usage.input_tokens > 100 }': ["b5"],
-    "{ .gen_ai.usage.input_tokens > 100.5 }": ["b5"],
+    "{ .gen_ai.usage.input_tokens > 100.5 }": [],  # the values are whole numbers: Tempo looks by type
+    "{ .gen_ai.usage.input_tokens + 0 > 100.5 }": ["b5"],
+    "{ .cost_usd > 0 }": [],
+    "{ .cost_usd > 0.3 }": ["b5"],
+    "{ duration > 1000000000.5 && kind = internal }": ["b1 b4"],
     "{ 100 < .gen_ai.usage.input_tokens }": ["b5"],
     "{ .cost_usd = 0.5 }": ["b5"],
     "{ .dry_run = true }": ["b1"],
@@ -82,11 +86,13 @@ FILTERS = {
     '{ link.kind = "retry" }': ["b5"],
     f'{{ link:traceID = "{GOOD}" }}': ["b5"],
     '{ span.tags = "b" && span.attempt = 2 }': ["b4"],
-    '{ span.tags != "b" }': [],
+    '{ span.tags != "b" }': ["b2 b4", "g2 g4"],  # the tags are a and b: one that differs is enough
+    '{ span.tags !~ "[ab]" }': [],
+    f'{{ trace:id = "{GOOD.lstrip("0")}" && status = error || trace:id = "{BAD}" }}': ["b1 b2 b3 b4 b5"],
     '{ span.tags != "z" && span.attempt = 2 }': ["b4"],
     "{ span.workflow_id != nil }": ["b1", "g1"],
     "{ nil = span.agent_id }": ["b1", "g1"],
-    '{ !(name = "awf.step") && span.agent_id = "writer" }': ["g5"],
+    "{ !span.dry_run }": [],
     "{ maxInt > span.attempt && span.attempt > 1 }": ["b4"],
 }
 
@@ -161,7 +167,62 @@ def test_a_loop_of_parents_and_a_missing_parent_end_and_match_nothing_wrong() ->
     assert sets("{} ~ {}", spans) == []
     assert sets('{ name = "self" } > {}', spans) == []
     assert sets("{ nestedSetLeft > 0 }", spans) == []
-    assert search("{}", spans)[0].root_name == "<root span not yet received>"
+    assert search("{}", spans)[0].root_name == ""
+    assert search("{}", spans)[0].root_service == "<root span not yet received>"
+    assert sets('{ rootServiceName = "" && rootName = "" && name = "a" }', spans) == ["g1"]
+
+
+EVENTS = [SpanEvent(T0, "exception", {"type": "IOError", "n": 5}), SpanEvent(T0 + 9 * MS, "retry", {"n": 6})]
+EVENT_FILTERS = {
+    '{ event:name = "exception" && event.n = 5 }': ["g1"],
+    '{ event:name = "exception" && event.n = 6 }': [],
+    '{ event:name = "retry" && event.n = 6 }': ["g1"],
+    '{ event.type = "IOError" && event:name = "retry" }': [],
+    "{ event.n != 5 && event.n != 6 }": [],
+    "{ event.n != 6 }": ["g1"],
+    '{ event:name = "exception" || event.n > 5 }': ["g1"],
+    '{ (event:name = "exception" && event.n = 6) || status = error }': [],
+    '{ event:timeSinceStart > 8ms && event:name = "exception" }': [],
+    "{ event.n > 5.5 }": [],
+}
+
+
+@pytest.mark.parametrize("query", EVENT_FILTERS)
+def test_all_conditions_on_events_hold_for_one_event(query: str) -> None:
+    spans = [span(GOOD, 1, 0, "x", at_ms=0, ms=20, events=EVENTS), span(GOOD, 2, 1, "y", at_ms=0, ms=1)]
+    assert sets(query, spans) == EVENT_FILTERS[query]
+
+
+def test_a_result_shows_the_event_that_was_asked_for() -> None:
+    spans = [span(GOOD, 1, 0, "x", at_ms=0, ms=20, events=EVENTS)]
+    (trace,) = search("{ event:timeSinceStart > 8ms }", spans)
+    assert trace.spansets[0].spans[0].attributes == (("event:timeSinceStart", 9 * MS),)
+
+
+def test_a_service_without_a_name_has_an_empty_one() -> None:
+    spans = [
+        span(GOOD, 1, 0, "x", at_ms=0, ms=1, resource={"cloud": "eu"}),
+        span(GOOD, 2, 1, "y", at_ms=0, ms=1),
+    ]
+    assert sets('{ resource.service.name = "" }', spans) == ["g1"]
+    assert sets('{ .service.name != "awf-engine" }', spans) == ["g1"]
+    assert sets("{ resource.service.name != nil }", spans) == ["g1 g2"]
+    with pytest.raises(QueryError, match="never nil"):
+        search("{ resource.service.name = nil }", spans)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ('{ !(name = "awf.step") }', "the negation of a comparison finds nothing in Tempo"),
+        ("{ !(span.a > 1 && span.b) }", "the negation of a comparison"),
+        ("{ span.x > 1 && span.x < 2.5 }", "numbers of two types"),
+        ("{ 1.5 < .x || .x = 1 }", "numbers of two types"),
+    ],
+)
+def test_what_tempo_answers_in_odd_ways_is_refused(query: str, message: str) -> None:
+    with pytest.raises(UnsupportedQuery, match=message):
+        search(query)
 
 
 PIPELINES = {
