@@ -37,7 +37,11 @@ def verify(
     max_skew_s: float = 300,
 ) -> None:
     """Accept a signed body or raise Unauthorized saying why. `timestamp` is the header as received, None
-    without one: then the signature covers the body alone and never grows old."""
+    without one: then the signature covers the body alone and never grows old.
+
+    That is accepted because Grafana sends it so unless told otherwise, and a replay gains nothing: the same
+    alert is taken once, and nothing is done that telemetry does not show (docs/watcher-agent-configuration.md).
+    """
     if not secret:
         raise Unauthorized("no webhook secret is configured", hint="Set AWF_WEBHOOK_SECRET.")
     if not signature:
