@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 from awf.cli._run import PARENT_FLAG, run_service
 
@@ -18,4 +20,6 @@ def run(args: argparse.Namespace) -> int:
     from awf.wiring.service import start_service
 
     settings = load()
+    if settings.workflows:  # a module in the folder where one stands is found, as with `python -m`
+        sys.path.insert(0, str(Path.cwd()))
     return run_service(lambda: start_service(settings), with_parent=args.with_parent)

@@ -126,6 +126,15 @@ def test_without_the_extras_the_line_that_installs_them_is_shown(command: str, t
     assert hint == "pip install 'awf[all]'"
 
 
+def test_workflows_are_found_in_the_folder_where_one_stands(tmp_path: Path) -> None:
+    (tmp_path / "flows.py").write_text("registry = 5\n")
+    # -P: as the installed program, Python itself does not look into this folder.
+    done = awf(tmp_path, "serve", python=("-P",), cwd=tmp_path, AWF_WORKFLOWS="flows:registry",
+               AWF_HOST=HOST, **free_ports())  # fmt: skip
+    said, _ = _says(done, errors.ConfigError.exit_code)
+    assert said == "AWF_WORKFLOWS='flows:registry' is a int, expected awf.orchestration.Registry"
+
+
 @pytest.mark.parametrize("command", ["up", "serve"])
 def test_a_data_directory_that_is_a_file_is_named(command: str, tmp_path: Path) -> None:
     file = tmp_path / "file"

@@ -18,7 +18,8 @@ def copy(tmp_path: Path) -> Path:
     for name in ("dashboards", "rules"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
     (tmp_path / "docs").mkdir()
-    shutil.copy(REPOSITORY / "docs" / "settings.md", tmp_path / "docs")
+    for name in ("settings.md", "runbooks.md"):
+        shutil.copy(REPOSITORY / "docs" / name, tmp_path / "docs")
     return tmp_path
 
 
@@ -26,6 +27,12 @@ def test_the_generated_files_of_the_repository_are_up_to_date(copy: Path) -> Non
     done = awf(copy, "generate", "--check")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("generated files are up to date.\n")
+
+
+def test_the_alerts_link_to_runbooks_at_the_address_that_is_given(copy: Path) -> None:
+    assert awf(copy, "generate", "--public-url", "https://awf.example.com/").returncode == 0
+    text = (copy / "rules/alerts/agents.yaml").read_text()
+    assert "runbook_url: https://awf.example.com/ui/runbooks#awfagenterrors" in text
 
 
 def test_a_file_changed_by_hand_is_found_out_and_written_anew(copy: Path) -> None:
