@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from awf.core.incidents import Target, Verdict
 from awf.core.registry import discover
+from awf.core.types import ExecutionStatus
 from awf.embedded import promql, traceql
 from awf.embedded.logql import parser as logql_parser
 from awf.embedded.promql.catalog import FUNCTIONS
@@ -19,6 +21,7 @@ from awf.embedded.server import EmbeddedConfig
 from awf.embedded.store.spans import MAX_SPANS
 from awf.errors import QueryError, UnsupportedQuery
 from awf.generate.output import rule_groups
+from awf.orchestration import Controls, Engine, EventEmitter
 from awf.remediation.policy import load_policy
 from awf.remediation.spec import ActionSpec, RemediationConfig
 from awf.settings import Settings
@@ -127,6 +130,18 @@ def test_links_and_commands_of_a_page_lead_somewhere(page: Path) -> None:
     assert set(re.findall(r"\bAWF_[A-Z_]+[A-Z]\b", text)) - {"AWF_TEST"} <= known
     commands = set(re.findall(r"`awf (\w+)", text)) | set(re.findall(r"^\$ awf (\w+)", text, re.MULTILINE))
     assert commands <= {path.stem for path in (REPOSITORY / "awf/cli").glob("[a-z]*.py")}
+
+
+async def test_the_workflow_of_the_readme_runs() -> None:
+    block = re.search(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block[1], names)  # type: ignore[index]
+    emitter = EventEmitter()
+    engine = Engine(names["registry"], emitter, Controls(names["registry"]))
+    execution = await engine.wait(await engine.submit("report", {}))
+    await engine.aclose()
+    await emitter.aclose()
+    assert execution.status is ExecutionStatus.COMPLETED
 
 
 def test_yaml_and_json_blocks_are_what_they_claim() -> None:
