@@ -28,13 +28,16 @@ def event_row(event: Json) -> EventRow:
     usage = _mapping(metrics.get("token_usage"))
     tokens = (_number(usage.get("input_tokens")) or 0) + (_number(usage.get("output_tokens")) or 0)
     cost = _number(metrics.get("cost_usd"))
+    kind = _text(event.get("type"))
+    # A whole execution's figure is the sum of its steps, which may run side by side: no duration.
+    is_whole = kind.startswith("workflow.") and not kind.startswith("workflow.step.")
     return EventRow(
         at=_time(event.get("time_ns")),
-        type=_text(event.get("type")),
+        type=kind,
         step=_text(event.get("step_id")),
         agent=_text(event.get("agent_id")),
         attempt=_text(event.get("attempt")),
-        duration_ms=_number(metrics.get("execution_time_ms")) or None,
+        duration_ms=None if is_whole else _number(metrics.get("execution_time_ms")) or None,
         tokens=tokens or None,
         cost=f"${cost:.4f}" if cost else "",
         error=_text(event.get("error")) or _text(event.get("error_type")),

@@ -121,6 +121,8 @@ def asked_words(incident: Incident) -> str:
             return "Approve or reject the proposed action"
         case IncidentStatus.HELD:
             return "Resume the watcher, or take over by hand"
+        case IncidentStatus.ESCALATED if incident.outcome is ActionOutcome.REJECTED:
+            return "Take over by hand: the proposed action was rejected"
         case IncidentStatus.ESCALATED:
             return "Take over by hand: the watcher has done what it may"
         case IncidentStatus.INCONCLUSIVE:

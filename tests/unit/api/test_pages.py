@@ -243,4 +243,7 @@ def test_an_event_of_any_form_becomes_a_row() -> None:
     row = event_row(garbage)
     assert (row.at, row.duration_ms, row.tokens, row.attempt) == (None, None, None, "")
     assert len(row.step) == 500
+    timed = {"metrics": {"execution_time_ms": 1800}}
+    assert event_row({"type": "workflow.step.completed", **timed}).duration_ms == 1800
+    assert event_row({"type": "workflow.completed", **timed}).duration_ms is None
     assert event_row({"metrics": {"token_usage": {"input_tokens": float("nan")}}}).type == ""
