@@ -19,7 +19,7 @@ from awf.embedded.model import Span, SpanReader
 from awf.embedded.traceql import Engine, otlp, tags, wire
 from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.parameters import Parameters
-from awf.errors import AwfError, NotFound, QueryError
+from awf.errors import AwfError, NotFound, QueryError, UnsupportedQuery
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,11 @@ class _Api:
         limit = parameters.number("limit", 20, largest=MAX_RESULTS)
         if not limit:
             raise QueryError("invalid limit: must be a positive number")
+        if query and (parameters.text("minDuration") or parameters.text("maxDuration")):
+            raise UnsupportedQuery(
+                "minDuration and maxDuration have no effect beside q in Tempo",
+                hint="Write { traceDuration > 1s }.",
+            )
         start_ns, end_ns = parameters.range_ns()
         shortest = parameters.duration_ns("minDuration", 0)
         longest = parameters.duration_ns("maxDuration", 0) or None
@@ -133,7 +138,8 @@ class _Api:
             for kind, text in values:
                 by_type.setdefault(kind, []).append(text)
             return JSONResponse({"tagValues": by_type}, media_type=f"{_FOR_MODELS}+json")
-        return JSONResponse({"tagValues": [{"type": kind, "value": text} for kind, text in values]})
+        found = [{"type": kind} | ({"value": text} if text else {}) for kind, text in values]
+        return JSONResponse({"tagValues": found})
 
     def metrics_range(self, parameters: Parameters, request: Request) -> Response:
         start_ns, end_ns = parameters.range_ns()

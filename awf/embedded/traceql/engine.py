@@ -105,9 +105,7 @@ class Engine:
         get = compile_field(field)
         values = (value for view in self._matching(query, start_ns, end_ns) for value in _elements(get(view)))
         distinct = {
-            (type_name(value), text_of(value)): None
-            for value in values
-            if value != "" and not isinstance(value, Duration)
+            (type_name(value), text_of(value)): None for value in values if not isinstance(value, Duration)
         }
         if field == _KIND:
             distinct |= {(type_name(kind), text_of(kind)): None for kind in Kind}
@@ -157,14 +155,14 @@ def _columns(parsed: nodes.Query) -> _Columns:
 
 
 def _one_of(field: nodes.Field, tests: Sequence[Callable[[Value], bool]]) -> Getter:
-    """Of the values that a span's events have, show the first that the query asks for."""
+    """Of the values that a span's events have, show the last that the query asks for, as Tempo does."""
     get = compile_field(field)
 
     def one(view: SpanView) -> Value:
         value = get(view)
         if not isinstance(value, AnyOf):
             return value
-        return next((item for item in value if any(test(item) for test in tests)), value[0])
+        return next((item for item in reversed(value) if any(test(item) for test in tests)), value[-1])
 
     return one
 

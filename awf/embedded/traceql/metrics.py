@@ -92,6 +92,13 @@ class _Group:
     cells: Cells = field(default_factory=dict)
 
 
+_Key = tuple[tuple[type, Value], ...]
+
+
+def _key(labels: tuple[Value, ...]) -> _Key:
+    return tuple((type(label), label) for label in labels)
+
+
 class MetricsCollector:
     """Takes matching spans, gives series."""
 
@@ -100,7 +107,8 @@ class MetricsCollector:
         self._steps = steps
         self._by = [compile_field(item) for item in metric.by]
         self._value = _measure(metric)
-        self._groups: dict[tuple[tuple[type, Value], ...], _Group] = {}
+        self._groups: dict[_Key, _Group] = {}
+        self._without_number: set[_Key] = set()
 
     def add(self, views: Iterable[SpanView]) -> None:
         """Count spans; those outside the range or without a number are left out. Raises QueryLimit."""
@@ -111,10 +119,15 @@ class MetricsCollector:
             value = self._value(view)
             if value is not None:
                 self._group(view).cells.setdefault(index, []).append(value)
+            elif self._metric.function == "sum_over_time":
+                self._without_number.add(_key(self._labels_of(view)))
+
+    def _labels_of(self, view: SpanView) -> tuple[Value, ...]:
+        return tuple(get(view) for get in self._by)
 
     def _group(self, view: SpanView) -> _Group:
-        labels = tuple(get(view) for get in self._by)
-        key = tuple((type(label), label) for label in labels)
+        labels = self._labels_of(view)
+        key = _key(labels)
         if key not in self._groups:
             if len(self._groups) >= MAX_SERIES:
                 raise QueryLimit(f"more than {MAX_SERIES} series", hint="Group by fewer or other attributes.")
@@ -122,7 +135,15 @@ class MetricsCollector:
         return self._groups[key]
 
     def series(self) -> tuple[Series, ...]:
-        """Return the series; steps without spans count 0, and have no point where 0 would be wrong."""
+        """Return the series; steps without spans count 0, and have no point where 0 would be wrong.
+
+        Raises UnsupportedQuery for a sum to which some spans have nothing to add: Tempo loses it.
+        """
+        if not self._without_number.isdisjoint(self._groups):
+            raise UnsupportedQuery(
+                f"sum_over_time({self._metric.field}) over spans of which some have no such number",
+                hint=f"Ask for {{ {self._metric.field} != nil }}.",
+            )
         if not self._groups and not self._by and self._metric.function in {"rate", "count_over_time"}:
             self._groups[()] = _Group(())
         found = [series for group in self._groups.values() for series in self._expand(group)]

@@ -43,10 +43,9 @@ def metrics_range(result: MetricsResult) -> Json:
 
 
 def metrics_instant(result: MetricsResult) -> Json:
-    return {
-        "series": [_instant(series) for series in result.series if series.samples],
-        "metrics": _compact({"inspectedSpans": _long(result.inspected_spans)}),
-    }
+    series = [_instant(series) for series in result.series if series.samples]
+    metrics = _compact({"inspectedSpans": _long(result.inspected_spans)})
+    return _compact({"series": series}) | {"metrics": metrics}
 
 
 def _trace(trace: FoundTrace) -> Json:

@@ -159,6 +159,8 @@ async def test_a_search_is_bounded_by_its_parameters(
         ("/api/search", {"end": "9" * 19}, "out of range"),
         ("/api/search", {"minDuration": "fast"}, "invalid minDuration"),
         ("/api/search", {"minDuration": "2s", "maxDuration": "1s"}, "must be greater than minDuration"),
+        ("/api/search", {"q": "{}", "minDuration": "1s"}, "have no effect beside q"),
+        ("/api/metrics/query", {"q": "{} | sum_over_time(span.attempt)"}, "Ask for { span.attempt != nil }"),
         ("/api/search", {"since": "99999999w"}, "out of range"),
         ("/api/traces/xyz", {}, "trace id 'xyz'"),
         ("/api/v2/traces/" + "1" * 33, {}, "1 to 32 hexadecimal digits"),
@@ -311,6 +313,25 @@ async def test_values_of_an_attribute_are_listed_with_their_types(
 ) -> None:
     body = await get(tempo, f"/api/v2/search/tag/{name}/values", q=query)
     assert body == {"tagValues": [{"type": kind, "value": text} for kind, text in values]}
+
+
+async def test_an_empty_value_is_listed_as_protobuf_writes_it() -> None:
+    spans = [span(GOOD, 1, 0, "x", at_ms=0, ms=0, resource={})]
+    async with connect(spans) as tempo:
+        found = await get(tempo, "/api/v2/search/tag/resource.service.name/values")
+        assert found == {"tagValues": [{"type": "string"}]}
+        assert await get(tempo, "/api/v2/search/tag/trace:id/values") == {"tagValues": []}
+        kinds = (await get(tempo, "/api/v2/search/tag/kind/values"))["tagValues"]
+    assert [kind["value"] for kind in kinds] == [
+        "client", "consumer", "internal", "producer", "server", "unspecified",
+    ]  # fmt: skip
+
+
+async def test_an_instant_query_that_finds_nothing_has_no_series(tempo: httpx.AsyncClient) -> None:
+    body = await get(tempo, "/api/metrics/query", q='{ name = "nothing" } | rate() by (name)')
+    assert "series" not in body
+    body = await get(tempo, "/api/metrics/query_range", q='{ name = "nothing" } | rate() by (name)')
+    assert body["series"] == []
 
 
 async def test_the_older_form_lists_values_only_and_models_get_them_by_type(tempo: httpx.AsyncClient) -> None:

@@ -46,7 +46,8 @@ INSTANTS = {
     '{ name = "awf.workflow" } | max_over_time(duration)': {"__name__=max_over_time": 2.0},
     '{ name = "awf.workflow" } | min_over_time(duration)': {"__name__=min_over_time": 1.0},
     '{ name = "awf.workflow" } | avg_over_time(duration)': {"__name__=avg_over_time": 1.5},
-    "{} | sum_over_time(span.cost_usd) by (span.agent_id)": {
+    "{} | sum_over_time(span.cost_usd) by (name)": {"name=awf.agent.invoke": 1.25},
+    "{ span.cost_usd != nil } | sum_over_time(span.cost_usd) by (span.agent_id)": {
         "span.agent_id=searcher": 1.0, "span.agent_id=writer": 0.25,
     },
     "{} | sum_over_time(span.agent_id)": {},
@@ -123,3 +124,8 @@ def test_too_many_series_are_refused() -> None:
     spans = [span(f"{n:032x}", 1, 0, f"name-{n}", at_ms=n, ms=1) for n in range(1_100)]
     with pytest.raises(QueryLimit, match="series"):
         Engine(Spans(spans)).metrics_instant("{} | rate() by (name)", T0 - 1, END)
+
+
+def test_a_sum_to_which_some_spans_add_nothing_is_refused() -> None:
+    with pytest.raises(UnsupportedQuery, match=r"sum_over_time\(span.cost_usd\) over spans"):
+        instant("{} | sum_over_time(span.cost_usd) by (span.agent_id)")
