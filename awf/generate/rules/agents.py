@@ -13,6 +13,8 @@ ALL = by("sum", AGENT, rate(sc.AGENT_INVOCATIONS, "1m"))
 ENOUGH = by("sum", AGENT, f'increase({sc.AGENT_INVOCATIONS}{{status="{sc.FAILED}"}}[1m])') + " >= 3"
 TOKENS_NOW = by("sum", AGENT, rate(sc.TOKENS, "5m"))
 TOKENS_BEFORE = by("sum", AGENT, f"rate({sc.TOKENS}[1h] offset 10m)")
+# A rate over an hour that has only minutes of samples is too small: the agent must be older than that.
+OLD_ENOUGH = by("sum", AGENT, f"{sc.TOKENS} offset 70m") + " > 0"
 
 SPEC = RuleGroup(
     name="agents",
@@ -39,7 +41,7 @@ SPEC = RuleGroup(
         ),
         AlertRule(
             alert="AWFTokenSurge",
-            expr=f"{TOKENS_NOW} > 3 * {TOKENS_BEFORE} and {TOKENS_NOW} > 10",
+            expr=f"{TOKENS_NOW} > 3 * {TOKENS_BEFORE} and {TOKENS_NOW} > 10 and {OLD_ENOUGH}",
             hold="2m",
             severity="warning",
             summary="Agent {{ $labels.agent_id }} uses {{ $value | humanize }} tokens a second, "
