@@ -74,6 +74,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"steps that one action may touch | | {config.max_steps_per_action} |" in WATCHER
     assert f"{config.max_workers} at most" in WATCHER
     assert f"{config.timeout_factor} times their timeout" in WATCHER
+    assert f"up to {config.max_timeout_factor:g} times the usual" in WATCHER
     assert f"{EmbeddedConfig(Path(), Path()).retention_days} days" in EMBEDDED
     for number in (MAX_LENGTH, MAX_POINTS, MAX_SPANS):
         assert f"{number:,}" in EMBEDDED
