@@ -163,11 +163,15 @@ def _as_json(value: Any) -> str:
 
 
 def json_extractor(extractions: tuple[tuple[str, str], ...]) -> Step:
-    """Return a parser for `json name="path", ...`: every name gets a label, if only an empty one."""
+    """Return a parser for `json name="path", ...`: every name gets a label, if only an empty one, unless
+    the line does not even begin as JSON."""
     paths = [(name, JsonPath.parse(path)) for name, path in extractions]
 
     def step(entry: Entry) -> bool:
         if not entry.line or entry.is_satisfied():
+            return True
+        if entry.line[0] not in '"{[':
+            entry.fail(JSON_ERROR, "")
             return True
         value, problem = _decode_what_can_be(entry.line)
         try:

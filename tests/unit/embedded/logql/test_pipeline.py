@@ -121,6 +121,20 @@ def test_a_line_that_is_no_json_object_is_marked(line: str) -> None:
     assert parsed("| json", line)["__error__"] == "JSONParserErr"
 
 
+@pytest.mark.parametrize(
+    ("line", "labels"),
+    [
+        ("broken {json", {"__error__": "JSONParserErr"}),
+        (' {"a":1}', {"__error__": "JSONParserErr"}),  # Loki looks at the first character
+        ("[1,2,3]", {"x": ""}),
+    ],
+)
+def test_asking_for_members_marks_a_line_that_does_not_begin_as_json(
+    line: str, labels: dict[str, str]
+) -> None:
+    assert parsed('| json x="a"', line) == labels
+
+
 def test_deep_json_is_parsed_or_marked() -> None:
     for depth in range(800, 1200, 7):
         for stages in ("| json", '| json x="a"', "| unpack"):
