@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -108,18 +109,22 @@ async def _start(settings: Settings, supervisor: Supervisor, secrets: LocalSecre
         ("logs", f"http://{host}:{settings.loki_port}/loki/api/v1/labels"),
         ("traces", f"http://{host}:{settings.tempo_port}/api/search"),
         ("OTLP", f"{host}:{settings.otlp_grpc_port} (gRPC), {host}:{settings.otlp_http_port} (HTTP)"),
-        ("next", _what_comes(supervisor.environ.get("AWF_DEMO_FAULTS", settings.demo_faults), demo=demo)),
+        (
+            "next",
+            _what_comes(settings, supervisor.environ.get("AWF_DEMO_FAULTS", settings.demo_faults), demo=demo),
+        ),
     ):
         print(f"          {name:<13} {address}", flush=True)
 
 
-def _what_comes(faults: str, *, demo: bool) -> str:
+def _what_comes(settings: Settings, faults: str, *, demo: bool) -> str:
     """Say what a newcomer will see."""
     if not demo:
         return "send telemetry to OTLP; alerts and what the watcher does about them appear here"
     planned = [part.strip().partition(":") for part in faults.split(",") if part.strip()]
     if not planned:
-        return "three demo workflows run; break one with `awf demo fault agent_errors`"
+        command = f"AWF_DATA_DIR={settings.data_dir} {sys.argv[0]} demo fault agent_errors"
+        return f"three demo workflows run; break one with `{command}`"
     when = ", ".join(f"{name} after {seconds} s" for name, _, seconds in planned)
     return f"three demo workflows run; the demo breaks itself: {when}. Watch what the watcher does"
 
