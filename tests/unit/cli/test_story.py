@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from awf.cli._story import INDENT, _wrapped, told
 from awf.cli.up import _what_comes
+from awf.settings import load
+
+SETTINGS = load(data_dir="/srv/awf")
 
 
 def test_a_change_of_status_says_which_incident_it_is_about() -> None:
@@ -22,7 +25,7 @@ def test_long_lines_are_wrapped_under_the_text_and_addresses_stay_whole() -> Non
 
 def test_a_newcomer_is_told_what_will_happen() -> None:
     assert "agent_errors after 60 s, rate_limit after 90 s" in _what_comes(
-        "agent_errors:60, rate_limit:90", demo=True
+        SETTINGS, "agent_errors:60, rate_limit:90", demo=True
     )
-    assert "awf demo fault" in _what_comes("", demo=True)
-    assert "OTLP" in _what_comes("agent_errors:60", demo=False)
+    assert "AWF_DATA_DIR=/srv/awf" in _what_comes(SETTINGS, "", demo=True)
+    assert "OTLP" in _what_comes(SETTINGS, "agent_errors:60", demo=False)
