@@ -19,6 +19,7 @@ from awf.core.types import (
     TokenUsage,
     WorkflowId,
 )
+from awf.orchestration import identity, trace_context
 from awf.orchestration.controls import Controls
 from awf.orchestration.events import EventEmitter, EventType, WorkflowEvent
 from awf.orchestration.registry import Agent, AgentError, AgentResult, Registry, StepContext
@@ -76,11 +77,15 @@ class StepRun:
         execution_id: ExecutionId,
         input: Json,  # noqa: A002 - the word users know
         outputs: Mapping[StepId, Any],
+        run: int = 1,
+        traceparent: str = "",
     ) -> None:
         self._runtime = runtime
         self._step = step
         self._workflow_id = workflow_id
         self._execution_id = execution_id
+        self._run = run
+        self._traceparent = traceparent
         self._input = MappingProxyType(input)
         self._outputs = MappingProxyType({name: outputs[name] for name in step.depends_on})
         self._agent = runtime.registry.agent(step.agent_id)
@@ -155,10 +160,11 @@ class StepRun:
 
     async def _invoke(self, agent: Agent) -> AgentResult | StepFailure:
         self._attempt += 1
-        await self._emit(EventType.AGENT_INVOKED)
+        span = identity.of(await self._emit(EventType.AGENT_INVOKED))
         started = time.perf_counter()
         try:
-            outcome = await self._call(agent)
+            with trace_context.inside(span):
+                outcome = await self._call(agent, span.traceparent)
         except asyncio.CancelledError:
             metrics = self._account(TaskMetrics(), started)
             await self._emit(EventType.AGENT_FAILED, _cancelled(), metrics=metrics)
@@ -171,12 +177,12 @@ class StepRun:
             await self._emit(EventType.AGENT_COMPLETED, metrics=metrics, data=data)
         return outcome
 
-    async def _call(self, agent: Agent) -> AgentResult | StepFailure:
+    async def _call(self, agent: Agent, traceparent: str) -> AgentResult | StepFailure:
         controls = self._runtime.controls
         timeout_s = self._step.timeout_s * controls.timeout_factor(self._workflow_id, self._step.id)
         context = StepContext(
             self._workflow_id, self._execution_id, self._step.id, agent.manifest.id, self._attempt,
-            timeout_s, self._input, self._outputs,
+            timeout_s, self._input, self._outputs, traceparent,
         )  # fmt: skip
         limit = asyncio.timeout(timeout_s)
         try:
@@ -218,23 +224,25 @@ class StepRun:
         *,
         metrics: TaskMetrics | None = None,
         data: Json | None = None,
-    ) -> None:
+    ) -> WorkflowEvent:
         manifest = self._agent.manifest
-        await self._runtime.emitter.emit(
-            WorkflowEvent(
-                kind,
-                self._workflow_id,
-                self._execution_id,
-                step_id=self._step.id,
-                agent_id=AgentId(manifest.id),
-                framework=manifest.framework,
-                attempt=self._attempt,
-                metrics=metrics,
-                error_type=failure.error_type if failure else "",
-                error=failure.message if failure else "",
-                data=data or {},
-            )
+        event = WorkflowEvent(
+            kind,
+            self._workflow_id,
+            self._execution_id,
+            step_id=self._step.id,
+            agent_id=AgentId(manifest.id),
+            framework=manifest.framework,
+            attempt=self._attempt,
+            metrics=metrics,
+            error_type=failure.error_type if failure else "",
+            error=failure.message if failure else "",
+            data=data or {},
+            run=self._run,
+            traceparent=self._traceparent,
         )
+        await self._runtime.emitter.emit(event)
+        return event
 
 
 def _cancelled() -> StepFailure:

@@ -24,6 +24,7 @@ from awf.core.types import (
     new_id,
 )
 from awf.errors import Conflict, InvalidInput, NotFound, Overloaded, Unavailable
+from awf.orchestration import trace_context
 from awf.orchestration.attempts import Runtime, StepFailure
 from awf.orchestration.controls import Controls
 from awf.orchestration.events import EventEmitter, EventType, WorkflowEvent
@@ -130,16 +131,22 @@ class Engine:
         input: Json,  # noqa: A002 - the word users know
         execution_id: ExecutionId | None = None,
         restarted_from: ExecutionId | None = None,
+        traceparent: str = "",
     ) -> ExecutionId:
-        """Queue an execution. Raises NotFound (workflow), Conflict (id taken), Overloaded, Unavailable
-        (closed)."""
+        """Queue an execution, as part of the trace that `traceparent` names or that is active here. Raises
+        NotFound (workflow), Conflict (id taken), Overloaded, Unavailable (closed)."""
         workflow = self.registry.workflow(workflow_id)
         self._check_room()
         execution_id = execution_id or ExecutionId(new_id("exec"))
         if execution_id in self._executions:
             raise Conflict(f"execution {execution_id!r} exists already")
         now = self._clock.now()
-        execution = Execution(execution_id, workflow, copy.deepcopy(input), now, restarted_from)
+        predecessor = self._executions.get(restarted_from) if restarted_from else None
+        execution = Execution(
+            execution_id, workflow, copy.deepcopy(input), now, restarted_from=restarted_from,
+            traceparent=traceparent or trace_context.current(),
+            link=predecessor.span.traceparent if predecessor else "",
+        )  # fmt: skip
         self._executions[execution_id] = execution
         self._enqueue(execution)
         return execution_id
@@ -276,6 +283,8 @@ class Engine:
                 error_type=failure.error_type if failure and is_end else "",
                 error=failure.message if failure and is_end else "",
                 data=data,
+                run=execution.run,
+                traceparent=execution.traceparent,
             )
         )
 
@@ -296,4 +305,6 @@ def _start_data(execution: Execution) -> Json:
         data["restarted_from"] = execution.restarted_from
     if execution.retried_step:
         data["retried_step"] = execution.retried_step
+    if execution.link:
+        data["links"] = [execution.link]
     return data

@@ -40,9 +40,11 @@ class EventType(StrEnum):
 class WorkflowEvent:
     """Something that happened in an execution. `time_ns` is nanoseconds since the epoch.
 
-    `attempt` starts at 1 and counts invocations of one step, whichever agent runs it. `data` holds
-    what is particular to a type: the provider and model of an invocation, the delay before a retry,
-    the agent a fallback stands in for.
+    `attempt` starts at 1 and counts invocations of one step, whichever agent runs it. `run` counts the
+    runs of one execution, from 1. `traceparent` is the caller's W3C trace context; all events of an
+    execution carry the same, or none. `data` holds what is particular to a type: the provider and model of
+    an invocation, the delay before a retry, the agent a fallback stands in for, the `links` (traceparents)
+    of a start to the spans it follows, and further span `attributes`.
     """
 
     type: EventType
@@ -58,6 +60,8 @@ class WorkflowEvent:
     error_type: str = ""
     error: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    run: int = 1
+    traceparent: str = ""
 
 
 Handler = Callable[[WorkflowEvent], Awaitable[None] | None]

@@ -17,6 +17,7 @@ from awf.core.types import (
 )
 from awf.orchestration.attempts import Runtime, StepFailure, StepRun, add_metrics
 from awf.orchestration.events import EventType, WorkflowEvent
+from awf.orchestration.identity import SpanIdentity, workflow_span
 from awf.orchestration.workflow import Step, Workflow
 
 
@@ -29,13 +30,20 @@ class Execution:
         workflow: Workflow,
         input: Json,  # noqa: A002 - the word users know
         created_at: datetime,
+        *,
         restarted_from: ExecutionId | None = None,
+        traceparent: str = "",
+        link: str = "",
     ) -> None:
         self.id = execution_id
         self.workflow = workflow
         self.input = input
         self.created_at = created_at
         self.restarted_from = restarted_from
+        self.traceparent = traceparent
+        self.run = 1
+        # The span that this run follows: of the execution it restarts, or of its own run before.
+        self.link = link
         self.status = ExecutionStatus.PENDING
         self.started_at: datetime | None = None
         self.finished_at: datetime | None = None
@@ -45,6 +53,11 @@ class Execution:
         self.retried_step: StepId | None = None
         self.task: asyncio.Task[None] | None = None
         self.finished = asyncio.Event()
+
+    @property
+    def span(self) -> SpanIdentity:
+        """The span of its present run."""
+        return workflow_span(self.id, self.run, self.traceparent)
 
     @property
     def error(self) -> StepFailure | None:
@@ -77,6 +90,8 @@ class Execution:
     def prepare_retry(self, step_id: StepId) -> None:
         """Go back to pending; the step, and those skipped for its sake, will run again."""
         del self.failures[step_id]
+        self.link = self.span.traceparent
+        self.run += 1
         self.retried_step = step_id
         self.status = ExecutionStatus.PENDING
         self.finished_at = None
@@ -102,7 +117,7 @@ class Execution:
     async def _run_step(self, step: Step, runtime: Runtime) -> None:
         run = StepRun(
             runtime, step, workflow_id=self.workflow.id, execution_id=self.id, input=self.input,
-            outputs=self.outputs,
+            outputs=self.outputs, run=self.run, traceparent=self.traceparent,
         )  # fmt: skip
         try:
             outcome = await run.run()
@@ -123,5 +138,7 @@ class Execution:
                 agent_id=step.agent_id,
                 framework=runtime.registry.agent(step.agent_id).manifest.framework,
                 data={"missing": missing},
+                run=self.run,
+                traceparent=self.traceparent,
             )
         )

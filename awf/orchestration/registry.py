@@ -23,7 +23,8 @@ from awf.orchestration.workflow import Workflow
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """What an agent is given: where it runs, the workflow's input and the outputs of the steps that
-    its step depends on (neither to be changed: a restart uses them again). It has `timeout_s` seconds."""
+    its step depends on (neither to be changed: a restart uses them again). It has `timeout_s` seconds.
+    `traceparent` is the W3C header of its span, for calls to other services."""
 
     workflow_id: WorkflowId
     execution_id: ExecutionId
@@ -33,6 +34,7 @@ class StepContext:
     timeout_s: float
     input: Mapping[str, Any]
     outputs: Mapping[StepId, Any]
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

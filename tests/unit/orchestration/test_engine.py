@@ -7,7 +7,16 @@ import pytest
 
 from awf.core.types import ControlKind, ExecutionId, ExecutionStatus, TaskMetrics, TokenUsage
 from awf.errors import Conflict, NotFound, Overloaded, Unavailable
-from awf.orchestration import AgentError, AgentResult, Controls, Engine, EventEmitter, EventType, StepContext
+from awf.orchestration import (
+    AgentError,
+    AgentResult,
+    Controls,
+    Engine,
+    EventEmitter,
+    EventType,
+    StepContext,
+    identity,
+)
 
 from ._parts import AgentFunction, Bench, echo, hang, make_registry, make_step, make_workflow
 
@@ -229,7 +238,9 @@ async def test_a_restart_runs_the_same_input_and_says_where_it_came_from() -> No
         record = bench.engine.execution(new)
         assert (record.input, record.restarted_from) == ({"q": 1}, old)
         await bench.settle()
-        assert bench.of(E.WORKFLOW_STARTED)[1].data == {"input": {"q": 1}, "restarted_from": old}
+        first, second = bench.of(E.WORKFLOW_STARTED)
+        links = [identity.of(first).traceparent]
+        assert second.data == {"input": {"q": 1}, "restarted_from": old, "links": links}
 
 
 async def test_the_input_is_the_engines_own_copy() -> None:
