@@ -28,7 +28,17 @@ AGENT_TRUST_SCORE: Final = "awf_agent_trust_score"
 # -- the pipeline about itself
 EVENTS: Final = "awf_events_total"
 EVENTS_DROPPED: Final = "awf_events_dropped_total"
+EXPORTED_EVENTS: Final = "awf_export_events_total"
+EXPORT_DURATION: Final = "awf_export_duration_ms"
+EXPORT_RETRIES: Final = "awf_export_retries_total"
 EXPORT_FAILURES: Final = "awf_export_failures_total"
+SPOOL_EVENTS: Final = "awf_export_spool_events"
+SPOOL_BYTES: Final = "awf_export_spool_bytes"
+SPOOL_LIMIT_BYTES: Final = "awf_export_spool_limit_bytes"
+SPOOL_OLDEST_AGE: Final = "awf_export_spool_oldest_age_seconds"
+REDACTIONS: Final = "awf_export_redactions_total"
+TRUNCATIONS: Final = "awf_export_truncations_total"
+SERIES_OVERFLOWS: Final = "awf_export_series_overflows_total"
 WATCHER_ALERTS: Final = "awf_watcher_alerts_total"
 WATCHER_INCIDENTS: Final = "awf_watcher_incidents_total"
 WATCHER_ACTIONS: Final = "awf_watcher_actions_total"
@@ -68,6 +78,8 @@ RETRY_COUNT: Final = "retry_count"
 COST_USD: Final = "cost_usd"
 FALLBACK_OF: Final = "fallback_of"
 REASON: Final = "reason"
+SIGNAL: Final = "signal"
+KIND: Final = "kind"
 
 METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     STEP_DURATION: (WORKFLOW_ID, STEP_ID, AGENT_ID, FRAMEWORK, STATUS),
@@ -83,7 +95,17 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     AGENT_TRUST_SCORE: (AGENT_ID,),
     EVENTS: (EVENT_TYPE,),
     EVENTS_DROPPED: (REASON,),
+    EXPORTED_EVENTS: (),
+    EXPORT_DURATION: (SIGNAL,),
+    EXPORT_RETRIES: (SIGNAL, REASON),
     EXPORT_FAILURES: (REASON,),
+    SPOOL_EVENTS: (),
+    SPOOL_BYTES: (),
+    SPOOL_LIMIT_BYTES: (),
+    SPOOL_OLDEST_AGE: (),
+    REDACTIONS: (KIND,),
+    TRUNCATIONS: (KIND,),
+    SERIES_OVERFLOWS: ("metric",),
     WATCHER_ALERTS: (STATUS,),
     WATCHER_INCIDENTS: (STATUS,),
     WATCHER_ACTIONS: ("action", "outcome"),
