@@ -78,6 +78,24 @@ class Settings(BaseSettings):
     workflows: str = Field("", description="Workflows the server runs itself, as module:registry.")
     workers: int = Field(4, ge=1, le=1000, description="Executions an engine runs at once.")
 
+    spool_dir: Path | None = Field(
+        None, description="Where events wait for the collector; default: spool/ in the data directory."
+    )
+    spool_max_mb: int = Field(
+        1024, gt=0, description="Most megabytes of events that wait; beyond it new ones are refused."
+    )
+    spool_max_age_s: float = Field(
+        604_800.0, gt=0, description="Events older than this are given up, in seconds."
+    )
+    spool_fsync_s: float = Field(
+        1.0,
+        ge=0,
+        description="How often events are put on the disk itself, in seconds; 0: the system decides.",
+    )
+    export_content: bool = Field(
+        False, description="Export inputs and outputs of workflows as span attributes, masked."
+    )
+
     policy_file: Path | None = Field(None, description="Policy (YAML); default: the built-in table.")
     settle_s: float = Field(
         15.0, ge=0, description="Wait between an action and its verification, in seconds."
@@ -124,6 +142,10 @@ class Settings(BaseSettings):
     @property
     def grafana_base(self) -> str:
         return self.grafana_url or f"http://{self.host}:{self.grafana_port}"
+
+    @property
+    def spool_directory(self) -> Path:
+        return self.spool_dir or self.data_dir / "spool"
 
     def secret(self, name: str) -> str:
         """Return a secret from its setting or its file; empty when neither is set."""

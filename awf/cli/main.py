@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 COMMANDS = (
     "up", "serve", "embedded", "demo", "generate", "doctor", "incidents", "approvals", "executions",
-    "audit", "token", "pause", "resume",
+    "audit", "token", "pause", "resume", "spool",
 )  # fmt: skip
 
 EXIT_CODES = """\

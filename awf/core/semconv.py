@@ -136,7 +136,14 @@ GENAI_PROVIDER_NAME: Final = "gen_ai.provider.name"
 GENAI_REQUEST_MODEL: Final = "gen_ai.request.model"
 GENAI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 GENAI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GENAI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - no password
 OTEL_ERROR_TYPE: Final = "error.type"
+
+# -- GenAI metrics, with the units and buckets that the conventions advise
+GENAI_TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 - no password
+GENAI_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
+GENAI_TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
+GENAI_DURATION_BUCKETS_S: Final = tuple(0.01 * 2**power for power in range(14))
 
 # -- logs: index labels stay low-cardinality, the rest is structured metadata
 SERVICE_NAME: Final = "service_name"

@@ -16,6 +16,7 @@ from typing import Any
 from awf.core.counters import Counters
 from awf.core.semconv import EVENTS, EVENTS_DROPPED
 from awf.core.types import AgentId, ExecutionId, StepId, TaskMetrics, WorkflowId
+from awf.orchestration._drops import Drops
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class WorkflowEvent:
 
 
 Handler = Callable[[WorkflowEvent], Awaitable[None] | None]
+Recorder = Callable[[WorkflowEvent], bool]
 
 DEFAULT_QUEUE_SIZE = 10_000
 EVENTS_PER_TURN = 20
@@ -81,7 +83,7 @@ class Subscription:
         self._queue: asyncio.Queue[WorkflowEvent] = asyncio.Queue(queue_size)
         self._counters = counters
         self._task: asyncio.Task[None] | None = None
-        self._dropped = 0
+        self._drops = Drops(counters, getattr(handler, "__qualname__", type(handler).__name__))
         self.is_active = True
 
     def unsubscribe(self) -> None:
@@ -99,7 +101,7 @@ class Subscription:
         try:
             self._queue.put_nowait(event)
         except asyncio.QueueFull:
-            self._drop("queue_full", event)
+            self._drops.add("queue_full", event.type.value)
 
     async def drain(self, timeout_s: float) -> None:
         """Deliver what is queued within the limit, then stop."""
@@ -123,30 +125,24 @@ class Subscription:
                 if result is not None:
                     await result
             except Exception:  # boundary: a subscriber's failure is its own
-                self._drop("handler_failed", event, with_traceback=True)
+                self._drops.add("handler_failed", event.type.value, with_traceback=True)
             finally:
                 self._queue.task_done()
 
-    def _drop(self, reason: str, event: WorkflowEvent, *, with_traceback: bool = False) -> None:
-        self._counters.add(EVENTS_DROPPED, reason=reason)
-        self._dropped += 1
-        # A subscriber that fails for every event would flood the log: 1st, 10th, 100th... suffice.
-        if str(self._dropped).strip("0") == "1":
-            logger.warning(
-                "event not delivered to a subscriber",
-                extra={"reason": reason, "event_type": event.type.value, "dropped": self._dropped},
-                exc_info=with_traceback,
-            )
-
 
 class EventEmitter:
-    """Hands every event to every subscriber without waiting for any of them. Belongs to one event loop.
+    """Hands every event to its recorder, and to every subscriber without waiting for any. Belongs to one
+    event loop.
 
-    A handler is a function or a coroutine function of one event.
+    `recorder` is called inside `emit`, before everybody else, and says whether it took the event:
+    `OTelExporter.record`, which has it on disk when it returns. A handler is a function or a coroutine
+    function of one event.
     """
 
-    def __init__(self, counters: Counters | None = None) -> None:
+    def __init__(self, counters: Counters | None = None, *, recorder: Recorder | None = None) -> None:
         self.counters = counters or Counters()
+        self._recorder = recorder
+        self._recorder_drops = Drops(self.counters, "recorder")
         self._subscriptions: list[Subscription] = []
         self._closed = False
 
@@ -163,15 +159,27 @@ class EventEmitter:
         self._subscriptions = [s for s in self._subscriptions if s.is_active] + [subscription]
         return subscription
 
-    async def emit(self, event: WorkflowEvent) -> None:
-        """Queue an event for all who want it. Never raises on their behalf."""
+    async def emit(self, event: WorkflowEvent) -> bool:
+        """Record an event and queue it for all who want it. Never raises on their behalf; says whether the
+        recorder took it."""
         self.counters.add(EVENTS, event_type=event.type.value)
         if self._closed:
             self.counters.add(EVENTS_DROPPED, reason="closed")
-            return
+            return False
+        is_recorded = self._record(event)
         for subscription in self._subscriptions:
             if subscription.is_active:
                 subscription.offer(event)
+        return is_recorded
+
+    def _record(self, event: WorkflowEvent) -> bool:
+        if self._recorder is None:
+            return True
+        try:
+            return self._recorder(event)
+        except Exception:  # boundary: a recorder's failure is its own
+            self._recorder_drops.add("handler_failed", event.type.value, with_traceback=True)
+            return False
 
     async def aclose(self, timeout_s: float = 5.0) -> None:
         """Deliver what is queued, at most `timeout_s` long; what is left is counted as dropped."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from awf.orchestration.events import WorkflowEvent
@@ -37,6 +38,7 @@ def parse_traceparent(text: str) -> SpanIdentity | None:
     return SpanIdentity(found[1], found[2]) if found else None
 
 
+@lru_cache(4096)
 def workflow_span(execution_id: str, run: int = 1, traceparent: str = "") -> SpanIdentity:
     """Return the span of one run of an execution, a child of the caller's span where there is one."""
     caller = parse_traceparent(traceparent) if traceparent else None
@@ -58,6 +60,7 @@ def of(event: WorkflowEvent) -> SpanIdentity:
     return SpanIdentity(workflow.trace_id, agent_id, step_id)
 
 
+@lru_cache(16_384)
 def _digest(size: int, *parts: str | int) -> str:
     # The separator keeps ("a", "bc") and ("ab", "c") apart. An all-zero id would mean "none".
     text = "\x1f".join(map(str, parts))

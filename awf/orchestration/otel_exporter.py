@@ -1,240 +1,257 @@
 """Turns workflow events into OpenTelemetry traces, metrics and logs, sent by OTLP.
 
-Built on the SDK's own pipeline with large queues: telemetry that waits is in memory only.
+`record` has an event on disk when it returns; one background thread does the rest (`telemetry/`). Without a
+spool events wait in memory, and what waits there is lost with the process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
+import logging
 import os
-import socket
-import threading
 import time
-from collections.abc import Callable
-from typing import Any
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from awf.core import semconv
 from awf.core.counters import Counters
-from awf.errors import ConfigError, MissingDependency
-from awf.orchestration import narration
+from awf.core.redact import Redactor
+from awf.core.semconv import EVENTS_DROPPED
+from awf.errors import ConfigError, Overloaded
+from awf.orchestration import spool_lanes
+from awf.orchestration._drops import Drops
 from awf.orchestration.engine import EngineSnapshot
 from awf.orchestration.events import WorkflowEvent
+from awf.orchestration.memory_spool import MemorySpool
+from awf.orchestration.spool import MAX_BYTES, Backlog, Spool
+from awf.orchestration.spool_lanes import Lane
+from awf.orchestration.telemetry.aggregate import MAX_SERIES
+from awf.orchestration.telemetry.assembly import METRIC_INTERVAL_S, Destination, Outside, Parts, assemble
+from awf.orchestration.telemetry.endpoints import endpoints_from, resource_of
+from awf.orchestration.telemetry.housekeeping import Housekeeper
+from awf.orchestration.telemetry.metric_wire import Probe, Reading
+from awf.orchestration.telemetry.outlets import probe_all
+from awf.orchestration.telemetry.pipeline import MAX_AGE_S
+from awf.orchestration.telemetry.probes import read_backlog, read_counters, read_engine
+from awf.orchestration.telemetry.record import Masker, RecordWriter
 
-try:
-    from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber
-    from opentelemetry.context import Context
+if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
-    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-    from opentelemetry.sdk.metrics import MeterProvider as SdkMeterProvider
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.trace import TracerProvider
 
-    from awf.orchestration._otel_delivery import CalmMetrics, Delivery, PatientLogs, PatientSpans
-    from awf.orchestration._otel_metrics import MetricRecorder, observe_counters, observe_engine
-    from awf.orchestration._otel_spans import EventIds, SpanBuilder
-except ImportError as error:
-    raise MissingDependency(
-        f"the OpenTelemetry exporter needs {error.name}, which is not installed",
-        hint="pip install 'awf[otel]'",
-    ) from error
+logger = logging.getLogger(__name__)
 
-QUEUE_SIZE = 65_536
-BATCH_SIZE = 512
-SCHEDULE_DELAY_MS = 500
-METRIC_INTERVAL_MS = 5_000
-ATTEMPT_TIMEOUT_S = 3.0
+AT_EXIT_S = 2.0
 
-_SEVERITIES = {
-    narration.DEBUG: SeverityNumber.DEBUG,
-    narration.INFO: SeverityNumber.INFO,
-    narration.WARN: SeverityNumber.WARN,
-    narration.ERROR: SeverityNumber.ERROR,
-}
+
+@dataclass(frozen=True, slots=True)
+class SpoolOptions:
+    """How events are kept on disk. `max_bytes` and `max_age_s` bound what waits for the collector; after
+    `fsync_s` seconds an event also survives the machine's death."""
+
+    directory: Path
+    max_bytes: int = MAX_BYTES
+    max_age_s: float = MAX_AGE_S
+    fsync_s: float = 1.0
+
+
+@dataclass(slots=True)
+class _Open:
+    """What runs in this process. A fork leaves it behind."""
+
+    backlog: Backlog
+    parts: Parts
+    lane: Lane | None
+    housekeeper: Housekeeper | None
 
 
 class OTelExporter:
-    """One subscriber of an `EventEmitter`: `emitter.subscribe(exporter.on_event, queue_size=65_536)`.
+    """Exports events: `EventEmitter(recorder=exporter.record)`.
 
-    The endpoint is the argument, else OTEL_EXPORTER_OTLP_ENDPOINT, else 127.0.0.1. The protocol is the
-    argument, else OTEL_EXPORTER_OTLP_PROTOCOL, else grpc. Providers that are passed in are used as they
-    are and stay open at shutdown. While the receiver does not answer, each batch of spans or logs is kept
-    for `patience_s`. Raises ConfigError for an unknown protocol.
+    The endpoint is the argument, else `OTEL_EXPORTER_OTLP_ENDPOINT`, else 127.0.0.1; the other `OTEL_*`
+    variables are described in `telemetry.endpoints`. With `spool`, a directory, events survive the process.
+    Providers that are passed in get their signals and stay open at shutdown. Inputs and outputs of workflows
+    are exported only with `include_content`. Raises ConfigError, and DataDirError where no spool can be kept.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a keyword with a default
         self,
         endpoint: str = "",
         *,
         service_name: str = "",
         protocol: str = "",
+        spool: SpoolOptions | Path | str | None = None,
+        redactor: Masker | None = None,
+        include_content: bool = False,
+        max_series: int = MAX_SERIES,
+        counters: Counters | None = None,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
-        counters: Counters | None = None,
-        patience_s: float = 30.0,
     ) -> None:
         self.counters = counters or Counters()
-        self._ids = EventIds()
-        self._own: list[Any] = []
-        self._deliveries: list[Delivery] = []
-        sender = _Sender(endpoint, protocol)
-        resource = _resource(service_name)
-        tracers = tracer_provider or self._make_tracers(sender, resource, patience_s)
-        meters = meter_provider or self._make_meters(sender, resource)
-        loggers = logger_provider or self._make_loggers(sender, resource, patience_s)
-        scope = semconv.SCOPE_NAME
-        self._spans = SpanBuilder(tracers.get_tracer(scope, schema_url=semconv.SCHEMA_URL), self._ids)
-        self._meter = meters.get_meter(scope)
-        self._metrics = MetricRecorder(self._meter)
-        self._logger = loggers.get_logger(scope)
+        self._spool = SpoolOptions(Path(spool)) if isinstance(spool, (Path, str)) else spool
+        self._destination = Destination(
+            endpoints_from(os.environ, endpoint=endpoint, protocol=protocol),
+            metric_interval_s=_milliseconds("OTEL_METRIC_EXPORT_INTERVAL", METRIC_INTERVAL_S * 1000) / 1000,
+            max_age_s=self._spool.max_age_s if self._spool else MAX_AGE_S,
+            max_series=max_series,
+        )
+        self._resource, self._is_instance_given = resource_of(os.environ, service_name)
+        self._writer = RecordWriter(
+            redactor or Redactor(counters=self.counters), self.counters, include_content=include_content
+        )
+        self._drops = Drops(self.counters, "exporter")
+        self._probes: list[Probe] = [self._read_backlog]
+        self._outside = self._open_providers(tracer_provider, meter_provider, logger_provider)
+        self._is_closed = False
+        self._open: _Open | None = self._start()
+        forked, ending = weakref.WeakMethod(self._forget), weakref.WeakMethod(self._end)
+        os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
+        atexit.register(lambda: (method := ending()) and method())
+
+    def record(self, event: WorkflowEvent) -> bool:
+        """Take an event, from any thread, and say whether it was accepted. One that was not is counted, by
+        its reason, and the program goes on."""
+        is_open = self._open or self._reopen()
+        if is_open is None:
+            self._drops.add("closed", event.type)
+            return False
+        try:
+            is_open.backlog.append(self._writer.write(event))
+        except Overloaded as error:
+            self._drops.add("spool_full" if self._spool else "memory_full", event.type, detail=error.message)
+        except OSError as error:
+            self._drops.add("spool_failed", event.type, detail=str(error))
+        except (TypeError, ValueError, AttributeError) as error:
+            self._drops.add("invalid", str(getattr(event, "type", event))[:80], detail=str(error))
+        else:
+            return True
+        return False
 
     async def on_event(self, event: WorkflowEvent) -> None:
-        """Record an event. Nothing is sent here: the SDK's threads do that."""
-        context = self._spans.on_event(event)
-        self._metrics.on_event(event, context)
-        _log(self._logger, event, context)
+        """Take an event as one of an emitter's subscribers. `EventEmitter(recorder=exporter.record)` keeps
+        more: there the event is on disk before `emit` returns."""
+        self.record(event)
 
     def watch(self, snapshot: Callable[[], EngineSnapshot]) -> None:
-        """Export how busy an engine is; `snapshot` is called from the SDK's thread."""
-        observe_engine(self._meter, snapshot)
+        """Export how busy an engine is; `snapshot` is called from the exporter's thread."""
+        self._probes.append(lambda: read_engine(snapshot()))
 
     def watch_counters(self, counters: Counters) -> None:
-        """Export what the pipeline counts about itself. Each instrument takes one set of counters."""
-        observe_counters(self._meter, counters)
+        """Export what parts count about themselves."""
+        self._probes.append(lambda: read_counters(counters))
+
+    async def flush(self, timeout_s: float = 10.0) -> bool:
+        """Send what waits, and say whether all of it has arrived in time."""
+        if (is_open := self._open) is None:
+            return False
+        goal, give_up_at = is_open.backlog.end, time.monotonic() + timeout_s
+        while is_open.backlog.acknowledged < goal and time.monotonic() < give_up_at:
+            is_open.parts.pipeline.hurry()
+            await asyncio.sleep(0.005)
+        return is_open.backlog.acknowledged >= goal
 
     async def shutdown(self, timeout_s: float = 3.0) -> None:
-        """Send what is queued, and give up what could not be sent within `timeout_s`."""
-        for delivery in self._deliveries:
-            delivery.hurry()
-        # Daemon threads of our own: asyncio's pool would be joined at exit, however long that takes.
-        threads = [threading.Thread(target=provider.shutdown, daemon=True) for provider in self._own]
-        for thread in threads:
-            thread.start()
+        """Send what waits, for `timeout_s` at most; what is left stays in the spool, if there is one. May be
+        called again."""
+        if (is_open := self._begin_to_end(timeout_s)) is None:
+            return
         give_up_at = time.monotonic() + timeout_s
-        while any(thread.is_alive() for thread in threads) and time.monotonic() < give_up_at:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)  # a thread may outlive the loop, so it must not signal it
-        for delivery in self._deliveries:
-            delivery.close()
+        while is_open.parts.thread.is_alive() and time.monotonic() < give_up_at:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # the thread may outlive the loop, so it must not signal it
+        self._finish(is_open)
 
-    def _make_tracers(self, sender: _Sender, resource: Resource, patience_s: float) -> TracerProvider:
-        exporter = PatientSpans(sender.spans(), self.counters, patience_s)
-        provider = SdkTracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(exporter, QUEUE_SIZE, SCHEDULE_DELAY_MS, BATCH_SIZE))
-        self._adopt(provider, exporter.delivery)
-        return provider
+    # -- inside
 
-    def _make_meters(self, sender: _Sender, resource: Resource) -> MeterProvider:
-        exporter = CalmMetrics(sender.metrics(), self.counters)
-        interval_ms = _milliseconds("OTEL_METRIC_EXPORT_INTERVAL", METRIC_INTERVAL_MS)
-        reader = PeriodicExportingMetricReader(exporter, interval_ms)
-        provider = SdkMeterProvider([reader], resource=resource, shutdown_on_exit=False)
-        self._adopt(provider, exporter.delivery)
-        return provider
-
-    def _make_loggers(self, sender: _Sender, resource: Resource, patience_s: float) -> LoggerProvider:
-        exporter = PatientLogs(sender.logs(), self.counters, patience_s)
-        provider = SdkLoggerProvider(resource=resource, shutdown_on_exit=False)
-        provider.add_log_record_processor(
-            BatchLogRecordProcessor(exporter, SCHEDULE_DELAY_MS, BATCH_SIZE, None, QUEUE_SIZE)
-        )
-        self._adopt(provider, exporter.delivery)
-        return provider
-
-    def _adopt(self, provider: Any, delivery: Delivery) -> None:
-        self._own.append(provider)
-        self._deliveries.append(delivery)
-
-
-class _Sender:
-    """Makes the SDK's exporters for one endpoint, over gRPC or HTTP."""
-
-    def __init__(self, endpoint: str, protocol: str) -> None:
-        self._protocol = protocol or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "") or "grpc"
-        if self._protocol not in {"grpc", "http/protobuf"}:
-            raise ConfigError(
-                f"OTEL_EXPORTER_OTLP_PROTOCOL is {self._protocol!r}, expected grpc or http/protobuf"
+    def _start(self) -> _Open:
+        lane: Lane | None = None
+        backlog: Backlog
+        resource = self._resource
+        if self._spool is None:
+            backlog = MemorySpool()
+        else:
+            lane = spool_lanes.claim(
+                self._spool.directory, resource, is_instance_given=self._is_instance_given
             )
-        port = 4317 if self._protocol == "grpc" else 4318
-        self._endpoint = (
-            endpoint or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "") or f"http://127.0.0.1:{port}"
-        )
-        if "://" not in self._endpoint:
-            self._endpoint = f"http://{self._endpoint}"
+            resource = lane.resource
+            backlog = Spool(lane.folder, max_bytes=self._spool.max_bytes, counters=self.counters)
+        parts = assemble(
+            backlog, resource, self._destination, self.counters, folder=lane.folder if lane else None,
+            probes=self._probes, outside=self._outside,
+        )  # fmt: skip
+        housekeeper = None
+        if self._spool is not None:
+            housekeeper = Housekeeper(backlog, self._spool.directory, self._destination, self.counters)
+            housekeeper.start(self._spool.fsync_s)
+        self._open = _Open(backlog, parts, lane, housekeeper)
+        parts.start()
+        return self._open
 
-    def spans(self) -> Any:
-        if self._protocol == "grpc":
-            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
+    def _reopen(self) -> _Open | None:
+        """Open again in the child of a fork."""
+        return None if self._is_closed else self._start()
 
-            return Grpc(endpoint=self._endpoint, timeout=ATTEMPT_TIMEOUT_S)
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+    def _forget(self) -> None:
+        # The parent's thread does not run here, and its spool is not ours.
+        self._open = None
 
-        return Http(endpoint=self._url("traces"), timeout=ATTEMPT_TIMEOUT_S)
+    def _end(self) -> None:
+        """Give a program that just ends its chance to send what waits."""
+        if (is_open := self._begin_to_end(AT_EXIT_S)) is not None:
+            is_open.parts.thread.join(AT_EXIT_S)
+            self._finish(is_open)
 
-    def metrics(self) -> Any:
-        if self._protocol == "grpc":
-            from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Grpc
+    def _begin_to_end(self, timeout_s: float) -> _Open | None:
+        is_open, self._open, self._is_closed = self._open, None, True
+        if is_open is not None:
+            is_open.parts.stop.at(time.monotonic() + timeout_s)
+            is_open.parts.pipeline.hurry()
+        return is_open
 
-            return Grpc(endpoint=self._endpoint, timeout=ATTEMPT_TIMEOUT_S)
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as Http
+    def _finish(self, is_open: _Open) -> None:
+        for sender in is_open.parts.senders:
+            sender.close()  # aborts what is under way
+        if is_open.housekeeper:
+            is_open.housekeeper.stop()
+        left = is_open.backlog.depth().events
+        if left and is_open.lane is None:
+            self.counters.add(EVENTS_DROPPED, left, reason="shutdown")
+            logger.warning("events not delivered at shutdown", extra={"events": left})
+        if is_open.parts.thread.is_alive():
+            return  # it holds the files until its request ends, or the process does
+        with contextlib.suppress(OSError):
+            is_open.backlog.close()
+        if is_open.lane:
+            is_open.lane.release()
 
-        return Http(endpoint=self._url("metrics"), timeout=ATTEMPT_TIMEOUT_S)
+    def _open_providers(
+        self, tracers: TracerProvider | None, meters: MeterProvider | None, loggers: LoggerProvider | None
+    ) -> Outside:
+        outside = Outside()
+        if tracers is not None or meters is not None or loggers is not None:
+            from awf.orchestration.telemetry.sdk_outlets import SdkLogs, SdkMetrics, SdkTraces
 
-    def logs(self) -> Any:
-        if self._protocol == "grpc":
-            from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as Grpc
+            outside.traces = SdkTraces(tracers) if tracers is not None else None
+            outside.logs = SdkLogs(loggers) if loggers is not None else None
+            if meters is not None:
+                outside.metrics = SdkMetrics(meters, lambda: probe_all(self._probes))
+        return outside
 
-            return Grpc(endpoint=self._endpoint, timeout=ATTEMPT_TIMEOUT_S)
-        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as Http
-
-        return Http(endpoint=self._url("logs"), timeout=ATTEMPT_TIMEOUT_S)
-
-    def _url(self, signal: str) -> str:
-        return f"{self._endpoint.rstrip('/')}/v1/{signal}"
-
-
-def _resource(service_name: str) -> Resource:
-    name = service_name or os.environ.get("OTEL_SERVICE_NAME", "") or "awf"
-    attributes = {"service.name": name}
-    if "service.instance.id=" not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
-        # Without it two engines of one name would write into each other's series.
-        attributes["service.instance.id"] = f"{socket.gethostname()}-{os.getpid()}"
-    return Resource.create(attributes)
+    def _read_backlog(self) -> Iterable[Reading]:
+        if (is_open := self._open) is None:
+            return ()
+        backlog = is_open.backlog
+        return read_backlog(backlog.depth(), backlog.max_bytes, is_open.parts.pipeline.oldest_age_s)
 
 
-def _milliseconds(variable: str, default: int) -> int:
-    text = os.environ.get(variable, "") or str(default)
+def _milliseconds(variable: str, default: float) -> float:
+    text = os.environ.get(variable, "") or str(int(default))
     if not text.isdigit() or int(text) == 0:
         raise ConfigError(f"{variable} is {text!r}, expected a number of milliseconds above 0")
-    return int(text)
-
-
-def _log(logger: Logger, event: WorkflowEvent, context: Context) -> None:
-    level = narration.level(event)
-    attributes: dict[str, str | int] = {
-        semconv.LEVEL: level,
-        semconv.EVENT_TYPE: event.type.value,
-        semconv.WORKFLOW_ID: event.workflow_id,
-        semconv.EXECUTION_ID: event.execution_id,
-    }
-    optional = {
-        semconv.STEP_ID: event.step_id,
-        semconv.AGENT_ID: event.agent_id,
-        semconv.ATTEMPT: event.attempt,
-        semconv.ERROR_TYPE: event.error_type,
-        semconv.PROVIDER: event.data.get("provider"),
-        semconv.MODEL: event.data.get("model"),
-    }
-    attributes.update({name: value for name, value in optional.items() if value})
-    logger.emit(
-        timestamp=event.time_ns,
-        observed_timestamp=event.time_ns,
-        context=context,
-        severity_number=_SEVERITIES[level],
-        severity_text=level.upper(),
-        body=narration.sentence(event),
-        attributes=attributes,
-    )
+    return float(text)

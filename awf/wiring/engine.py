@@ -14,10 +14,8 @@ from awf.core.ports import EngineDirectory
 from awf.errors import ConfigError
 from awf.orchestration import Controls, Engine, EventEmitter, Registry
 from awf.orchestration.link import EngineLink, EventUpload
-from awf.orchestration.otel_exporter import OTelExporter
+from awf.orchestration.otel_exporter import OTelExporter, SpoolOptions
 from awf.settings import Settings
-
-EXPORTER_QUEUE = 65_536
 
 
 def start_engine(
@@ -31,13 +29,12 @@ def start_engine(
 ) -> tuple[Engine, Callable[[], Awaitable[None]]]:
     """Return a running engine and the function that stops it; its telemetry is that of service `name`."""
     counters = Counters()
-    emitter = EventEmitter(counters)
-    exporter = open_exporter(settings, name, counters)
+    exporter = open_exporter(settings, name, counters, spool=spool_options(settings))
+    emitter = EventEmitter(counters, recorder=exporter.record)
     engine = Engine(
         registry, emitter, Controls(registry, controls_file), workers=settings.workers, engine_id=name
     )
     exporter.watch(engine.snapshot)
-    emitter.subscribe(exporter.on_event, queue_size=EXPORTER_QUEUE)
     link = asyncio.create_task(EngineLink(engine, directory, uploads).run(), name=f"link of {name}")
 
     async def stop() -> None:
@@ -51,14 +48,32 @@ def start_engine(
     return engine, stop
 
 
-def open_exporter(settings: Settings, name: str, counters: Counters) -> OTelExporter:
-    """Return an exporter of service `name` that also sends these counters. It goes to the embedded
-    backend unless OTEL_EXPORTER_OTLP_* say otherwise."""
-    is_told = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    endpoint = "" if is_told else f"http://{settings.host}:{settings.otlp_grpc_port}"
-    exporter = OTelExporter(endpoint, service_name=name, counters=counters)
+def open_exporter(
+    settings: Settings, name: str, counters: Counters, *, spool: SpoolOptions | None = None
+) -> OTelExporter:
+    """Return an exporter of service `name` that also sends these counters."""
+    exporter = OTelExporter(
+        default_endpoint(settings), service_name=name, counters=counters, spool=spool,
+        include_content=settings.export_content,
+    )  # fmt: skip
     exporter.watch_counters(counters)
     return exporter
+
+
+def default_endpoint(settings: Settings) -> str:
+    """Return the embedded backend's address, or nothing where OTEL_EXPORTER_OTLP_* say another."""
+    is_told = any(name.startswith("OTEL_EXPORTER_OTLP_") and value for name, value in os.environ.items())
+    return "" if is_told else f"http://{settings.host}:{settings.otlp_grpc_port}"
+
+
+def spool_options(settings: Settings) -> SpoolOptions:
+    """Return how events are kept until the collector has them."""
+    return SpoolOptions(
+        settings.spool_directory,
+        max_bytes=settings.spool_max_mb * 1_000_000,
+        max_age_s=settings.spool_max_age_s,
+        fsync_s=settings.spool_fsync_s,
+    )
 
 
 def load_registry(text: str) -> Registry:

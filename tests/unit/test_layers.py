@@ -37,10 +37,9 @@ NO_THIRD_PARTY = ["errors.py", "core", "orchestration"]
 MARKED = {
     "core/http.py",
     "orchestration/otel_exporter.py",
-    "orchestration/_otel_delivery.py",
-    "orchestration/_otel_metrics.py",
-    "orchestration/_otel_spans.py",
     "orchestration/remote.py",
+    "orchestration/telemetry/sdk_outlets.py",
+    "orchestration/telemetry/senders.py",
 }
 
 

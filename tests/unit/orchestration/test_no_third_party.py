@@ -26,7 +26,8 @@ else:
 
 import awf
 import awf.orchestration.link
-import awf.orchestration.narration
+import awf.orchestration.spool
+import awf.orchestration.telemetry.narration
 from awf.core.types import AgentManifest
 from awf.orchestration import *
 

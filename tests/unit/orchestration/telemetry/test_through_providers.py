@@ -1,19 +1,10 @@
+"""Telemetry as a program's own OpenTelemetry providers get it."""
+
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-import socket
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
@@ -21,21 +12,19 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from opentelemetry.trace import NoOpTracerProvider, StatusCode
 
 from awf.core import semconv
 from awf.core.counters import Counters
 from awf.core.types import ControlKind, ExecutionId, TaskMetrics, TokenUsage
 from awf.errors import ConfigError
-from awf.orchestration import AgentError, AgentResult, EventType, StepContext, WorkflowEvent
+from awf.orchestration import AgentError, AgentResult, EventType, StepContext, WorkflowEvent, identity
 from awf.orchestration.otel_exporter import OTelExporter
+from awf.orchestration.telemetry.measurements import INSTRUMENTS
 
-from ._parts import Bench, hang, make_registry, make_step, make_workflow
-from ._server import serving
+from .._parts import Bench, hang, make_registry, make_step, make_workflow
+
+LABELS = {instrument.name: instrument.labels for instrument in INSTRUMENTS} | semconv.METRIC_LABELS
 
 
 async def think(context: StepContext) -> AgentResult:
@@ -71,6 +60,9 @@ class Memory:
     def logs(self) -> list[Any]:
         return [item.log_record for item in self._logs.get_finished_logs()]
 
+    def names(self) -> set[str]:
+        return {span.name for span in self._spans.get_finished_spans()}
+
     def metrics(self) -> dict[str, Any]:
         data = self._reader.get_metrics_data()
         if data is None:
@@ -81,7 +73,7 @@ class Memory:
         """Label values in the order of semconv -> value (count for histograms)."""
         found = {}
         for point in self.metrics()[name].data.data_points:
-            labels = semconv.METRIC_LABELS[name]
+            labels = LABELS[name]
             assert set(point.attributes) <= set(labels)
             key = tuple(str(point.attributes.get(label, "")) for label in labels)
             found[key] = point.count if hasattr(point, "count") else point.value
@@ -93,6 +85,7 @@ async def run_once(memory: Memory, agents: dict[str, Any] | None = None, workflo
     async with bench:
         bench.emitter.subscribe(memory.exporter.on_event)
         await bench.engine.wait(await bench.engine.submit("w", {"question": "secret input"}))
+    assert await memory.exporter.flush()
     return bench
 
 
@@ -145,7 +138,7 @@ async def test_instruments_have_their_buckets_no_unit_and_exemplars() -> None:
     memory = Memory()
     await run_once(memory)
     metrics = memory.metrics()
-    assert {metric.unit for metric in metrics.values()} == {""}
+    assert {metric.unit for name, metric in metrics.items() if name.startswith("awf_")} == {""}
     (point, _) = metrics[semconv.STEP_DURATION].data.data_points
     assert tuple(point.explicit_bounds) == semconv.STEP_DURATION_BUCKETS_MS
     (exemplar,) = point.exemplars
@@ -201,6 +194,7 @@ async def test_cancelling_is_neither_success_nor_failure() -> None:
         execution_id = await bench.engine.submit("w", {})
         await bench.settle()
         await bench.engine.cancel(execution_id)
+    assert await memory.exporter.flush()
     assert memory.values(semconv.WORKFLOWS)["w", "cancelled"] == 1
     assert memory.values(semconv.AGENT_INVOCATIONS)["a", "python", "cancelled"] == 1
     (step,) = memory.spans(semconv.SPAN_STEP)
@@ -234,137 +228,35 @@ async def test_an_event_whose_beginning_was_missed_still_counts() -> None:
     for kind in EventType:
         event = WorkflowEvent(kind, WORKFLOW.id, ExecutionId(f"x-{kind}"), metrics=TaskMetrics())
         await memory.exporter.on_event(event)
+    assert await memory.exporter.flush()
     assert len(memory.logs()) == len(EventType)
 
 
-# -- over the wire
+async def test_ids_are_those_that_follow_from_the_events() -> None:
+    memory = Memory()
+    bench = await run_once(memory)
+    spans = {f"{span.context.span_id:016x}": span for name in memory.names() for span in memory.spans(name)}
+    for event in bench.events:
+        expected = identity.of(event)
+        span = spans[expected.span_id]
+        assert f"{span.context.trace_id:032x}" == expected.trace_id
+        assert (f"{span.parent.span_id:016x}" if span.parent else "") == expected.parent_id
 
 
-@dataclass
-class Received:
-    spans: list[Any] = field(default_factory=list)
-    metrics: list[Any] = field(default_factory=list)
-    logs: list[Any] = field(default_factory=list)
-
-    def Export(self, request: Any, _: Any) -> Any:
-        if isinstance(request, trace_service_pb2.ExportTraceServiceRequest):
-            self.spans += [s for r in request.resource_spans for c in r.scope_spans for s in c.spans]
-            self.resource = {
-                a.key: a.value.string_value for a in request.resource_spans[0].resource.attributes
-            }
-            return trace_service_pb2.ExportTraceServiceResponse()
-        if isinstance(request, metrics_service_pb2.ExportMetricsServiceRequest):
-            self.metrics += [m for r in request.resource_metrics for c in r.scope_metrics for m in c.metrics]
-            return metrics_service_pb2.ExportMetricsServiceResponse()
-        self.logs += [g for r in request.resource_logs for c in r.scope_logs for g in c.log_records]
-        return logs_service_pb2.ExportLogsServiceResponse()
+async def test_genai_metrics_are_those_of_the_conventions() -> None:
+    memory = Memory()
+    await run_once(memory)
+    metrics = memory.metrics()
+    usage, duration = metrics["gen_ai.client.token.usage"], metrics["gen_ai.client.operation.duration"]
+    assert (usage.unit, duration.unit) == ("{token}", "s")
+    assert memory.values("gen_ai.client.token.usage") == {
+        ("invoke_agent", "p1", "m1", "input"): 2, ("invoke_agent", "p1", "m1", "output"): 2,
+    }  # fmt: skip
+    assert memory.values("gen_ai.client.operation.duration") == {
+        ("invoke_agent", "p1", "m1", ""): 2, ("invoke_agent", "p2", "m2", "rate_limit"): 2,
+    }  # fmt: skip
 
 
-def start_collector(port: int = 0) -> tuple[grpc.Server, Received, int]:
-    received = Received()
-    server = grpc.server(ThreadPoolExecutor(2))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(received, server)
-    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(received, server)
-    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(received, server)
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
-    server.start()
-    return server, received, bound
-
-
-@contextlib.asynccontextmanager
-async def collector() -> AsyncIterator[tuple[Received, str]]:
-    server, received, port = start_collector()
-    yield received, f"http://127.0.0.1:{port}"
-    await asyncio.to_thread(server.stop(0).wait)
-
-
-async def until(reached: Any) -> None:
-    async with asyncio.timeout(20):
-        while not reached():
-            await asyncio.sleep(0.02)
-
-
-async def send(exporter: OTelExporter) -> Bench:
-    bench = Bench(make_registry({"refuse": refuse, "think": think}, WORKFLOW))
-    async with bench:
-        bench.emitter.subscribe(exporter.on_event)
-        await bench.engine.wait(await bench.engine.submit("w", {}, ExecutionId("exec_1")))
-    return bench
-
-
-async def test_everything_arrives_over_grpc_with_ids_that_a_replay_repeats() -> None:
-    async with collector() as (received, url):
-        exporter = OTelExporter(url, service_name="engine")
-        bench = await send(exporter)
-        await exporter.shutdown()
-        assert len(received.spans) == 7
-        assert len(received.logs) == len(bench.events)
-        assert {m.name for m in received.metrics} >= {semconv.STEP_DURATION, semconv.AGENT_INVOCATIONS}
-        assert received.resource["service.name"] == "engine"
-        assert received.resource["service.instance.id"]
-        ids = {(span.trace_id, span.span_id) for span in received.spans}
-        again = OTelExporter(url)
-        for event in bench.events:
-            await again.on_event(event)
-        await again.shutdown()
-        assert {(span.trace_id, span.span_id) for span in received.spans} == ids
-        assert {log.trace_id for log in received.logs} == {trace_id for trace_id, _ in ids}
-
-
-async def test_everything_arrives_over_http_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = {
-        "traces": trace_service_pb2.ExportTraceServiceRequest,
-        "metrics": metrics_service_pb2.ExportMetricsServiceRequest,
-        "logs": logs_service_pb2.ExportLogsServiceRequest,
-    }
-    received = Received()
-
-    async def take(request: Request) -> Response:
-        answer = received.Export(kinds[request.path_params["signal"]].FromString(await request.body()), None)
-        return Response(answer.SerializeToString(), media_type="application/x-protobuf")
-
-    routes = [Route("/v1/{signal}", take, methods=["POST"])]
-    async with serving(Starlette(routes=routes)) as url:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        exporter = OTelExporter()
-        bench = await send(exporter)
-        await exporter.shutdown()
-    assert (len(received.spans), len(received.logs)) == (7, len(bench.events))
-    assert semconv.STEP_DURATION in {metric.name for metric in received.metrics}
-
-
-async def test_what_was_recorded_before_the_collector_came_up_is_not_lost(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with caplog.at_level(logging.INFO):
-        exporter = OTelExporter(f"http://127.0.0.1:{port}")
-        await send(exporter)
-        await until(lambda: sum("not delivered" in r.message for r in caplog.records) >= 2)
-        server, received, _ = start_collector(port)
-        await until(lambda: len(received.spans) == 7 and received.logs)
-        await exporter.shutdown()
-        await asyncio.to_thread(server.stop(0).wait)
-    per_signal = [r.signal for r in caplog.records if r.message == "telemetry is not delivered"]
-    assert len(per_signal) == len(set(per_signal))
-    assert not [r for r in caplog.records if r.name.startswith("opentelemetry")]
-
-
-@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-async def test_shutting_down_without_a_collector_ends_counts_and_stays_quiet(
-    protocol: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    exporter = OTelExporter("http://127.0.0.1:1", protocol=protocol)
-    await send(exporter)
-    async with asyncio.timeout(20):
-        await exporter.shutdown(timeout_s=0.1)
-    await until(lambda: exporter.counters.get(semconv.EXPORT_FAILURES, reason="traces_not_delivered") > 0)
-    await until(lambda: exporter.counters.get(semconv.EXPORT_FAILURES, reason="logs_not_delivered") > 0)
-    assert not [r for r in caplog.records if r.name.startswith("opentelemetry")]
-
-
-def test_an_unknown_protocol_is_refused() -> None:
-    with pytest.raises(ConfigError, match="OTEL_EXPORTER_OTLP_PROTOCOL is 'carrier pigeon'"):
-        OTelExporter(protocol="carrier pigeon")
+def test_a_provider_that_cannot_take_ids_is_refused() -> None:
+    with pytest.raises(ConfigError, match="tracer_provider is a NoOpTracerProvider"):
+        OTelExporter(tracer_provider=NoOpTracerProvider())

@@ -1,0 +1,1 @@
+"""Workflow events on their way to a collector: record, signals, wire format, delivery."""

@@ -1,0 +1,197 @@
+"""Requests that are sent until they arrive: pauses between attempts, what is set aside, what is said of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from awf.core.counters import Counters
+from awf.core.semconv import EVENTS_DROPPED, EXPORT_FAILURES, EXPORT_RETRIES
+from awf.orchestration.telemetry import senders
+from awf.orchestration.telemetry.senders import Sender, Undelivered
+from awf.orchestration.telemetry.wire import Envelope
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+LONGEST_WISH_S = 300.0  # of a collector's Retry-After
+MAX_REQUEST_BYTES = 2 << 20  # collectors take 4 MB over gRPC by default
+# A collector that answers "internal error" to one request again and again means that request.
+SERVER_ERRORS_BORNE = 5
+SPLITS_A_BATCH = 64
+
+
+class Stopped(Exception):
+    """The exporter is closing; what was not acknowledged waits."""
+
+
+class Expired(Exception):
+    """What is to be sent is older than the age bound."""
+
+
+class Stop:
+    """Asks deliveries to end: each request is tried once more until a moment, none is waited for."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._deadline = 0.0
+
+    def at(self, deadline: float) -> None:
+        """Stop at a moment of `time.monotonic()`."""
+        self._deadline = deadline
+        self._event.set()
+
+    @property
+    def is_asked(self) -> bool:
+        return self._event.is_set()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left; endless while nobody asked."""
+        return self._deadline - time.monotonic() if self._event.is_set() else float("inf")
+
+    def wait(self, seconds: float) -> None:
+        """Sleep before another attempt. Raises Stopped when there is to be none."""
+        if self._event.wait(seconds):
+            raise Stopped
+
+
+class Delivery:
+    """Delivers items of one signal. `observe` is told how many milliseconds each request took, `meanwhile`
+    is called in pauses. What the collector refuses for good goes to the file `set_aside`."""
+
+    def __init__(
+        self,
+        signal: str,
+        sender: Sender,
+        envelope: Envelope,
+        counters: Counters,
+        stop: Stop,
+        *,
+        set_aside: Path | None = None,
+        observe: Callable[[str, float], None] = lambda signal, took_ms: None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._signal = signal
+        self._sender = sender
+        self._envelope = envelope
+        self._counters = counters
+        self._stop = stop
+        self._set_aside = set_aside
+        self._observe = observe
+        self._meanwhile = meanwhile
+        self._is_away = False
+        self._splits = 0
+
+    def deliver(self, items: Sequence[bytes], is_expired: Callable[[], bool] = lambda: False) -> None:
+        """Return when all have arrived or were refused for good. Raises Stopped, Expired."""
+        self._splits = 0
+        for part in _parts(items):
+            self._deliver(part, is_expired)
+
+    def try_once(self, items: Sequence[bytes]) -> bool:
+        """Say whether they arrived at the first attempt."""
+        for part in _parts(items):
+            try:
+                self._send(part)
+            except Undelivered as problem:
+                self._note(problem)
+                self._counters.add(EXPORT_FAILURES, reason=f"{self._signal}_not_delivered")
+                return False
+        return True
+
+    def _deliver(self, items: Sequence[bytes], is_expired: Callable[[], bool]) -> None:
+        pause_s, server_errors = FIRST_PAUSE_S, 0
+        while True:
+            try:
+                self._send(items)
+                return
+            except Undelivered as problem:
+                server_errors += problem.reason == senders.SERVER_ERROR
+                is_final = problem.reason in {senders.REJECTED, senders.TOO_LARGE}
+                if is_final or server_errors >= SERVER_ERRORS_BORNE:
+                    self._divide(items, problem, is_expired)
+                    return
+                self._note(problem)
+                wish_s = min(problem.retry_after_s, LONGEST_WISH_S)
+            if is_expired():
+                raise Expired
+            self._meanwhile()
+            # Exporters that lost the collector together must not come back together.
+            jittered = pause_s * random.uniform(0.5, 1.0)  # noqa: S311
+            self._stop.wait(max(wish_s, jittered))
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _send(self, items: Sequence[bytes]) -> None:
+        left_s = self._stop.left_s
+        if left_s <= 0:
+            raise Stopped
+        began = time.monotonic()
+        complaint = self._sender.send(self._envelope.wrap(items), left_s)
+        self._observe(self._signal, (time.monotonic() - began) * 1000)
+        if self._is_away:
+            logger.info("telemetry is delivered again", extra={"signal": self._signal})
+        self._is_away = False
+        if complaint:
+            self._counters.add(EXPORT_FAILURES, reason=f"{self._signal}_partly_rejected")
+            logger.warning(
+                "collector took telemetry only in part", extra={"signal": self._signal, "detail": complaint}
+            )
+
+    def _divide(self, items: Sequence[bytes], problem: Undelivered, is_expired: Callable[[], bool]) -> None:
+        """Find the item that a whole request was refused for, so that the others arrive."""
+        self._splits += 1
+        if len(items) == 1 or self._splits > SPLITS_A_BATCH:
+            self._put_aside(items, problem)
+            return
+        middle = len(items) // 2
+        self._deliver(items[:middle], is_expired)
+        self._deliver(items[middle:], is_expired)
+
+    def _put_aside(self, items: Sequence[bytes], problem: Undelivered) -> None:
+        self._counters.add(EVENTS_DROPPED, len(items), reason="rejected")
+        logger.error(
+            "collector refuses telemetry for good: set aside",
+            extra={"signal": self._signal, "items": len(items), "detail": problem.detail,
+                   "file": str(self._set_aside or "")},
+        )  # fmt: skip
+        if self._set_aside is None:
+            return
+        line = {
+            "signal": self._signal, "time_ns": time.time_ns(), "detail": problem.detail,
+            "items": [base64.b64encode(item).decode() for item in items],
+        }  # fmt: skip
+        try:
+            with self._set_aside.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            logger.warning("refused telemetry cannot be set aside", extra={"detail": str(error)})
+
+    def _note(self, problem: Undelivered) -> None:
+        self._counters.add(EXPORT_RETRIES, signal=self._signal, reason=problem.reason)
+        if not self._is_away:
+            logger.warning(
+                "telemetry is not delivered",
+                extra={"signal": self._signal, "reason": problem.reason, "detail": problem.detail},
+            )
+        self._is_away = True
+
+
+def _parts(items: Sequence[bytes]) -> list[Sequence[bytes]]:
+    """Divide items so that each request stays within what collectors take."""
+    parts, begin, size = [], 0, 0
+    for index, item in enumerate(items):
+        if size and size + len(item) > MAX_REQUEST_BYTES:
+            parts.append(items[begin:index])
+            begin, size = index, 0
+        size += len(item)
+    if size:
+        parts.append(items[begin:])
+    return parts

@@ -1,0 +1,50 @@
+"""Sends what processes left in their spools when they died, with the resource that was theirs."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from awf.core.counters import Counters
+from awf.orchestration import spool_lanes
+from awf.orchestration.spool import Spool
+from awf.orchestration.spool_lanes import Lane
+from awf.orchestration.spool_view import SET_ASIDE
+from awf.orchestration.telemetry.assembly import Destination, Parts, assemble
+
+logger = logging.getLogger(__name__)
+
+# A process that is being restarted goes on with its own spool; nobody needs to do it instead.
+ORPHAN_AFTER_S = 300.0
+
+
+def drain(
+    directory: Path, destination: Destination, counters: Counters, *, idle_s: float = ORPHAN_AFTER_S
+) -> Iterator[tuple[Lane, Spool, Parts]]:
+    """Yield, one by one, the lanes that nobody has touched for `idle_s`, each with the pipeline that empties
+    it and is to be run by the caller. An emptied lane is removed, unless something is set aside in it."""
+    for lane in spool_lanes.orphans(directory):
+        if time.time() - _touched(lane.folder) < idle_s:
+            lane.release()
+            continue
+        spool = Spool(lane.folder, counters=counters)
+        try:
+            yield (
+                lane,
+                spool,
+                assemble(spool, lane.resource, destination, counters, folder=lane.folder, until_empty=True),
+            )
+            is_empty = not spool.depth().events
+        finally:
+            spool.close()
+        if is_empty and not (lane.folder / SET_ASIDE).exists():
+            shutil.rmtree(lane.folder)
+            logger.info("spool of a dead process sent", extra={"lane": lane.folder.name, **lane.resource})
+        lane.release()
+
+
+def _touched(folder: Path) -> float:
+    return max((path.stat().st_mtime for path in folder.iterdir() if path.name != "lock"), default=0.0)

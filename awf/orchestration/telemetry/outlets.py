@@ -1,0 +1,126 @@
+"""The two ends of the pipeline for each signal put together: OTLP of our own, or the SDK's providers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from awf.orchestration.telemetry.aggregate import MetricState
+from awf.orchestration.telemetry.delivery import Delivery
+from awf.orchestration.telemetry.logs import LogData, log_of
+from awf.orchestration.telemetry.metric_wire import MetricEncoder, Probe, Reading
+from awf.orchestration.telemetry.record import Record
+from awf.orchestration.telemetry.senders import Sender
+from awf.orchestration.telemetry.spans import SpanData
+from awf.orchestration.telemetry.wire import LogEncoder, SpanEncoder
+
+IsExpired = Callable[[], bool]
+
+
+class TraceOutlet(Protocol):
+    def send(self, spans: Sequence[SpanData], is_expired: IsExpired) -> None: ...
+
+
+class LogOutlet(Protocol):
+    def send(self, logs: Sequence[LogData], is_expired: IsExpired) -> None: ...
+
+
+class MetricOutlet(Protocol):
+    def settled(self, batch: Sequence[Record]) -> None: ...
+
+    def tick(self, *, is_last: bool = False) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """The pipeline's `Outlet`: traces, logs and metrics, each where it goes."""
+
+    traces: TraceOutlet
+    logs: LogOutlet
+    metrics: MetricOutlet
+    senders: Sequence[Sender] = ()
+
+    def send(self, batch: Sequence[Record], spans: Sequence[SpanData], is_expired: IsExpired) -> None:
+        self.traces.send(spans, is_expired)
+        self.logs.send([log_of(record) for record in batch], is_expired)
+
+    def settled(self, batch: Sequence[Record]) -> None:
+        self.metrics.settled(batch)
+
+    def tick(self, *, is_last: bool = False) -> None:
+        self.metrics.tick(is_last=is_last)
+
+    def close(self) -> None:
+        for sender in self.senders:
+            sender.close()
+
+
+class OtlpTraces:
+    """Spans by OTLP."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self._encode = SpanEncoder().encode
+
+    def send(self, spans: Sequence[SpanData], is_expired: IsExpired) -> None:
+        self._delivery.deliver([self._encode(span) for span in spans], is_expired)
+
+
+class OtlpLogs:
+    """Log records by OTLP."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self._encode = LogEncoder().encode
+
+    def send(self, logs: Sequence[LogData], is_expired: IsExpired) -> None:
+        self._delivery.deliver([self._encode(log) for log in logs], is_expired)
+
+
+class OtlpMetrics:
+    """Metrics by OTLP, every `interval_s`. They are cumulative: what did not arrive is in the next ones."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        state: MetricState,
+        read: Callable[[], Iterable[Reading]],
+        *,
+        interval_s: float,
+    ) -> None:
+        self._delivery = delivery
+        self._state = state
+        self._read = read
+        self._interval_s = interval_s
+        self._encoder = MetricEncoder()
+        self._due = time.monotonic() + min(1.0, interval_s)
+        self._process_start_ns = self._last_ns = time.time_ns()
+
+    def settled(self, batch: Sequence[Record]) -> None:
+        for record in batch:
+            self._state.add(record)
+
+    def tick(self, *, is_last: bool = False) -> None:
+        if time.monotonic() < self._due and not is_last:
+            return
+        self._due = time.monotonic() + self._interval_s
+        # Backends refuse samples that are not newer, whatever a clock does that is set back.
+        self._last_ns = max(time.time_ns(), self._last_ns + 1_000_000)
+        items = self._encoder.encode(
+            self._state, self._read(), now_ns=self._last_ns, process_start_ns=self._process_start_ns
+        )
+        if items and self._delivery.try_once(items):
+            self._state.forget_exemplars()
+
+
+def probe_all(probes: Sequence[Probe]) -> Iterable[Reading]:
+    """Return what all probes read; of a metric that several read, all points."""
+    found: dict[str, Reading] = {}
+    for probe in probes:
+        for reading in probe():
+            known = found.get(reading.name)
+            points = [*known.points, *reading.points] if known else reading.points
+            found[reading.name] = replace(reading, points=points)
+    return found.values()

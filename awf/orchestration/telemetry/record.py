@@ -1,0 +1,162 @@
+"""An event as it is kept in a spool: one JSON array, masked and clamped, with its place in the trace.
+
+Inputs and outputs stay out unless asked for. This runs inside `emit()`: names come again and again, so
+each is masked and quoted once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from json.encoder import encode_basestring_ascii
+from typing import Any, NamedTuple, Protocol
+
+from awf.core.counters import Counters
+from awf.core.semconv import TRUNCATIONS
+from awf.core.types import TaskMetrics
+from awf.orchestration import identity
+from awf.orchestration.events import WorkflowEvent
+
+MAX_TEXT = 64 << 10
+MAX_NAME = 512
+MAX_ATTRIBUTES = 100  # backends take 128; the rest is for our own
+MAX_VALUE = 4 << 10
+MEMO_SIZE = 20_000
+
+# What of an event's data is told; the rest is between the engine and its subscribers.
+EXPORTED = frozenset({
+    "delay_s", "fallback_of", "reason", "missing", "restarted_from", "retried_step", "links", "attributes",
+})  # fmt: skip
+CONTENT = frozenset({"input", "output"})
+
+
+class Record(NamedTuple):
+    """An event as the exporter sees it. `took_ms` is None where the event has no metrics."""
+
+    type: str
+    workflow_id: str
+    execution_id: str
+    step_id: str
+    agent_id: str
+    framework: str
+    attempt: int
+    run: int
+    time_ns: int
+    trace_id: str
+    span_id: str
+    parent_id: str
+    took_ms: float | None
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    retry_count: int
+    error_type: str
+    error: str
+    model: str
+    provider: str
+    data: Mapping[str, Any] | None
+
+
+class Masker(Protocol):
+    """What keeps secrets in: `core.redact.Redactor`."""
+
+    def text(self, text: str) -> str: ...
+
+    def value(self, name: str, value: object) -> object: ...
+
+
+class RecordWriter:
+    """Turns events into records. With `include_content`, inputs and outputs go along, masked as well."""
+
+    def __init__(self, masker: Masker, counters: Counters, *, include_content: bool = False) -> None:
+        self._masker = masker
+        self._counters = counters
+        self._exported = EXPORTED | CONTENT if include_content else EXPORTED
+        self._names = _Quotes(masker, lambda name: self.clamp(name, MAX_NAME))
+        self._texts = _Quotes(masker, lambda text: self.clamp(text, MAX_TEXT))
+
+    def write(self, event: WorkflowEvent) -> bytes:
+        """Return the record's bytes. Raises TypeError, ValueError for an event that is none."""
+        names, data, span = self._names, event.data, identity.of(event)
+        rest = self._data(data) if data and not data.keys() <= _OWN else "null"
+        return (
+            f"[{names[event.type]},{names[event.workflow_id]},{names[event.execution_id]},"
+            f"{names[event.step_id or '']},{names[event.agent_id or '']},{names[event.framework]},"
+            f'{event.attempt:d},{event.run:d},{event.time_ns:d},"{span.trace_id}","{span.span_id}",'
+            f'"{span.parent_id}",{_metrics(event.metrics)},{names[event.error_type]},'
+            f"{self._texts[event.error]},{names[data.get('model') or '']},{names[data.get('provider') or '']},"
+            f"{rest}]"
+        ).encode("ascii")
+
+    def _data(self, data: Mapping[str, Any]) -> str:
+        told = {key: self._masker.value(key, data[key]) for key in data.keys() & self._exported}
+        if isinstance(attributes := told.get("attributes"), Mapping):
+            told["attributes"] = self._attributes(attributes)
+        for key in told.keys() & CONTENT:
+            told[key] = self.clamp(json.dumps(told[key], default=str, ensure_ascii=False), MAX_TEXT)
+        return json.dumps(told, default=str) if told else "null"
+
+    def _attributes(self, attributes: Mapping[Any, Any]) -> dict[str, Any]:
+        if len(attributes) > MAX_ATTRIBUTES:
+            self._counters.add(TRUNCATIONS, kind="attributes")
+        kept = list(attributes.items())[:MAX_ATTRIBUTES]
+        return {self.clamp(str(key), MAX_NAME): self._attribute(value) for key, value in kept}
+
+    def _attribute(self, value: object) -> object:
+        if isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+            return [self.clamp(str(item), MAX_VALUE) for item in list(value)[:MAX_ATTRIBUTES]]
+        return self.clamp(str(value), MAX_VALUE)
+
+    def clamp(self, text: str, limit: int) -> str:
+        """Return a text of at most about `limit` characters; one that is cut says so and is counted."""
+        if len(text) <= limit:
+            return text
+        self._counters.add(TRUNCATIONS, kind="text")
+        return f"{text[:limit]}… [{len(text) - limit} characters cut]"
+
+
+class _Quotes(dict[str, str]):
+    """Texts as JSON strings, masked and clamped; made when they are first asked for."""
+
+    def __init__(self, masker: Masker, clamp: Callable[[str], str]) -> None:
+        self._masker = masker
+        self._clamp = clamp
+
+    def __missing__(self, text: str) -> str:
+        masked = self._masker.text(str(text))
+        quoted = encode_basestring_ascii(self._clamp(masked))
+        # What was masked is asked for again each time, because each time is counted.
+        if len(text) <= MAX_NAME and masked == text:
+            if len(self) >= MEMO_SIZE:
+                self.clear()
+            self[text] = quoted
+        return quoted
+
+
+_OWN = frozenset({"model", "provider"})
+
+
+def _metrics(metrics: TaskMetrics | None) -> str:
+    if metrics is None:
+        return "null,0,0,0,0"
+    tokens = metrics.token_usage
+    return (
+        f"{_finite(metrics.execution_time_ms)!r},{tokens.input_tokens:d},{tokens.output_tokens:d},"
+        f"{_finite(metrics.cost_usd)!r},{metrics.retry_count:d}"
+    )
+
+
+def _finite(number: float) -> float:
+    number = float(number)
+    return number if math.isfinite(number) else 0.0
+
+
+def read(payloads: Sequence[bytes]) -> list[Record]:
+    """Return the records of these bytes. Raises ValueError where one is no record."""
+    try:
+        return [Record._make(fields) for fields in json.loads(b"[" + b",".join(payloads) + b"]")]
+    except TypeError as error:
+        raise ValueError(str(error)) from error
