@@ -4,6 +4,7 @@ told to be slow, to refuse, or to cut connections."""
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -67,17 +69,28 @@ class Collector:
     headers: list[dict[str, str]] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     port: int = 0
+    tls: tuple[Path, Path] | None = None  # private key and certificate
 
     def start(self) -> Collector:
         """Listen; again at the same port after `stop`."""
         if self.protocol == "grpc":
             self._server: Any = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
             self._server.add_generic_rpc_handlers([_GrpcHandler(self)])
-            self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+            address = f"127.0.0.1:{self.port}"
+            if self.tls:
+                key, certificate = (path.read_bytes() for path in self.tls)
+                credentials = grpc.ssl_server_credentials([(key, certificate)])
+                self.port = self._server.add_secure_port(address, credentials)
+            else:
+                self.port = self._server.add_insecure_port(address)
             self._server.start()
         else:
             self._server = _HttpServer(("127.0.0.1", self.port), _handler(self))
             self.port = self._server.server_address[1]
+            if self.tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(self.tls[1], self.tls[0])
+                self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
             threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -96,7 +109,7 @@ class Collector:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def take(self, signal: str, body: bytes, headers: dict[str, str]) -> Refusal | None:
         request = REQUESTS[signal].FromString(body)

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import logging
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
@@ -110,7 +111,9 @@ class OTelExporter:
         self._probes: list[Probe] = [self._read_backlog]
         self._outside = self._open_providers(tracer_provider, meter_provider, logger_provider)
         self._is_closed = False
-        self._open: _Open | None = self._start()
+        self._starting = threading.Lock()
+        self._open: _Open | None = None
+        self._start()
         forked, ending = weakref.WeakMethod(self._forget), weakref.WeakMethod(self._end)
         os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
         atexit.register(lambda: (method := ending()) and method())
@@ -118,10 +121,10 @@ class OTelExporter:
     def record(self, event: WorkflowEvent) -> bool:
         """Take an event, from any thread, and say whether it was accepted. One that was not is counted, by
         its reason, and the program goes on."""
-        is_open = self._open or self._reopen()
-        if is_open is None:
+        if self._is_closed:
             self._drops.add("closed", event.type)
             return False
+        is_open = self._open or self._start()
         try:
             is_open.backlog.append(self._writer.write(event))
         except Overloaded as error:
@@ -150,9 +153,9 @@ class OTelExporter:
     async def flush(self, timeout_s: float = 10.0) -> bool:
         """Send what waits, and say whether all of it has arrived in time."""
         if (is_open := self._open) is None:
-            return False
+            return True
         goal, give_up_at = is_open.backlog.end, time.monotonic() + timeout_s
-        while is_open.backlog.acknowledged < goal and time.monotonic() < give_up_at:
+        while is_open.backlog.acknowledged < goal and time.monotonic() < give_up_at and not self._is_closed:
             is_open.parts.pipeline.hurry()
             await asyncio.sleep(0.005)
         return is_open.backlog.acknowledged >= goal
@@ -170,6 +173,10 @@ class OTelExporter:
     # -- inside
 
     def _start(self) -> _Open:
+        with self._starting:
+            return self._open or self._start_once()
+
+    def _start_once(self) -> _Open:
         lane: Lane | None = None
         backlog: Backlog
         resource = self._resource
@@ -193,12 +200,9 @@ class OTelExporter:
         parts.start()
         return self._open
 
-    def _reopen(self) -> _Open | None:
-        """Open again in the child of a fork."""
-        return None if self._is_closed else self._start()
-
     def _forget(self) -> None:
-        # The parent's thread does not run here, and its spool is not ours.
+        # In a child of a fork: the parent's threads do not run here, and its spool is not ours.
+        self._starting = threading.Lock()
         self._open = None
 
     def _end(self) -> None:
@@ -208,7 +212,8 @@ class OTelExporter:
             self._finish(is_open)
 
     def _begin_to_end(self, timeout_s: float) -> _Open | None:
-        is_open, self._open, self._is_closed = self._open, None, True
+        is_open = None if self._is_closed else self._open
+        self._is_closed = True
         if is_open is not None:
             is_open.parts.stop.at(time.monotonic() + timeout_s)
             is_open.parts.pipeline.hurry()

@@ -55,7 +55,7 @@ class Backlog(Protocol):
 
     def append(self, payload: bytes) -> None:
         """Add an event. Raises Overloaded when the queue is full and OSError when the disk is; either way
-        nothing of the event is kept."""
+        nothing of the event is kept. Raises ValueError for one that is larger than 4 MB."""
         ...
 
     def read(self, position: int, *, max_events: int, until: int | None = None) -> Frames:
@@ -132,6 +132,8 @@ class Spool:
     # -- writing
 
     def append(self, payload: bytes) -> None:
+        if len(payload) > segments.MAX_PAYLOAD:
+            raise ValueError(f"an event of {len(payload):,} bytes; {segments.MAX_PAYLOAD:,} are the most")
         record = segments.frame(payload)
         with self._lock:
             if self._end + len(record) - self._acknowledged > self.max_bytes:

@@ -159,8 +159,8 @@ class HttpSender:
         self._session.headers.update({"content-type": "application/x-protobuf", **dict(endpoint.headers)})
         if endpoint.use_gzip:
             self._session.headers["content-encoding"] = "gzip"
-        if endpoint.certificate:
-            self._session.verify = str(endpoint.certificate)
+        # Given with each request: the session's own would be overruled by REQUESTS_CA_BUNDLE.
+        self._verify = str(endpoint.certificate) if endpoint.certificate else None
         if endpoint.client_certificate and endpoint.client_key:
             self._session.cert = (str(endpoint.client_certificate), str(endpoint.client_key))
 
@@ -169,7 +169,7 @@ class HttpSender:
         body = gzip.compress(request, compresslevel=1) if self._endpoint.use_gzip else request
         try:
             answer = self._session.post(
-                self._endpoint.url, data=body, timeout=timeout_s, allow_redirects=False
+                self._endpoint.url, data=body, timeout=timeout_s, verify=self._verify, allow_redirects=False
             )
         except requests.Timeout as error:
             raise Undelivered(TIMEOUT, str(error)) from error
