@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 LabelSet = tuple[tuple[str, str], ...]
 
@@ -20,6 +20,16 @@ class Counters:
         key = (name, tuple(sorted(labels.items())))
         with self._lock:
             self._values[key] = self._values.get(key, 0.0) + value
+
+    def bind(self, name: str, **labels: str) -> Callable[[], None]:
+        """Return what raises one counter by 1, for places that do so very often."""
+        key, lock, values = (name, tuple(sorted(labels.items()))), self._lock, self._values
+
+        def add_one() -> None:
+            with lock:
+                values[key] = values.get(key, 0.0) + 1.0
+
+        return add_one
 
     def set(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""

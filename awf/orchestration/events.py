@@ -141,6 +141,7 @@ class EventEmitter:
 
     def __init__(self, counters: Counters | None = None, *, recorder: Recorder | None = None) -> None:
         self.counters = counters or Counters()
+        self._count = {kind: self.counters.bind(EVENTS, event_type=kind.value) for kind in EventType}
         self._recorder = recorder
         self._recorder_drops = Drops(self.counters, "recorder")
         self._subscriptions: list[Subscription] = []
@@ -162,7 +163,7 @@ class EventEmitter:
     async def emit(self, event: WorkflowEvent) -> bool:
         """Record an event and queue it for all who want it. Never raises on their behalf; says whether the
         recorder took it."""
-        self.counters.add(EVENTS, event_type=event.type.value)
+        self._count[event.type]()
         if self._closed:
             self.counters.add(EVENTS_DROPPED, reason="closed")
             return False

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from awf.orchestration.events import WorkflowEvent
+from awf.orchestration.events import EventType, WorkflowEvent
 
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?"
@@ -48,19 +48,34 @@ def workflow_span(execution_id: str, run: int = 1, traceparent: str = "") -> Spa
     return SpanIdentity(caller.trace_id, span_id, caller.span_id)
 
 
-def of(event: WorkflowEvent) -> SpanIdentity:
-    """Return the span that an event belongs to: of its invocation, else its step, else its workflow."""
-    workflow = workflow_span(event.execution_id, event.run, event.traceparent)
-    if not event.step_id or event.type.value == "workflow.step.skipped":
-        return workflow
-    step_id = _digest(8, event.execution_id, event.run, event.step_id)
-    if not event.type.value.startswith("agent."):
-        return SpanIdentity(workflow.trace_id, step_id, workflow.span_id)
-    agent_id = _digest(8, event.execution_id, event.run, event.step_id, event.attempt)
-    return SpanIdentity(workflow.trace_id, agent_id, step_id)
+@lru_cache(16_384)
+def step_span(execution_id: str, run: int, traceparent: str, step_id: str) -> SpanIdentity:
+    """Return the span of a step in one run."""
+    workflow = workflow_span(execution_id, run, traceparent)
+    return SpanIdentity(workflow.trace_id, _digest(8, execution_id, run, step_id), workflow.span_id)
 
 
 @lru_cache(16_384)
+def agent_span(execution_id: str, run: int, traceparent: str, step_id: str, attempt: int) -> SpanIdentity:
+    """Return the span of one invocation of an agent."""
+    step = step_span(execution_id, run, traceparent, step_id)
+    return SpanIdentity(step.trace_id, _digest(8, execution_id, run, step_id, attempt), step.span_id)
+
+
+def of(event: WorkflowEvent) -> SpanIdentity:
+    """Return the span that an event belongs to: of its invocation, else its step, else its workflow."""
+    kind, step_id = event.type, event.step_id
+    if not step_id or kind is EventType.STEP_SKIPPED:
+        return workflow_span(event.execution_id, event.run, event.traceparent)
+    if kind in _OF_AGENTS:
+        return agent_span(event.execution_id, event.run, event.traceparent, step_id, event.attempt)
+    return step_span(event.execution_id, event.run, event.traceparent, step_id)
+
+
+# A tuple: it is searched by identity first, which is quicker here than hashing an enum.
+_OF_AGENTS = (EventType.AGENT_INVOKED, EventType.AGENT_COMPLETED, EventType.AGENT_FAILED)
+
+
 def _digest(size: int, *parts: str | int) -> str:
     # The separator keeps ("a", "bc") and ("ab", "c") apart. An all-zero id would mean "none".
     text = "\x1f".join(map(str, parts))

@@ -28,7 +28,7 @@ from awf.orchestration._drops import Drops
 from awf.orchestration.engine import EngineSnapshot
 from awf.orchestration.events import WorkflowEvent
 from awf.orchestration.memory_spool import MemorySpool
-from awf.orchestration.spool import MAX_BYTES, Backlog, Spool
+from awf.orchestration.spool import MAX_BYTES, Backlog, Depth, Spool
 from awf.orchestration.spool_lanes import Lane
 from awf.orchestration.telemetry.aggregate import MAX_SERIES
 from awf.orchestration.telemetry.assembly import METRIC_INTERVAL_S, Destination, Outside, Parts, assemble
@@ -149,6 +149,11 @@ class OTelExporter:
     def watch_counters(self, counters: Counters) -> None:
         """Export what parts count about themselves."""
         self._probes.append(lambda: read_counters(counters))
+
+    @property
+    def waiting(self) -> Depth:
+        """How much waits for the collector."""
+        return self._open.backlog.depth() if self._open else Depth(0, 0)
 
     async def flush(self, timeout_s: float = 10.0) -> bool:
         """Send what waits, and say whether all of it has arrived in time."""

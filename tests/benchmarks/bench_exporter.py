@@ -1,221 +1,237 @@
-"""What our exporter adds to the raw OpenTelemetry SDK, in CPU time per workflow event.
+"""The telemetry bridge beside the raw OpenTelemetry SDK, each in a process of its own, into one OTLP sink.
 
-Nothing is sent and nothing is encoded: spans and logs end in a processor that drops them. The raw SDK's unit is
-the usual one: a span, three metric updates and a log record. `The same telemetry by hand` makes as many spans,
-metric updates and log records as our exporter derives from the events of one execution: half a span, one log
-record and a little over one metric update for each event.
+    python tests/benchmarks/bench_exporter.py [--seconds 60] [--soak 600]
+
+An execution's 14 events make 7 spans, 25 metric updates and 14 log records. "full events" are agent.completed
+alone, 14 an execution: each makes 1 span, 7 metric updates and 1 log record. The SDK's unit is 1 span, 3 updates
+and 1 log record.
+Everybody goes as fast as delivery allows; then our exporter once more at 5,000 events/s, for its latency.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-from _measuring import compare, print_table, seconds_per_unit
-from opentelemetry._logs import SeverityNumber
-from opentelemetry.context import Context
-from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.trace import set_span_in_context
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from awf.core.counters import Counters
 from awf.core.types import AgentId, ExecutionId, StepId, TaskMetrics, TokenUsage, WorkflowId
-from awf.orchestration.events import EventEmitter, EventType, WorkflowEvent
+from awf.orchestration import EventEmitter, EventType, WorkflowEvent
 from awf.orchestration.otel_exporter import OTelExporter
+from tests.benchmarks._measuring import print_table
+from tests.benchmarks._raw_sdk import RawSdk
 
-EXECUTIONS = 400
-STEPS = 3
-ROUNDS = 5
-RATE = 5_000
-COMBINATION = "raw SDK, 1 span + 3 metrics + 1 log"
-WORKFLOW, FRAMEWORK, MODEL, PROVIDER = WorkflowId("report"), "python", "m-1", "p-1"
 METRICS = TaskMetrics(120.0, TokenUsage(900, 300), 0.004)
+DATA = {"model": "gpt-large", "provider": "openai"}
+WORKFLOW = WorkflowId("report")
+MOST_WAITING = 50_000
+RATE = 5_000
 
 
-class DropLogs(LogRecordProcessor):
-    def on_emit(self, log_record: Any) -> None: ...
-
-    def shutdown(self) -> None: ...
-
-    def force_flush(self, timeout_millis: int = 0) -> bool:
-        return True
-
-
-def providers() -> tuple[TracerProvider, MeterProvider, LoggerProvider]:
-    tracers = TracerProvider(shutdown_on_exit=False)
-    tracers.add_span_processor(SpanProcessor())
-    loggers = LoggerProvider(shutdown_on_exit=False)
-    loggers.add_log_record_processor(DropLogs())
-    return tracers, MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False), loggers
-
-
-def one_execution(number: int) -> list[WorkflowEvent]:
-    """Return the events of one execution: three steps, one agent each, all of it well."""
-    execution = ExecutionId(f"exe_{number:016x}")
-
-    def event(kind: EventType, step: int | None = None, metrics: TaskMetrics | None = None) -> WorkflowEvent:
-        if step is None:
-            return WorkflowEvent(kind, WORKFLOW, execution)
-        data = {"model": MODEL, "provider": PROVIDER} if kind.value.startswith("agent") else {}
-        return WorkflowEvent(
-            kind, WORKFLOW, execution, step_id=StepId(f"step-{step}"), agent_id=AgentId(f"agent-{step}"),
-            framework=FRAMEWORK, attempt=1, metrics=metrics, data=data,
-        )  # fmt: skip
-
-    events = [event(EventType.WORKFLOW_STARTED)]
-    for step in range(STEPS):
-        events += [
-            event(EventType.STEP_STARTED, step),
-            event(EventType.AGENT_INVOKED, step),
-            event(EventType.AGENT_COMPLETED, step, METRICS),
-            event(EventType.STEP_COMPLETED, step, METRICS),
-        ]
-    return [*events, event(EventType.WORKFLOW_COMPLETED)]
+def executions() -> Iterator[WorkflowEvent]:
+    """Yield the events of executions of three steps, one agent each."""
+    number = 0
+    while True:
+        number += 1
+        execution = ExecutionId(f"exe_{number:016x}")
+        yield WorkflowEvent(EventType.WORKFLOW_STARTED, WORKFLOW, execution)
+        for step in ("plan", "write", "check"):
+            about: dict[str, Any] = {
+                "step_id": StepId(step), "agent_id": AgentId(f"{step}-agent"), "framework": "python", "attempt": 1,
+            }  # fmt: skip
+            yield WorkflowEvent(EventType.STEP_STARTED, WORKFLOW, execution, **about)
+            yield WorkflowEvent(EventType.AGENT_INVOKED, WORKFLOW, execution, **about)
+            yield WorkflowEvent(
+                EventType.AGENT_COMPLETED, WORKFLOW, execution, metrics=METRICS, data=DATA, **about
+            )
+            yield WorkflowEvent(EventType.STEP_COMPLETED, WORKFLOW, execution, metrics=METRICS, **about)
+        yield WorkflowEvent(EventType.WORKFLOW_COMPLETED, WORKFLOW, execution, metrics=METRICS)
 
 
-class Raw:
-    """The SDK used by hand."""
-
-    def __init__(self) -> None:
-        tracers, meters, loggers = providers()
-        self.tracer, self.logger = tracers.get_tracer("raw"), loggers.get_logger("raw")
-        meter = meters.get_meter("raw")
-        self.durations = meter.create_histogram("durations")
-        self.invocations = meter.create_counter("invocations")
-        self.tokens = meter.create_counter("tokens")
-        self.costs = meter.create_counter("costs")
-        self.workflows = meter.create_counter("workflows")
-
-    def combination(self) -> int:
-        """One span, three metric updates and one log record: the unit of the comparison."""
-        for number in range(EXECUTIONS * STEPS):
-            about = {
-                "workflow_id": WORKFLOW,
-                "execution_id": f"exe_{number}",
-                "step_id": "s",
-                "agent_id": "a",
-            }
-            span = self.tracer.start_span("awf.step", context=Context(), attributes=about)
-            context = set_span_in_context(span, Context())
-            span.end()
-            labels = {"workflow_id": WORKFLOW, "step_id": "s", "agent_id": "a", "status": "completed"}
-            self.durations.record(120.0, labels, context)
-            self.invocations.add(1, labels, context)
-            self.tokens.add(900, labels, context)
-            self.log("step s completed", about, context)
-        return EXECUTIONS * STEPS
-
-    def same_telemetry(self) -> int:
-        """The spans, metric updates and log records that our exporter makes of these events."""
-        for number in range(EXECUTIONS):
-            self.execution(f"exe_{number}")
-        return EXECUTIONS * len(one_execution(0))
-
-    def execution(self, execution: str) -> None:
-        about: dict[str, Any] = {"workflow_id": WORKFLOW, "execution_id": execution}
-        workflow = self.tracer.start_span("awf.workflow", context=Context(), attributes=about)
-        within = set_span_in_context(workflow, Context())
-        self.log("workflow report started", about, within)
-        for step in range(STEPS):
-            self.step(about | {"step_id": f"step-{step}", "agent_id": f"agent-{step}"}, within)
-        self.workflows.add(1, {"workflow_id": WORKFLOW, "status": "completed"}, within)
-        self.log("workflow report completed", about, within)
-        workflow.end()
-
-    def step(self, about: dict[str, Any], within: Context) -> None:
-        step = self.tracer.start_span("awf.step", context=within, attributes=about)
-        inside = set_span_in_context(step, Context())
-        self.log("step started", about, inside)
-        agent = self.tracer.start_span("awf.agent.invoke", context=inside, attributes=about)
-        context = set_span_in_context(agent, Context())
-        self.log("agent invoked", about, context)
-        agent.set_attributes(
-            {"input_tokens": 900, "output_tokens": 300, "model": MODEL, "provider": PROVIDER}
-        )
-        agent.end()
-        who = {"agent_id": about["agent_id"]}
-        self.invocations.add(1, who | {"framework": FRAMEWORK, "status": "completed"}, context)
-        self.tokens.add(900, who | {"direction": "input", "model": MODEL}, context)
-        self.tokens.add(300, who | {"direction": "output", "model": MODEL}, context)
-        self.costs.add(0.004, who | {"provider": PROVIDER}, context)
-        self.log("agent completed", about, context)
-        labels = {
-            "workflow_id": WORKFLOW,
-            "step_id": about["step_id"],
-            "framework": FRAMEWORK,
-            "status": "ok",
-        }
-        self.durations.record(120.0, who | labels, inside)
-        self.log("step completed", about, inside)
-        step.end()
-
-    def log(self, body: str, about: dict[str, Any], context: Context) -> None:
-        now = time.time_ns()
-        self.logger.emit(
-            timestamp=now, observed_timestamp=now, context=context, severity_number=SeverityNumber.INFO,
-            severity_text="INFO", body=body, attributes={**about, "level": "info"},
+def full_events() -> Iterator[WorkflowEvent]:
+    """Yield only events that make a span, metric updates and a log record each."""
+    number = 0
+    while True:
+        number += 1
+        yield WorkflowEvent(
+            EventType.AGENT_COMPLETED, WORKFLOW, ExecutionId(f"exe_{number // 14:016x}"), step_id=StepId("write"),
+            agent_id=AgentId("writer"), framework="python", attempt=number % 14 + 1, metrics=METRICS, data=DATA,
         )  # fmt: skip
 
 
-class Ours:
-    """The same events through our exporter, made beforehand: making them is the engine's work."""
+async def ours(
+    url: str,
+    seconds: float,
+    *,
+    is_durable: bool,
+    events: Callable[[], Iterator[WorkflowEvent]],
+    rate: int = 0,
+) -> dict[str, Any]:
+    """Emit for so long; returns what it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        exporter = OTelExporter(url, spool=Path(folder) if is_durable else None)
+        emitter = EventEmitter(recorder=exporter.record)
+        latencies, accepted, memory, source = [], 0, [rss_mb()], events()
+        clock, begin = time.perf_counter, time.perf_counter()
+        cpu = time.process_time()
+        while clock() < begin + seconds:
+            if rate:
+                await asyncio.sleep(max(0.0, begin + accepted / rate - clock()))
+            event = next(source)
+            called = clock()
+            accepted += await emitter.emit(event)
+            latencies.append(clock() - called)
+            if accepted % 1000 == 0:
+                memory += [rss_mb()] if clock() - begin > len(memory) * seconds / 20 else []
+                while exporter.waiting.events > MOST_WAITING:
+                    await asyncio.sleep(0.005)
+        await exporter.flush(60)
+        took, cpu = clock() - begin, time.process_time() - cpu
+        await exporter.shutdown()
+    return report(accepted, took, cpu, latencies, memory)
+
+
+def raw(url: str, seconds: float, *, has_large_queues: bool, unit: str) -> dict[str, Any]:
+    """The SDK doing the work of an execution's events, or its own unit, without waiting for anything."""
+    sdk = RawSdk(url, has_large_queues=has_large_queues)
+    work = {"execution": sdk.execution, "unit": sdk.unit}[unit]
+    latencies, events, memory = [], 0, [rss_mb()]
+    clock, begin = time.perf_counter, time.perf_counter()
+    cpu = time.process_time()
+    while clock() < begin + seconds:
+        called = clock()
+        done = work()
+        latencies.append((clock() - called) / done)
+        events += done
+        memory += [rss_mb()] if clock() - begin > len(memory) * seconds / 20 else []
+    sdk.shutdown()
+    return report(events, clock() - begin, time.process_time() - cpu, latencies, memory)
+
+
+def report(
+    events: int, took: float, cpu: float, latencies: list[float], memory: list[float]
+) -> dict[str, Any]:
+    latencies.sort()
+    at = {name: latencies[min(int(len(latencies) * share), len(latencies) - 1)] * 1e6
+          for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}  # fmt: skip
+    settled = memory[len(memory) // 4 :]
+    return {"events": events, "took_s": took, "cpu_us": cpu / events * 1e6, **at,
+            "rss_mb": [memory[0], min(settled), max(settled)]}  # fmt: skip
+
+
+def rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+VARIANTS: dict[str, Callable[[str, float], dict[str, Any]]] = {
+    "ours, durable": lambda url, s: asyncio.run(ours(url, s, is_durable=True, events=executions)),
+    "ours, spool off": lambda url, s: asyncio.run(ours(url, s, is_durable=False, events=executions)),
+    "ours, durable, full events": lambda url, s: asyncio.run(
+        ours(url, s, is_durable=True, events=full_events)
+    ),
+    "SDK, same telemetry": lambda url, s: raw(url, s, has_large_queues=True, unit="execution"),
+    "SDK, its unit": lambda url, s: raw(url, s, has_large_queues=True, unit="unit"),
+    "SDK, its unit, default queues": lambda url, s: raw(url, s, has_large_queues=False, unit="unit"),
+    "ours, durable, 5,000/s": lambda url, s: asyncio.run(
+        ours(url, min(s, 20.0), is_durable=True, events=executions, rate=RATE)
+    ),
+}
+
+
+class Sink:
+    """The sink's process; `logs()` is how many log records it has, one for each event of any variant."""
 
     def __init__(self) -> None:
-        tracers, meters, loggers = providers()
-        self.exporter = OTelExporter(tracer_provider=tracers, meter_provider=meters, logger_provider=loggers)
-        self.batches = iter([self.batch(number) for number in range(ROUNDS + 1)])
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("_sink.py"))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.url = f"http://127.0.0.1:{self._read()}"
 
-    def batch(self, number: int) -> list[WorkflowEvent]:
-        first = number * EXECUTIONS
-        return [event for each in range(first, first + EXECUTIONS) for event in one_execution(each)]
+    def logs(self) -> int:
+        assert self._process.stdin
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return int(self._read()["logs"])
 
-    def on_event(self) -> int:
-        events = next(self.batches)
-        asyncio.run(self.hand_over(events))
-        return len(events)
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
 
-    async def hand_over(self, events: list[WorkflowEvent]) -> None:
-        for event in events:
-            await self.exporter.on_event(event)
+    def _read(self) -> Any:
+        assert self._process.stdout
+        return json.loads(self._process.stdout.readline())
 
 
-async def emit_latencies(seconds: float) -> list[float]:
-    """Return how long `emit` took, for each event of an engine that emits at a steady rate."""
-    emitter, ours, found = EventEmitter(Counters()), Ours(), []
-    emitter.subscribe(ours.exporter.on_event, queue_size=65_536)
-    begin = time.perf_counter()
-    events = [event for batch in ours.batches for event in batch]
-    for number, event in enumerate(events[: int(RATE * seconds)]):
-        wait = begin + number / RATE - time.perf_counter()
-        await asyncio.sleep(max(0.0, wait))
-        start = time.perf_counter()
-        await emitter.emit(event)
-        found.append(time.perf_counter() - start)
-    await emitter.aclose(5.0)
-    return sorted(found)
+def measure(name: str, seconds: float) -> dict[str, Any]:
+    sink = Sink()
+    command = [sys.executable, __file__, "--variant", name, "--url", sink.url, "--seconds", str(seconds)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    found["delivered"] = sink.logs()
+    sink.close()
+    return dict(found)
+
+
+def row(name: str, found: dict[str, Any], baseline: float) -> list[str]:
+    rate = found["delivered"] / found["took_s"]
+    first, low, high = found["rss_mb"]
+    return [
+        name, f"{rate:,.0f}", f"{rate / baseline:.1f} x", f"{found['cpu_us']:.1f}",
+        *(f"{found[key]:,.1f}" for key in ("p50", "p99", "max")),
+        f"{found['delivered']:,} of {found['events']:,}", f"{first:.0f}, {low:.0f}-{high:.0f}",
+    ]  # fmt: skip
+
+
+HEADER = [
+    "",
+    "events/s",
+    "SDK same",
+    "CPU us",
+    "p50 us",
+    "p99 us",
+    "max us",
+    "delivered of accepted",
+    "RSS MB",
+]
 
 
 def main() -> None:
-    raw, ours = Raw(), Ours()
-    found = seconds_per_unit(
-        {
-            COMBINATION: raw.combination,
-            "raw SDK, the same telemetry by hand": raw.same_telemetry,
-            "ours, on_event": ours.on_event,
-        },
-        rounds=ROUNDS,
-        clock=time.process_time,
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=float, default=60.0)
+    options.add_argument(
+        "--soak", type=float, default=0.0, help="instead: ours, durable, for so many seconds"
     )
-    compare("CPU time, nothing sent", "us per event", found, baseline=COMBINATION)
-    latencies = asyncio.run(emit_latencies(2.0))
-    shares = {"half": 0.5, "99 in 100": 0.99, "999 in 1000": 0.999}
-    rows = [
-        [f"{name} within", f"{latencies[int(len(latencies) * at)] * 1e6:,.1f}"] for name, at in shares.items()
-    ]
-    print_table(f"One emit() at {RATE:,} events/s, the exporter subscribed", ["", "us"], rows)
+    options.add_argument("--variant", help=argparse.SUPPRESS)
+    options.add_argument("--url", help=argparse.SUPPRESS)
+    args = options.parse_args()
+    if args.variant:
+        print(json.dumps(VARIANTS[args.variant](args.url, args.seconds)))
+        return
+    if args.soak:
+        found = measure("ours, durable", args.soak)
+        rate = found["delivered"] / found["took_s"]
+        print_table(
+            f"Soak of {args.soak:g} s; RSS at first, then least-most",
+            HEADER,
+            [row("ours, durable", found, rate)],
+        )
+        return
+    results = {name: measure(name, args.seconds) for name in VARIANTS}
+    same = results["SDK, same telemetry"]
+    baseline = same["delivered"] / same["took_s"]
+    title = (
+        f"{args.seconds:g} s each; latency of one emit(), of the SDK per event; RSS at first, then least-most"
+    )
+    print_table(title, HEADER, [row(name, found, baseline) for name, found in results.items()])
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from awf.core.counters import Counters
 from awf.core.semconv import SERIES_OVERFLOWS
-from awf.orchestration.telemetry.measurements import INSTRUMENTS, Instrument, Labels, measure
-from awf.orchestration.telemetry.record import Record
+from awf.orchestration.telemetry.measurements import INSTRUMENTS, Instrument, Labels, Measurement, measure
+from awf.orchestration.telemetry.record import KIND, Record
 
 MAX_SERIES = 2000
+MAX_PLANS = 20_000
 # Where all series beyond the limit add up; the name is that of OpenTelemetry's specification.
 OVERFLOW_ATTRIBUTES: Mapping[str, Any] = {"otel.metric.overflow": True}
 OVERFLOW: Labels = ()
@@ -51,27 +52,29 @@ class MetricState:
         self._max_series = max_series
         self._sums: dict[str, dict[Labels, float]] = {i.name: {} for i in INSTRUMENTS if not i.buckets}
         self._histograms: dict[str, dict[Labels, Histogram]] = {i.name: {} for i in INSTRUMENTS if i.buckets}
+        self._plans: dict[tuple[Any, ...], list[Measurement]] = {}
 
     def add(self, record: Record) -> None:
         """Add what an event measures."""
-        for instrument, labels, value in measure(record):
+        plan = self._plans.get(record[:KIND])
+        for instrument, labels, amount in self._plan(record) if plan is None else plan:
+            if amount is None or (value := amount(record)) is None:
+                continue
             if instrument.buckets:
                 exemplar = Exemplar(record.time_ns, value, record.trace_id, record.span_id)
                 self.observe(instrument, labels, value, exemplar)
             else:
-                series = self._sums[instrument.name]
-                key = labels if labels in series else self._admitted(instrument.name, labels, len(series))
-                series[key] = series.get(key, 0.0) + value
+                self._sum(instrument, labels, value)
 
     def observe(
         self, instrument: Instrument, labels: Labels, value: float, exemplar: Exemplar | None = None
     ) -> None:
         """Add one measurement to a histogram."""
         series = self._histograms[instrument.name]
-        key = labels if labels in series else self._admitted(instrument.name, labels, len(series))
-        histogram = series.get(key)
+        histogram = series.get(labels)
         if histogram is None:
-            histogram = series[key] = Histogram([0] * (len(instrument.buckets) + 1))
+            key = self._admitted(instrument, labels, len(series))
+            histogram = series.setdefault(key, Histogram([0] * (len(instrument.buckets) + 1)))
         bucket = bisect_left(instrument.buckets, value)
         histogram.counts[bucket] += 1
         histogram.sum += value
@@ -115,6 +118,7 @@ class MetricState:
             for name, rows in dumped["histograms"].items()
         }
         self.start_ns = int(dumped["start_ns"])
+        self._plans.clear()
         for instrument in INSTRUMENTS:
             if not instrument.buckets:
                 self._sums[instrument.name] = sums.get(instrument.name, {})
@@ -124,10 +128,26 @@ class MetricState:
             # Buckets may be others in another version: such a histogram begins anew.
             self._histograms[instrument.name] = {k: h for k, h in found.items() if len(h.counts) == size}
 
-    def _admitted(self, name: str, labels: Labels, size: int) -> Labels:
+    def _plan(self, record: Record) -> list[Measurement]:
+        """Work out once what all events of a kind measure."""
+        plan = list(measure(record))
+        for instrument, labels, amount in plan:
+            if amount is None:
+                self._sum(instrument, labels, 0.0)
+        if len(self._plans) >= MAX_PLANS:
+            self._plans.clear()
+        self._plans[record[:KIND]] = plan
+        return plan
+
+    def _sum(self, instrument: Instrument, labels: Labels, value: float) -> None:
+        series = self._sums[instrument.name]
+        key = labels if labels in series else self._admitted(instrument, labels, len(series))
+        series[key] = series.get(key, 0.0) + value
+
+    def _admitted(self, instrument: Instrument, labels: Labels, size: int) -> Labels:
         if size < self._max_series - 1:
             return labels
-        self._counters.add(SERIES_OVERFLOWS, metric=name)
+        self._counters.add(SERIES_OVERFLOWS, metric=instrument.name)
         return OVERFLOW
 
 

@@ -27,7 +27,7 @@ class LogData(NamedTuple):
 def log_of(record: Record) -> LogData:
     """Return what an event is told as. The same event is told the same way again, so that Loki, which keeps
     one of two equal lines, keeps one of a line sent twice."""
-    level, body = narration.tell(record)
+    level = narration.level_of(record)
     attributes: Attributes = {
         semconv.LEVEL: level,
         semconv.EVENT_TYPE: record.type,
@@ -46,4 +46,4 @@ def log_of(record: Record) -> LogData:
         attributes[semconv.PROVIDER] = record.provider
     if record.model:
         attributes[semconv.MODEL] = record.model
-    return LogData(record.time_ns, level, body, attributes, record.trace_id, record.span_id)
+    return LogData(record.time_ns, level, narration.tell(record), attributes, record.trace_id, record.span_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from awf.core import semconv
@@ -25,12 +26,16 @@ class Instrument:
     optional: frozenset[str] = frozenset()
 
 
+Amount = Callable[[Record], float | None]
+
+
 class Measurement(NamedTuple):
-    """Something to add to one series. Zero makes the series exist."""
+    """Something to add to one series: what `amount` says, nothing where that is None. Without an `amount`
+    the series is made to exist, at 0."""
 
     instrument: Instrument
     labels: Labels
-    value: float
+    amount: Amount | None
 
 
 def _ours(name: str, description: str, buckets: tuple[float, ...] = ()) -> Instrument:
@@ -74,53 +79,60 @@ INSTRUMENTS = (
 
 
 def measure(record: Record) -> Iterator[Measurement]:
-    """Yield what an event adds."""
+    """Yield what events of this kind add; it follows from `record[:KIND]`, only amounts differ."""
     kind = record.type
     if kind in {"agent.completed", "agent.failed"}:
         yield from _invocation(record)
     elif kind in {"workflow.step.completed", "workflow.step.failed"}:
-        if record.took_ms is not None:
-            labels = (
-                record.workflow_id,
-                record.step_id,
-                record.agent_id,
-                record.framework,
-                status_of(record),
-            )
-            yield Measurement(STEP_DURATION, labels, record.took_ms)
+        labels = (record.workflow_id, record.step_id, record.agent_id, record.framework, status_of(record))
+        yield Measurement(STEP_DURATION, labels, attrgetter("took_ms"))
     elif kind == "workflow.started":
         # A counter that appears with its first failure hides that failure from rate().
-        yield Measurement(WORKFLOWS, (record.workflow_id, semconv.COMPLETED), 0)
-        yield Measurement(WORKFLOWS, (record.workflow_id, semconv.FAILED), 0)
-    elif kind == "workflow.step.retrying":
-        yield Measurement(RETRIES, (record.step_id, record.agent_id), 1)
-    elif kind == "workflow.step.fallback":
-        yield Measurement(FALLBACKS, (record.step_id,), 1)
-    elif kind in {"workflow.completed", "workflow.failed", "workflow.cancelled"}:
-        yield Measurement(WORKFLOWS, (record.workflow_id, status_of(record)), 1)
+        yield Measurement(WORKFLOWS, (record.workflow_id, semconv.COMPLETED), None)
+        yield Measurement(WORKFLOWS, (record.workflow_id, semconv.FAILED), None)
     elif kind == "agent.invoked":
-        yield Measurement(INVOCATIONS, (record.agent_id, record.framework, semconv.COMPLETED), 0)
-        yield Measurement(INVOCATIONS, (record.agent_id, record.framework, semconv.FAILED), 0)
+        yield Measurement(INVOCATIONS, (record.agent_id, record.framework, semconv.COMPLETED), None)
+        yield Measurement(INVOCATIONS, (record.agent_id, record.framework, semconv.FAILED), None)
+    elif kind == "workflow.step.retrying":
+        yield Measurement(RETRIES, (record.step_id, record.agent_id), _once)
+    elif kind == "workflow.step.fallback":
+        yield Measurement(FALLBACKS, (record.step_id,), _once)
+    elif kind in {"workflow.completed", "workflow.failed", "workflow.cancelled"}:
+        yield Measurement(WORKFLOWS, (record.workflow_id, status_of(record)), _once)
 
 
 def _invocation(record: Record) -> Iterator[Measurement]:
     agent_id, model, provider = record.agent_id, record.model, record.provider
-    yield Measurement(INVOCATIONS, (agent_id, record.framework, status_of(record)), 1)
-    if record.took_ms is None:
-        return
-    if record.input_tokens > 0:
-        yield Measurement(TOKENS, (agent_id, "input", model), record.input_tokens)
-    if record.output_tokens > 0:
-        yield Measurement(TOKENS, (agent_id, "output", model), record.output_tokens)
-    if record.cost_usd > 0:
-        yield Measurement(COST, (agent_id, provider), record.cost_usd)
+    yield Measurement(INVOCATIONS, (agent_id, record.framework, status_of(record)), _once)
+    yield Measurement(TOKENS, (agent_id, "input", model), _input_tokens)
+    yield Measurement(TOKENS, (agent_id, "output", model), _output_tokens)
+    yield Measurement(COST, (agent_id, provider), _cost)
     if not provider:  # the conventions require one, and an agent that calls no model has none
         return
-    for direction, count in (("input", record.input_tokens), ("output", record.output_tokens)):
-        if count > 0:
-            yield Measurement(GENAI_TOKENS, ("invoke_agent", provider, model, direction), count)
-    labels = ("invoke_agent", provider, model, record.error_type)
-    yield Measurement(GENAI_DURATION, labels, record.took_ms / 1000)
+    about = ("invoke_agent", provider, model)
+    yield Measurement(GENAI_TOKENS, (*about, "input"), _input_tokens)
+    yield Measurement(GENAI_TOKENS, (*about, "output"), _output_tokens)
+    yield Measurement(GENAI_DURATION, (*about, record.error_type), _seconds)
+
+
+def _once(record: Record) -> float:
+    return 1.0
+
+
+def _input_tokens(record: Record) -> float | None:
+    return record.input_tokens or None
+
+
+def _output_tokens(record: Record) -> float | None:
+    return record.output_tokens or None
+
+
+def _cost(record: Record) -> float | None:
+    return record.cost_usd or None
+
+
+def _seconds(record: Record) -> float | None:
+    return None if record.took_ms is None else record.took_ms / 1000
 
 
 def status_of(record: Record) -> str:

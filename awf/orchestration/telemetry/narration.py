@@ -12,10 +12,14 @@ DEBUG, INFO, WARN, ERROR = "debug", "info", "warn", "error"
 _NOTHING: Mapping[str, Any] = {}
 
 
-def tell(record: Record) -> tuple[str, str]:
-    """Return the level (debug, info, warn or error) and what happened, without anybody's input or output."""
-    level, sentence = _TELLING.get(record.type, _UNKNOWN)
-    return level, sentence(record)
+def level_of(record: Record) -> str:
+    """Return debug, info, warn or error."""
+    return _TELLING.get(record.type, _UNKNOWN)[0]
+
+
+def tell(record: Record) -> str:
+    """Say what happened, without anybody's input or output."""
+    return _TELLING.get(record.type, _UNKNOWN)[1](record)
 
 
 def _workflow_started(record: Record) -> str:
@@ -111,4 +115,4 @@ _TELLING: dict[str, tuple[str, Callable[[Record], str]]] = {
     "agent.completed": (DEBUG, _agent_completed),
     "agent.failed": (WARN, _agent_failed),
 }
-_UNKNOWN = (INFO, lambda record: record.type)
+_UNKNOWN: tuple[str, Callable[[Record], str]] = (INFO, lambda record: record.type)

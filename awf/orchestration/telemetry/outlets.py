@@ -9,7 +9,6 @@ from typing import Protocol
 
 from awf.orchestration.telemetry.aggregate import MetricState
 from awf.orchestration.telemetry.delivery import Delivery
-from awf.orchestration.telemetry.logs import LogData, log_of
 from awf.orchestration.telemetry.metric_wire import MetricEncoder, Probe, Reading
 from awf.orchestration.telemetry.record import Record
 from awf.orchestration.telemetry.senders import Sender
@@ -24,7 +23,7 @@ class TraceOutlet(Protocol):
 
 
 class LogOutlet(Protocol):
-    def send(self, logs: Sequence[LogData], is_expired: IsExpired) -> None: ...
+    def send(self, batch: Sequence[Record], is_expired: IsExpired) -> None: ...
 
 
 class MetricOutlet(Protocol):
@@ -44,7 +43,7 @@ class Outlets:
 
     def send(self, batch: Sequence[Record], spans: Sequence[SpanData], is_expired: IsExpired) -> None:
         self.traces.send(spans, is_expired)
-        self.logs.send([log_of(record) for record in batch], is_expired)
+        self.logs.send(batch, is_expired)
 
     def settled(self, batch: Sequence[Record]) -> None:
         self.metrics.settled(batch)
@@ -75,8 +74,8 @@ class OtlpLogs:
         self._delivery = delivery
         self._encode = LogEncoder().encode
 
-    def send(self, logs: Sequence[LogData], is_expired: IsExpired) -> None:
-        self._delivery.deliver([self._encode(log) for log in logs], is_expired)
+    def send(self, batch: Sequence[Record], is_expired: IsExpired) -> None:
+        self._delivery.deliver([self._encode(record) for record in batch], is_expired)
 
 
 class OtlpMetrics:

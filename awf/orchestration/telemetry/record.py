@@ -32,15 +32,22 @@ CONTENT = frozenset({"input", "output"})
 
 
 class Record(NamedTuple):
-    """An event as the exporter sees it. `took_ms` is None where the event has no metrics."""
+    """An event as the exporter sees it. `took_ms` is None where the event has no metrics.
+
+    The first fields, `record[:KIND]`, are the same for very many events: what follows from them alone is
+    worked out once.
+    """
 
     type: str
     workflow_id: str
-    execution_id: str
     step_id: str
     agent_id: str
     framework: str
     attempt: int
+    error_type: str
+    model: str
+    provider: str
+    execution_id: str
     run: int
     time_ns: int
     trace_id: str
@@ -51,11 +58,11 @@ class Record(NamedTuple):
     output_tokens: int
     cost_usd: float
     retry_count: int
-    error_type: str
     error: str
-    model: str
-    provider: str
     data: Mapping[str, Any] | None
+
+
+KIND = 9
 
 
 class Masker(Protocol):
@@ -79,14 +86,17 @@ class RecordWriter:
     def write(self, event: WorkflowEvent) -> bytes:
         """Return the record's bytes. Raises TypeError, ValueError for an event that is none."""
         names, data, span = self._names, event.data, identity.of(event)
-        rest = self._data(data) if data and not data.keys() <= _OWN else "null"
+        model = provider = ""
+        rest = "null"
+        if data:
+            model, provider = data.get("model") or "", data.get("provider") or ""
+            rest = self._data(data) if not data.keys() <= _OWN else rest
         return (
-            f"[{names[event.type]},{names[event.workflow_id]},{names[event.execution_id]},"
-            f"{names[event.step_id or '']},{names[event.agent_id or '']},{names[event.framework]},"
-            f'{event.attempt:d},{event.run:d},{event.time_ns:d},"{span.trace_id}","{span.span_id}",'
-            f'"{span.parent_id}",{_metrics(event.metrics)},{names[event.error_type]},'
-            f"{self._texts[event.error]},{names[data.get('model') or '']},{names[data.get('provider') or '']},"
-            f"{rest}]"
+            f"[{names[event.type._value_]},{names[event.workflow_id]},{names[event.step_id or '']},"
+            f"{names[event.agent_id or '']},{names[event.framework]},{event.attempt:d},"
+            f"{names[event.error_type]},{names[model]},{names[provider]},"
+            f'{names[event.execution_id]},{event.run:d},{event.time_ns:d},"{span.trace_id}","{span.span_id}",'
+            f'"{span.parent_id}",{_metrics(event.metrics)},{self._texts[event.error]},{rest}]'
         ).encode("ascii")
 
     def _data(self, data: Mapping[str, Any]) -> str:
@@ -144,14 +154,15 @@ def _metrics(metrics: TaskMetrics | None) -> str:
         return "null,0,0,0,0"
     tokens = metrics.token_usage
     return (
-        f"{_finite(metrics.execution_time_ms)!r},{tokens.input_tokens:d},{tokens.output_tokens:d},"
-        f"{_finite(metrics.cost_usd)!r},{metrics.retry_count:d}"
+        f"{_amount(metrics.execution_time_ms)!r},{max(0, tokens.input_tokens):d},{max(0, tokens.output_tokens):d},"
+        f"{_amount(metrics.cost_usd)!r},{max(0, metrics.retry_count):d}"
     )
 
 
-def _finite(number: float) -> float:
+def _amount(number: float) -> float:
+    """Counters only grow, and JSON knows no infinity."""
     number = float(number)
-    return number if math.isfinite(number) else 0.0
+    return number if 0.0 < number < math.inf else 0.0
 
 
 def read(payloads: Sequence[bytes]) -> list[Record]:

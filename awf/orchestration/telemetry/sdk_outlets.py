@@ -14,7 +14,7 @@ from awf.core import semconv
 from awf.errors import ConfigError, MissingDependency
 from awf.orchestration.identity import SpanIdentity
 from awf.orchestration.telemetry.aggregate import attributes_of
-from awf.orchestration.telemetry.logs import SEVERITY_NUMBERS, LogData
+from awf.orchestration.telemetry.logs import SEVERITY_NUMBERS, log_of
 from awf.orchestration.telemetry.measurements import INSTRUMENTS, measure
 from awf.orchestration.telemetry.metric_wire import Reading
 from awf.orchestration.telemetry.record import Record
@@ -108,8 +108,8 @@ class SdkLogs:
     def __init__(self, provider: LoggerProvider) -> None:
         self._logger = provider.get_logger(semconv.SCOPE_NAME)
 
-    def send(self, logs: Sequence[LogData], is_expired: IsExpired) -> None:
-        for log in logs:
+    def send(self, batch: Sequence[Record], is_expired: IsExpired) -> None:
+        for log in map(log_of, batch):
             self._logger.emit(
                 timestamp=log.time_ns,
                 observed_timestamp=log.time_ns,
@@ -143,8 +143,10 @@ class SdkMetrics:
     def settled(self, batch: Sequence[Record]) -> None:
         for record in batch:
             context = _context(record.trace_id, record.span_id)
-            for instrument, labels, value in measure(record):
-                self._record[instrument.name](value, attributes_of(instrument, labels), context)
+            for instrument, labels, amount in measure(record):
+                value = amount(record) if amount else 0
+                if value is not None:
+                    self._record[instrument.name](value, attributes_of(instrument, labels), context)
 
     def tick(self, *, is_last: bool = False) -> None:
         """The provider's readers collect when they like."""

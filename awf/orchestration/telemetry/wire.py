@@ -10,8 +10,10 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from awf.core.semconv import SCHEMA_URL, SCOPE_NAME
-from awf.orchestration.telemetry.logs import SEVERITY_NUMBERS, LogData
+from awf.core.semconv import EXECUTION_ID, SCHEMA_URL, SCOPE_NAME
+from awf.orchestration.telemetry.logs import SEVERITY_NUMBERS, log_of
+from awf.orchestration.telemetry.narration import tell
+from awf.orchestration.telemetry.record import KIND, Record
 from awf.orchestration.telemetry.spans import SpanData
 
 MEMO_SIZE = 20_000
@@ -28,8 +30,6 @@ double = struct.Struct("<Bd").pack
 
 def varint(number: int) -> bytes:
     """Return an unsigned integer in base 128; negative ones as 64-bit two's complement."""
-    if 0 <= number < 128:
-        return _BYTES[number]
     number &= 0xFFFF_FFFF_FFFF_FFFF
     out = bytearray()
     while number > 127:
@@ -39,12 +39,14 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-_BYTES = [bytes((number,)) for number in range(128)]
+# Lengths are small and asked for several times an event.
+_LENGTHS = [varint(number) for number in range(2048)]
 
 
 def field(tag: bytes, payload: bytes) -> bytes:
     """Return a length-delimited field."""
-    return tag + varint(len(payload)) + payload
+    size = len(payload)
+    return tag + (_LENGTHS[size] if size < 2048 else varint(size)) + payload
 
 
 def text(tag: bytes, value: str) -> bytes:
@@ -127,23 +129,45 @@ class SpanEncoder:
 
 
 class LogEncoder:
-    """Encodes log records as fields of ScopeLogs."""
+    """Encodes the log records of events as fields of ScopeLogs."""
 
     def __init__(self) -> None:
         self._attributes = Attributes(b"\x32").encode
+        self._memo: dict[tuple[Any, ...], tuple[bytes, bytes]] = {}
+        self._executions: dict[str, bytes] = {}
         self._levels = {
             level: b"\x10" + varint(number) + text(b"\x1a", level.upper())
             for level, number in SEVERITY_NUMBERS.items()
         }
 
-    def encode(self, log: LogData) -> bytes:
+    def encode(self, record: Record) -> bytes:
+        """Return what `log_of` says of an event."""
+        level, attributes = self._memo.get(record[:KIND]) or self._new(record)
+        execution = self._executions.get(record.execution_id) or self._new_execution(record.execution_id)
         unhex = bytes.fromhex
-        parts = [
-            fixed64(0x09, log.time_ns), self._levels[log.level], field(b"\x2a", text(b"\x0a", log.body)),
-            *self._attributes(log.attributes), _FLAGS_LOG, b"\x4a\x10", unhex(log.trace_id),
-            b"\x52\x08", unhex(log.span_id), fixed64(0x59, log.time_ns),
-        ]  # fmt: skip
-        return field(b"\x12", b"".join(parts))
+        time = fixed64(0x09, record.time_ns)
+        return field(b"\x12", b"".join((
+            time, level, field(b"\x2a", text(b"\x0a", tell(record))), attributes, execution,
+            b"\x4a\x10", unhex(record.trace_id), b"\x52\x08", unhex(record.span_id), b"\x59", time[1:],
+        )))  # fmt: skip
+
+    def _new(self, record: Record) -> tuple[bytes, bytes]:
+        log = log_of(record)
+        same = {name: value for name, value in log.attributes.items() if name != EXECUTION_ID}
+        if len(self._memo) >= MEMO_SIZE:
+            self._memo = {}
+        found = self._memo[record[:KIND]] = (
+            self._levels[log.level] + _FLAGS_LOG,
+            b"".join(self._attributes(same)),
+        )
+        return found
+
+    def _new_execution(self, execution_id: str) -> bytes:
+        if len(self._executions) >= MEMO_SIZE:
+            self._executions = {}
+        (found,) = self._attributes({EXECUTION_ID: execution_id})
+        self._executions[execution_id] = found
+        return found
 
 
 class Envelope:
