@@ -51,7 +51,7 @@ class RawSdk:
         self._number += 1
         about = {
             "workflow_id": "report",
-            "execution_id": f"exe_{self._number}",
+            "execution_id": f"exe_{self._number // 14}",
             "step_id": "s",
             "agent_id": "a",
         }
