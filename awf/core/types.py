@@ -109,7 +109,7 @@ class ControlKind(StrEnum):
     SET_FALLBACK_FORCED = "set_fallback_forced"  # {workflow_id, step_id, forced: bool}
     SET_TIMEOUT_FACTOR = "set_timeout_factor"  # {workflow_id, step_id, factor: float}
     SET_WORKER_LIMIT = "set_worker_limit"  # {workers: int | None}; None is the engine's own number
-    START_EXECUTION = "start_execution"  # {workflow_id, execution_id, input}
+    START_EXECUTION = "start_execution"  # {workflow_id, execution_id, input, traceparent?}
     RESTART_EXECUTION = "restart_execution"  # {execution_id, new_execution_id}
     RETRY_STEP = "retry_step"  # {execution_id, step_id}
     CANCEL_EXECUTION = "cancel_execution"  # {execution_id}

@@ -25,6 +25,7 @@ from awf.core.types import (
 )
 from awf.errors import AwfError, InvalidInput, NotFound
 from awf.orchestration import switches as files
+from awf.orchestration.identity import parse_traceparent
 from awf.orchestration.registry import Registry
 from awf.orchestration.switches import ControlState, Switches
 from awf.orchestration.workflow import Step
@@ -55,6 +56,7 @@ class EngineOrders(Protocol):
         input: Json,  # noqa: A002 - the word users know
         execution_id: ExecutionId | None = None,
         restarted_from: ExecutionId | None = None,
+        traceparent: str = "",
     ) -> ExecutionId: ...
 
     async def restart(
@@ -220,15 +222,16 @@ _ARGUMENTS: Mapping[ControlKind, tuple[str, ...]] = {
     ControlKind.RETRY_STEP: ("execution_id", "step_id"),
     ControlKind.CANCEL_EXECUTION: ("execution_id",),
 }
+_OPTIONAL = frozenset({"engine_id", "traceparent"})
 _SWITCHES = frozenset(kind for kind in ControlKind if kind.value.startswith("set_"))
 
 
 class _Arguments:
-    """A change's arguments, exactly those its kind has, and perhaps the engine it is for. Raises
-    InvalidInput naming the odd one."""
+    """A change's arguments: exactly those its kind has, perhaps the engine it is for, perhaps the trace it
+    belongs to. Raises InvalidInput naming the odd one."""
 
     def __init__(self, change: ControlChange, engine_id: EngineId) -> None:
-        wanted, given = set(_ARGUMENTS[change.kind]), set(change.arguments) - {"engine_id"}
+        wanted, given = set(_ARGUMENTS[change.kind]), set(change.arguments) - _OPTIONAL
         if change.arguments.get("engine_id", engine_id) != engine_id:
             raise InvalidInput(
                 f"the change is for engine {change.arguments['engine_id']!r:.80}, this is {engine_id!r}"
@@ -259,6 +262,12 @@ class _Arguments:
             )
         return value
 
+    @property
+    def traceparent(self) -> str:
+        """The caller's W3C trace context; one that is invalid is none, as the standard says."""
+        text = str(self._values.get("traceparent", ""))
+        return text if parse_traceparent(text) else ""
+
     def number(self, name: str) -> float:
         value: Any = self._values[name]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -269,7 +278,10 @@ class _Arguments:
 async def _order(kind: ControlKind, arguments: _Arguments, engine: EngineOrders) -> None:
     if kind is ControlKind.START_EXECUTION:
         execution_id = ExecutionId(arguments.text("execution_id"))
-        await engine.submit(arguments.text("workflow_id"), arguments.typed("input", dict), execution_id)
+        await engine.submit(
+            arguments.text("workflow_id"), arguments.typed("input", dict), execution_id,
+            traceparent=arguments.traceparent,
+        )  # fmt: skip
     elif kind is ControlKind.RESTART_EXECUTION:
         new_id = ExecutionId(arguments.text("new_execution_id"))
         await engine.restart(arguments.text("execution_id"), new_id)

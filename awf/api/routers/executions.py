@@ -49,9 +49,14 @@ async def list_workflows(parts: Parts) -> Json:
 
 @router.post("/workflows/{workflow_id}/executions", status_code=202, dependencies=[allow("operate")])
 async def start_execution(
-    workflow_id: str, parts: Parts, asker: Asker, body: StartRequest | None = None
+    workflow_id: str,
+    parts: Parts,
+    asker: Asker,
+    body: StartRequest | None = None,
+    traceparent: Annotated[str, Header(max_length=256)] = "",
 ) -> Json:
-    """Start an execution on a live engine; `pending` means that the engine has not answered yet."""
+    """Start an execution on a live engine; `pending` means that the engine has not answered yet. A W3C
+    `traceparent` header makes it part of the caller's trace."""
     await _need_workflow(parts, workflow_id)
     record = ExecutionRecord(
         id=ExecutionId(new_id("exec")),
@@ -64,7 +69,8 @@ async def start_execution(
     await parts.executions.save(record)
     outcome = await parts.controls.submit(
         ControlKind.START_EXECUTION,
-        {"workflow_id": workflow_id, "execution_id": record.id, "input": record.input},
+        {"workflow_id": workflow_id, "execution_id": record.id, "input": record.input}
+        | ({"traceparent": traceparent} if traceparent else {}),
         requested_by=asker.name,
         idempotency_key=f"start/{record.id}",
     )

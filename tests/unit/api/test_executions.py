@@ -37,6 +37,21 @@ class TestExecutions:
         shown = (await client.get(path)).json()
         assert (shown["status"], shown["engine_id"], shown["output"]) == ("completed", "e1", {"text": "done"})
 
+    async def test_the_callers_trace_goes_along_to_the_engine(self, api: Api) -> None:
+        await api.state.controls.register(make_engine())
+        traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+        async def take() -> object:
+            change = await anext(api.state.controls.changes(EngineId("e1"), after_token=0))
+            await api.state.controls.acknowledge(ControlAck(change.id, EngineId("e1"), AckStatus.APPLIED, {}))
+            return change.arguments["traceparent"]
+
+        path = "/workflows/report/executions"
+        _, told = await asyncio.gather(
+            api.client("operator").post(path, headers={"traceparent": traceparent}), take()
+        )
+        assert told == traceparent
+
     @pytest.mark.parametrize("value", ["NaN", "1e999", '"\\ud800"'])
     async def test_an_input_that_is_odd_json_can_be_listed_afterwards(self, api: Api, value: str) -> None:
         await api.state.controls.register(make_engine())

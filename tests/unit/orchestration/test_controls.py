@@ -34,6 +34,18 @@ def two_steps() -> tuple[Bench, Gate]:
     return Bench(make_registry({"gate": gate.run, "a": echo, "b": echo}, TWO_STEPS)), gate
 
 
+@pytest.mark.parametrize("is_valid", [True, False])
+async def test_an_execution_that_is_ordered_continues_the_callers_trace(is_valid: bool) -> None:
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" if is_valid else "nonsense"
+    async with Bench(make_registry({"a": echo}, make_workflow("w", make_step("s")))) as bench:
+        order = bench.order(
+            K.START_EXECUTION, workflow_id="w", execution_id="x", input={}, traceparent=traceparent
+        )
+        assert (await bench.controls.apply(order)).status is AckStatus.APPLIED
+        await bench.engine.wait("x")
+    assert {event.traceparent for event in bench.events} == {traceparent if is_valid else ""}
+
+
 async def test_a_forced_fallback_is_obeyed_by_a_running_execution_and_can_be_undone() -> None:
     bench, gate = two_steps()
     async with bench:
