@@ -1,7 +1,7 @@
 """The files of a spool: segments of framed records, named by the position at which they begin.
 
-A frame is the payload's length and CRC-32 (begun at SEED; two little-endian u32) and the payload. A position is a byte
-offset into the endless sequence of a spool's segments.
+A frame is the payload's length and CRC-32 (two little-endian u32, the checksum begun at SEED) and the payload.
+A position is a byte offset into the endless sequence of a spool's segments.
 """
 
 from __future__ import annotations
