@@ -15,6 +15,12 @@ class Counters:
         self._lock = threading.Lock()
         self._values: dict[tuple[str, LabelSet], float] = {}
 
+    def begin_anew(self) -> None:
+        """Count from zero: in the child of a fork, where another thread may have held the lock, and where the
+        parent goes on with what was counted so far."""
+        self._lock = threading.Lock()
+        self._values = {}
+
     def add(self, name: str, value: float = 1.0, **labels: str) -> None:
         """Raise a counter."""
         key = (name, tuple(sorted(labels.items())))

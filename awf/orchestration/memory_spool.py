@@ -67,3 +67,6 @@ class MemorySpool:
 
     def close(self) -> None:
         """Nothing is open."""
+
+    def abandon(self) -> None:
+        """Nothing is open."""

@@ -122,7 +122,7 @@ class OTelExporter:
         """Take an event, from any thread, and say whether it was accepted. One that was not is counted, by
         its reason, and the program goes on."""
         if self._is_closed:
-            self._drops.add("closed", event.type)
+            self._drops.add("closed", type(event).__name__)
             return False
         is_open = self._open or self._start()
         try:
@@ -131,8 +131,8 @@ class OTelExporter:
             self._drops.add("spool_full" if self._spool else "memory_full", event.type, detail=error.message)
         except OSError as error:
             self._drops.add("spool_failed", event.type, detail=str(error))
-        except (TypeError, ValueError, AttributeError) as error:
-            self._drops.add("invalid", str(getattr(event, "type", event))[:80], detail=str(error))
+        except Exception as error:  # boundary: whatever an event is made of, its program goes on
+            self._drops.add("invalid", type(event).__name__, detail=f"{type(error).__name__}: {error}"[:300])
         else:
             return True
         return False
@@ -208,7 +208,12 @@ class OTelExporter:
     def _forget(self) -> None:
         # In a child of a fork: the parent's threads do not run here, and its spool is not ours.
         self._starting = threading.Lock()
-        self._open = None
+        is_open, self._open = self._open, None
+        self.counters.begin_anew()
+        if is_open is not None:
+            is_open.backlog.abandon()
+            if is_open.lane:
+                is_open.lane.release()  # our copy of the lock would keep the lane after the parent's end
 
     def _end(self) -> None:
         """Give a program that just ends its chance to send what waits."""

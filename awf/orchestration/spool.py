@@ -7,6 +7,7 @@ machine after the next `sync`. A spool belongs to one process: `spool_lanes` giv
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import threading
@@ -81,6 +82,10 @@ class Backlog(Protocol):
         """Close; what waits stays where it is. May be called again."""
         ...
 
+    def abandon(self) -> None:
+        """Let go of it in the child of a fork, whose parent goes on with it."""
+        ...
+
 
 class Spool:
     """A `Backlog` in one folder. Raises DataDirError when the folder cannot be used.
@@ -102,8 +107,10 @@ class Spool:
         self._counters = counters or Counters()
         self._lock = threading.Lock()
         self._writer = -1  # the last segment's descriptor; the next append makes a segment where it is -1
-        self._unsynced: list[int] = []  # descriptors of segments that are full but not yet on the disk
+        self._unsynced: dict[int, int] = {}  # base -> descriptor, of full segments not yet on the disk
         self._is_dirty = False
+        self._is_short = False  # of room on the disk
+        self._damaged: set[int] = set()  # positions that were reported
         self._reader = -1
         self._reader_base = -1
         try:
@@ -141,38 +148,50 @@ class Spool:
                     f"the spool is full: {self.max_bytes:,} bytes wait for the collector",
                     hint="Is the collector up? AWF_SPOOL_MAX_MB sets the limit.",
                 )
-            if self._writer < 0 or self._end - self._bases[-1] >= self._segment_bytes:
-                self._roll()
-            segments.append(self._writer, record, self._end - self._bases[-1])
+            if self._cursor < 0:
+                raise OSError(errno.EBADF, "the spool is closed")
+            try:
+                if self._writer < 0 or self._end - self._bases[-1] >= self._segment_bytes:
+                    self._roll()
+                segments.append(self._writer, record, self._end - self._bases[-1])
+            except OSError:
+                self._is_short = True
+                raise
             self._end += len(record)
             self._waiting += 1
             self._is_dirty = True
 
     def sync(self) -> None:
         with self._lock:
-            full, self._unsynced = self._unsynced, []
+            full, self._unsynced = list(self._unsynced.values()), {}
             # A descriptor of its own: the segment may be left by the writer while the disk works.
             descriptors = full + ([os.dup(self._writer)] if self._is_dirty and self._writer >= 0 else [])
             self._is_dirty = False
-        for descriptor in descriptors:
-            try:
+        try:
+            for descriptor in descriptors:
                 os.fsync(descriptor)
-            finally:
+        finally:
+            for descriptor in descriptors:
                 os.close(descriptor)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.sync()
         with self._lock:
-            for descriptor in (self._writer, self._reader, self._cursor):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            self._writer = self._reader = self._reader_base = self._cursor = -1
+            self.abandon()
+
+    def abandon(self) -> None:
+        # Without the lock: another thread may have held it at the fork.
+        for descriptor in (self._writer, self._reader, self._cursor, *self._unsynced.values()):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._writer = self._reader = self._reader_base = self._cursor = -1
+        self._unsynced = {}
 
     def _roll(self) -> None:
         fresh = segments.create(self.folder, self._end)
         if self._writer >= 0:
-            self._unsynced.append(self._writer)
+            self._unsynced[self._bases[-1]] = self._writer
         self._writer = fresh
         self._bases.append(self._end)
         self._end += len(segments.MAGIC)
@@ -194,22 +213,37 @@ class Spool:
             found = self._parse(base, offset, end - base - offset, max_events)
             if found.payloads:
                 return Frames(found.payloads, base + offset + found.end)
-            self._report_damage(base, offset, end - base - offset)
-            position = end
+            position = min(end, base + offset + self._resume(base, offset, end - base - offset))
+            self._report_damage(base, offset, position - base - offset)
 
     def acknowledge(self, position: int, events: int) -> None:
         with self._lock:
             self._acknowledged = position
             self._waiting = max(0, self._waiting - events)
             # In place: a full disk must not keep us from saying that something may be deleted.
-            os.pwrite(self._cursor, b"%020d\n" % position, 0)
+            os.pwrite(self._cursor, segments.cursor(position), 0)
 
     def trim(self, position: int) -> None:
-        """Delete the segments that lie wholly before a position."""
+        """Delete the segments that lie wholly before a position; the last one only when room is short."""
         with self._lock:
-            while len(self._bases) > 1 and self._bases[1] <= min(position, self._acknowledged):
-                segments.path_of(self.folder, self._bases[0]).unlink(missing_ok=True)
-                del self._bases[0]
+            position = min(position, self._acknowledged)
+            while len(self._bases) > 1 and self._bases[1] <= position:
+                self._delete_first(self._unsynced.pop(self._bases[0], -1))
+            if self._is_short and self._bases and self._end <= position:
+                self._delete_first(self._writer)
+                self._writer = -1
+            self._is_short = False
+
+    def _delete_first(self, descriptor: int) -> None:
+        base = self._bases[0]
+        segments.path_of(self.folder, base).unlink(missing_ok=True)
+        del self._bases[0]
+        # The disk has its room back when nobody has the file open.
+        if descriptor >= 0:
+            os.close(descriptor)
+        if self._reader_base == base:
+            os.close(self._reader)
+            self._reader = self._reader_base = -1
 
     def _segment_at(self, position: int) -> tuple[int, int]:
         """Return where the segment that holds a position begins and ends; the first one for an older position."""
@@ -222,16 +256,31 @@ class Spool:
             return end, end
 
     def _parse(self, base: int, offset: int, size: int, max_events: int) -> Frames:
-        if self._reader_base != base:
-            if self._reader >= 0:
-                os.close(self._reader)
-            self._reader = self._reader_base = -1
-            self._reader = os.open(segments.path_of(self.folder, base), os.O_RDONLY)
-            self._reader_base = base
+        try:
+            self._turn_to(base)
+        except FileNotFoundError:  # deleted by somebody: all of it is damage
+            return Frames([], 0, is_damaged=True)
         found = segments.parse(os.pread(self._reader, min(READ_BYTES, size), offset), max_events)
         if not found.payloads and size > READ_BYTES:  # one event may be larger than what was read
             found = segments.parse(os.pread(self._reader, min(segments.CHUNK, size), offset), 1)
         return found
+
+    def _resume(self, base: int, offset: int, size: int) -> int:
+        """Return how many bytes from damaged ones on are to be left out."""
+        if self._reader_base != base:
+            return size
+        # All that a frame may be long, and some more; a segment is hardly longer.
+        data = os.pread(self._reader, min(segments.CHUNK, size), offset)
+        return segments.resume(data) or size
+
+    def _turn_to(self, base: int) -> None:
+        if self._reader_base == base:
+            return
+        if self._reader >= 0:
+            os.close(self._reader)
+        self._reader = self._reader_base = -1
+        self._reader = os.open(segments.path_of(self.folder, base), os.O_RDONLY)
+        self._reader_base = base
 
     # -- opening what a process left
 
@@ -253,9 +302,8 @@ class Spool:
         first, text = self._bases[0] if self._bases else 0, os.pread(self._cursor, 64, 0)
         if not text:
             return first
-        try:
-            position = int(text)
-        except ValueError:
+        position = segments.parse_cursor(text)
+        if position is None:
             logger.warning("spool cursor damaged: events are sent again", extra={"spool": str(self.folder)})
             return first
         if not self._bases:
@@ -270,6 +318,9 @@ class Spool:
         return count
 
     def _report_damage(self, base: int, offset: int, size: int) -> None:
+        if base + offset in self._damaged:
+            return
+        self._damaged.add(base + offset)
         self._counters.add(EVENTS_DROPPED, reason="corrupt")
         path = segments.path_of(self.folder, base)
         logger.error(

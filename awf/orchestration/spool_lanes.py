@@ -107,6 +107,8 @@ def _is_same(one: Resource, other: Resource, is_instance_given: bool) -> bool:
 def _named(lane: Lane, resource: Resource) -> Lane:
     if INSTANCE in lane.resource:
         resource = resource | {INSTANCE: lane.resource[INSTANCE]}
+    if resource == lane.resource:
+        return lane  # also on a full disk, where a new draft would find no room
     draft = lane.folder / "lane.new"
     draft.write_text(json.dumps({"resource": resource}, indent=1), encoding="utf-8")
     draft.replace(lane.folder / "lane.json")

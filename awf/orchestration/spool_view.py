@@ -70,8 +70,8 @@ def read_set_aside(folder: Path) -> list[SetAside]:
 
 def _waiting(folder: Path) -> Iterator[tuple[list[bytes], bool]]:
     position = 0
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        position = int((folder / "cursor").read_text() or 0)
+    with contextlib.suppress(FileNotFoundError):
+        position = segments.parse_cursor((folder / "cursor").read_bytes()) or 0
     bases = segments.bases(folder)
     for base, following in zip(bases, [*bases[1:], None], strict=True):
         if following is not None and following <= position:
@@ -80,8 +80,10 @@ def _waiting(folder: Path) -> Iterator[tuple[list[bytes], bool]]:
             at = max(position - base, len(segments.MAGIC))
             while True:
                 file.seek(at)
-                found = segments.parse(file.read(segments.CHUNK), limit=1 << 30)
+                data = file.read(segments.CHUNK)
+                found = segments.parse(data, limit=1 << 30)
                 yield found.payloads, found.is_damaged
-                if not found.payloads:
+                step = found.end or segments.resume(data)
+                if not step:
                     break
-                at += found.end
+                at += step

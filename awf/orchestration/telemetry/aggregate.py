@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 
 from awf.core.counters import Counters
 from awf.core.semconv import SERIES_OVERFLOWS
-from awf.orchestration.telemetry.measurements import INSTRUMENTS, Instrument, Labels, Measurement, measure
+from awf.orchestration.telemetry.measurements import (
+    BY_PROCESS,
+    INSTRUMENTS,
+    Instrument,
+    Labels,
+    Measurement,
+    measure,
+)
 from awf.orchestration.telemetry.record import KIND, Record
 
 MAX_SERIES = 2000
@@ -44,10 +51,11 @@ class Histogram:
 
 class MetricState:
     """The series of every instrument. Each has at most `max_series`; what exceeds them is added to one
-    overflow series, and counted. `start_ns` is when counting began."""
+    overflow series, and counted. `start_ns` is when counting began, `last_ns` the time of the last export."""
 
     def __init__(self, counters: Counters, *, max_series: int = MAX_SERIES) -> None:
         self.start_ns = time.time_ns()
+        self.last_ns = 0
         self._counters = counters
         self._max_series = max_series
         self._sums: dict[str, dict[Labels, float]] = {i.name: {} for i in INSTRUMENTS if not i.buckets}
@@ -96,15 +104,17 @@ class MetricState:
                 histogram.exemplars.clear()
 
     def dump(self) -> dict[str, Any]:
-        """Return the state as JSON, exemplars left out."""
+        """Return the state as JSON, without exemplars and what is counted by process."""
         return {
             "start_ns": self.start_ns,
+            "last_ns": self.last_ns,
             "sums": {
                 name: [[*labels, value] for labels, value in s.items()] for name, s in self._sums.items()
             },
             "histograms": {
                 name: [[*labels, h.sum, h.counts] for labels, h in series.items()]
                 for name, series in self._histograms.items()
+                if name not in BY_PROCESS
             },
         }
 
@@ -117,9 +127,11 @@ class MetricState:
             name: {tuple(row[:-2]): Histogram(list(map(int, row[-1])), float(row[-2])) for row in rows}
             for name, rows in dumped["histograms"].items()
         }
-        self.start_ns = int(dumped["start_ns"])
+        self.start_ns, self.last_ns = int(dumped["start_ns"]), int(dumped["last_ns"])
         self._plans.clear()
         for instrument in INSTRUMENTS:
+            if instrument.name in BY_PROCESS:
+                continue
             if not instrument.buckets:
                 self._sums[instrument.name] = sums.get(instrument.name, {})
                 continue

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import logging
+import os
 import random
 import threading
 import time
@@ -23,9 +25,13 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 LONGEST_WISH_S = 300.0  # of a collector's Retry-After
 MAX_REQUEST_BYTES = 2 << 20  # collectors take 4 MB over gRPC by default
-# A collector that answers "internal error" to one request again and again means that request.
+# A collector that answers "internal error" so often may mean an item rather than itself...
 SERVER_ERRORS_BORNE = 5
+# ... and one item, with no other to compare, after some minutes.
+ALONE_BORNE = 25
 SPLITS_A_BATCH = 64
+MAX_SET_ASIDE_BYTES = 256 << 20
+FINAL = frozenset({senders.REJECTED, senders.TOO_LARGE})
 
 
 class Stopped(Exception):
@@ -89,6 +95,8 @@ class Delivery:
         self._meanwhile = meanwhile
         self._is_away = False
         self._splits = 0
+        self._taken = 0
+        self._not_before = 0.0
 
     def deliver(self, items: Sequence[bytes], is_expired: Callable[[], bool] = lambda: False) -> None:
         """Return when all have arrived or were refused for good. Raises Stopped, Expired."""
@@ -97,12 +105,15 @@ class Delivery:
             self._deliver(part, is_expired)
 
     def try_once(self, items: Sequence[bytes]) -> bool:
-        """Say whether they arrived at the first attempt."""
+        """Say whether they arrived at the first attempt, which is left out while the collector wants a pause."""
+        if time.monotonic() < self._not_before and not self._stop.is_asked:
+            return False
         for part in _parts(items):
             try:
                 self._send(part)
             except Undelivered as problem:
                 self._note(problem)
+                self._not_before = time.monotonic() + min(problem.retry_after_s, LONGEST_WISH_S)
                 self._counters.add(EXPORT_FAILURES, reason=f"{self._signal}_not_delivered")
                 return False
         return True
@@ -113,21 +124,30 @@ class Delivery:
             try:
                 self._send(items)
                 return
-            except Undelivered as problem:
-                server_errors += problem.reason == senders.SERVER_ERROR
-                is_final = problem.reason in {senders.REJECTED, senders.TOO_LARGE}
-                if is_final or server_errors >= SERVER_ERRORS_BORNE:
-                    self._divide(items, problem, is_expired)
+            except Undelivered as found:
+                problem = found
+            if problem.reason in FINAL:
+                self._divide(items, problem, is_expired)
+                return
+            self._note(problem)
+            if problem.reason == senders.SERVER_ERROR:
+                server_errors += 1
+                is_time = server_errors % SERVER_ERRORS_BORNE == 0
+                if is_time and self._is_sifted(items, problem, is_alone=server_errors >= ALONE_BORNE):
                     return
-                self._note(problem)
-                wish_s = min(problem.retry_after_s, LONGEST_WISH_S)
             if is_expired():
                 raise Expired
-            self._meanwhile()
             # Exporters that lost the collector together must not come back together.
             jittered = pause_s * random.uniform(0.5, 1.0)  # noqa: S311
-            self._stop.wait(max(wish_s, jittered))
+            self._pause(max(min(problem.retry_after_s, LONGEST_WISH_S), jittered))
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _pause(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
+        self._meanwhile()
+        while (left_s := ends_at - time.monotonic()) > 0:
+            self._stop.wait(min(left_s, 1.0))
+            self._meanwhile()
 
     def _send(self, items: Sequence[bytes]) -> None:
         left_s = self._stop.left_s
@@ -136,6 +156,7 @@ class Delivery:
         began = time.monotonic()
         complaint = self._sender.send(self._envelope.wrap(items), left_s)
         self._observe(self._signal, (time.monotonic() - began) * 1000)
+        self._taken += 1
         if self._is_away:
             logger.info("telemetry is delivered again", extra={"signal": self._signal})
         self._is_away = False
@@ -155,6 +176,34 @@ class Delivery:
         self._deliver(items[:middle], is_expired)
         self._deliver(items[middle:], is_expired)
 
+    def _is_sifted(self, items: Sequence[bytes], problem: Undelivered, *, is_alone: bool) -> bool:
+        """Set aside the items that a collector cannot bear, if they are known: it takes others. One that
+        takes nothing at all is out of order, and no item's fault."""
+        taken, self._splits = self._taken, 0
+        try:
+            failing = self._failing(items)
+        except Undelivered:
+            return False
+        if self._taken == taken and not (is_alone and len(items) == 1):
+            return False
+        for item in failing:
+            self._put_aside([item], problem)
+        return True
+
+    def _failing(self, items: Sequence[bytes]) -> list[bytes]:
+        """Send in ever smaller requests and return what fails alone. Raises Undelivered for other reasons."""
+        try:
+            self._send(items)
+            return []
+        except Undelivered as problem:
+            self._splits += 1
+            if self._splits > SPLITS_A_BATCH or problem.reason not in {*FINAL, senders.SERVER_ERROR}:
+                raise
+        if len(items) == 1:
+            return list(items)
+        middle = len(items) // 2
+        return self._failing(items[:middle]) + self._failing(items[middle:])
+
     def _put_aside(self, items: Sequence[bytes], problem: Undelivered) -> None:
         self._counters.add(EVENTS_DROPPED, len(items), reason="rejected")
         logger.error(
@@ -169,8 +218,7 @@ class Delivery:
             "items": [base64.b64encode(item).decode() for item in items],
         }  # fmt: skip
         try:
-            with self._set_aside.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            _add_line(self._set_aside, json.dumps(line))
         except OSError as error:
             logger.warning("refused telemetry cannot be set aside", extra={"detail": str(error)})
 
@@ -195,3 +243,15 @@ def _parts(items: Sequence[bytes]) -> list[Sequence[bytes]]:
     if size:
         parts.append(items[begin:])
     return parts
+
+
+def _add_line(path: Path, line: str) -> None:
+    """Add a whole line or nothing. Raises OSError."""
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        data = f"{line}\n".encode()
+        if size + len(data) > MAX_SET_ASIDE_BYTES:
+            raise OSError(errno.EFBIG, f"{path} holds {size:,} bytes")
+        if file.write(data) != len(data):
+            file.truncate(size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

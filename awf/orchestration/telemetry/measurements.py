@@ -76,6 +76,8 @@ INSTRUMENTS = (
     STEP_DURATION, TOKENS, COST, WORKFLOWS, RETRIES, FALLBACKS, INVOCATIONS, GENAI_TOKENS, GENAI_DURATION,
     EXPORT_DURATION,
 )  # fmt: skip
+# No event is behind these, so they cannot be counted up again after a restart.
+BY_PROCESS = frozenset({EXPORT_DURATION.name})
 
 
 def measure(record: Record) -> Iterator[Measurement]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from awf.orchestration.telemetry.aggregate import Exemplar, Histogram, MetricState, attributes_of
-from awf.orchestration.telemetry.measurements import Instrument
+from awf.orchestration.telemetry.measurements import BY_PROCESS, Instrument
 from awf.orchestration.telemetry.wire import Attributes, double, field, fixed64, text
 
 _CUMULATIVE = b"\x10\x02"
@@ -42,6 +42,7 @@ class MetricEncoder:
     ) -> list[bytes]:
         """Return one item for each metric that has a series. Counters that were read began with the process."""
         times = fixed64(0x11, state.start_ns) + fixed64(0x19, now_ns)
+        read_times = fixed64(0x11, process_start_ns) + fixed64(0x19, now_ns)
         items = []
         for instrument, sums in state.sums():
             points = [(attributes_of(instrument, labels), value) for labels, value in sums.items()]
@@ -49,8 +50,8 @@ class MetricEncoder:
                 items.append(self._sum(instrument.name, instrument.description, points, times))
         for instrument, histograms in state.histograms():
             if histograms:
-                items.append(self._histogram(instrument, histograms, times))
-        read_times = fixed64(0x11, process_start_ns) + fixed64(0x19, now_ns)
+                is_ours = instrument.name in BY_PROCESS
+                items.append(self._histogram(instrument, histograms, read_times if is_ours else times))
         for reading in readings:
             if reading.is_counter and reading.points:
                 items.append(self._sum(reading.name, reading.description, reading.points, read_times))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from awf.core.counters import Counters
+from awf.errors import DataDirError
 from awf.orchestration import spool_lanes
 from awf.orchestration.spool import Spool
 from awf.orchestration.spool_lanes import Lane
@@ -27,23 +28,29 @@ def drain(
     """Yield, one by one, the lanes that nobody has touched for `idle_s`, each with the pipeline that empties
     it and is to be run by the caller. An emptied lane is removed, unless something is set aside in it."""
     for lane in spool_lanes.orphans(directory):
-        if time.time() - _touched(lane.folder) < idle_s:
-            lane.release()
-            continue
-        spool = Spool(lane.folder, counters=counters)
         try:
-            yield (
-                lane,
-                spool,
-                assemble(spool, lane.resource, destination, counters, folder=lane.folder, until_empty=True),
-            )
-            is_empty = not spool.depth().events
+            if time.time() - _touched(lane.folder) >= idle_s:
+                yield from _drain(lane, destination, counters)
+        except DataDirError as error:  # this one cannot be read; the others may be
+            logger.warning("a spool left behind cannot be sent", extra={"detail": error.message})
         finally:
-            spool.close()
-        if is_empty and not (lane.folder / SET_ASIDE).exists():
-            shutil.rmtree(lane.folder)
-            logger.info("spool of a dead process sent", extra={"lane": lane.folder.name, **lane.resource})
-        lane.release()
+            lane.release()
+
+
+def _drain(lane: Lane, destination: Destination, counters: Counters) -> Iterator[tuple[Lane, Spool, Parts]]:
+    spool = Spool(lane.folder, counters=counters)
+    try:
+        yield (
+            lane,
+            spool,
+            assemble(spool, lane.resource, destination, counters, folder=lane.folder, until_empty=True),
+        )
+        is_empty = not spool.depth().events
+    finally:
+        spool.close()
+    if is_empty and not (lane.folder / SET_ASIDE).exists():
+        shutil.rmtree(lane.folder)
+        logger.info("spool of a dead process sent", extra={"lane": lane.folder.name, **lane.resource})
 
 
 def _touched(folder: Path) -> float:

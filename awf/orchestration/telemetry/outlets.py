@@ -106,7 +106,8 @@ class OtlpMetrics:
             return
         self._due = time.monotonic() + self._interval_s
         # Backends refuse samples that are not newer, whatever a clock does that is set back.
-        self._last_ns = max(time.time_ns(), self._last_ns + 1_000_000)
+        known_ns = max(self._last_ns, self._state.last_ns) + 1_000_000
+        self._last_ns = self._state.last_ns = max(time.time_ns(), known_ns, self._state.start_ns)
         items = self._encoder.encode(
             self._state, self._read(), now_ns=self._last_ns, process_start_ns=self._process_start_ns
         )

@@ -26,6 +26,8 @@ BATCH_EVENTS = 2048
 POLL_S = 0.25
 SNAPSHOT_S = 10.0
 MAX_AGE_S = 7 * 86_400.0
+UNREADABLE_S = 1.0
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Outlet(Protocol):
@@ -75,6 +77,8 @@ class Pipeline:
         self._max_age_s = max_age_s
         self._until_empty = until_empty
         self._spans = SpanBuilder()
+        self._end_found = backlog.end  # by this process, behind what others left
+        self._is_unreadable = False
         self._hurry = threading.Event()
         self._snapshot_due = time.monotonic() + SNAPSHOT_S
         self.oldest_ns = 0
@@ -94,13 +98,13 @@ class Pipeline:
         """Work until told to stop. Nothing that goes wrong here reaches the program around it."""
         try:
             position = self._recover()
-            while not self._stop.is_asked or self._backlog.depth().events:
+            while not self._stop.is_asked or position < self._backlog.end:
                 position = self._step(position)
                 if self._backlog.depth().events >= BATCH_EVENTS:
                     continue
                 # What is left would make a small request: let more come, unless this is the end.
                 is_end = self._until_empty or self._stop.is_asked
-                if is_end and not self._backlog.depth().events:
+                if is_end and position >= self._backlog.end:
                     break
                 if not is_end:
                     self._hurry.wait(POLL_S)
@@ -116,12 +120,24 @@ class Pipeline:
 
     def _step(self, position: int) -> int:
         """Move one batch, if there is any; returns where to go on."""
-        frames = self._backlog.read(position, max_events=BATCH_EVENTS)
+        try:
+            frames = self._backlog.read(position, max_events=BATCH_EVENTS)
+        except OSError as error:
+            if not self._is_unreadable:
+                logger.warning("spool cannot be read", extra={"detail": str(error)})
+            self._is_unreadable = True
+            self._stop.wait(UNREADABLE_S)
+            return position
+        self._is_unreadable = False
         if frames.payloads:
             batch = self._decode(frames.payloads)
             self._move(batch)
             self._acknowledge(frames.end, len(frames.payloads))
             self._counters.add(EXPORTED_EVENTS, len(batch))
+        else:
+            self.oldest_ns = 0
+            if frames.end > self._backlog.acknowledged:  # what is damaged waits for nobody
+                self._acknowledge(frames.end, 0)
         self._outlet.tick()
         if time.monotonic() >= self._snapshot_due:
             self._save(frames.end)
@@ -137,11 +153,10 @@ class Pipeline:
         if not batch:
             return
         self.oldest_ns = batch[0].time_ns
+        newest_ns = max(record.time_ns for record in batch)
         spans = [span for record in batch for span in self._spans.add(record)]
         try:
-            self._outlet.send(
-                batch, spans, lambda: time.time_ns() - batch[-1].time_ns > self._max_age_s * 1e9
-            )
+            self._outlet.send(batch, spans, lambda: time.time_ns() - newest_ns > self._max_age_s * 1e9)
         except Expired:
             self._counters.add(EVENTS_DROPPED, len(batch), reason="expired")
             logger.warning(
@@ -171,8 +186,12 @@ class Pipeline:
         goal = self._backlog.acknowledged
         if self._snapshot is None:
             return goal
-        position = snapshot.load(self._snapshot, self._state, self._spans)
-        position = goal if position is None else min(position, goal)
+        saved = snapshot.load(self._snapshot, self._state, self._spans)
+        if saved is not None and goal < saved <= self._end_found:
+            # A snapshot is written of what has arrived, so it is the cursor that is behind.
+            goal = self._catch_up(goal, saved)
+        # Without one, all that is still there is counted: a process that died young has deleted nothing.
+        position = 0 if saved is None else min(saved, goal)
         while position < goal:
             frames = self._backlog.read(position, max_events=BATCH_EVENTS, until=goal)
             if not frames.payloads:
@@ -182,6 +201,16 @@ class Pipeline:
                     pass
                 self._state.add(record)
             position = frames.end
+        if saved is None or saved > goal:
+            self._save(goal)  # from now on positions mean what they mean in this spool
+        return goal
+
+    def _catch_up(self, position: int, goal: int) -> int:
+        """Acknowledge up to a goal."""
+        while position < goal:
+            frames = self._backlog.read(position, max_events=BATCH_EVENTS, until=goal)
+            position = frames.end if frames.payloads else goal
+            self._acknowledge(position, len(frames.payloads))
         return goal
 
     def _save(self, position: int) -> None:
@@ -196,7 +225,7 @@ class Pipeline:
                 return
             except OSError as error:
                 logger.warning("telemetry snapshot cannot be written", extra={"detail": str(error)})
-                if error.errno != errno.ENOSPC or is_second:
+                if error.errno not in NO_ROOM or is_second:
                     return
                 # On a full disk room comes first: what is delivered goes, and then it is tried again.
                 self._backlog.trim(position)

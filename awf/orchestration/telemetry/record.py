@@ -22,6 +22,9 @@ MAX_TEXT = 64 << 10
 MAX_NAME = 512
 MAX_ATTRIBUTES = 100  # backends take 128; the rest is for our own
 MAX_VALUE = 4 << 10
+MAX_DATA = 256 << 10
+MAX_TIME_NS = 2**63 - 1
+MAX_COUNT = 2**53  # what a float still counts exactly
 MEMO_SIZE = 20_000
 
 # What of an event's data is told; the rest is between the engine and its subscribers.
@@ -86,6 +89,8 @@ class RecordWriter:
     def write(self, event: WorkflowEvent) -> bytes:
         """Return the record's bytes. Raises TypeError, ValueError for an event that is none."""
         names, data, span = self._names, event.data, identity.of(event)
+        if not 0 <= event.time_ns <= MAX_TIME_NS:
+            raise ValueError(f"an event at {event.time_ns} ns since the epoch")
         model = provider = ""
         rest = "null"
         if data:
@@ -103,9 +108,21 @@ class RecordWriter:
         told = {key: self._masker.value(key, data[key]) for key in data.keys() & self._exported}
         if isinstance(attributes := told.get("attributes"), Mapping):
             told["attributes"] = self._attributes(attributes)
+        elif attributes is not None:
+            told["attributes"] = {"value": self._attribute(attributes)}
+        for key in ("links", "missing"):
+            if key in told and not isinstance(told[key], (list, tuple)):
+                told[key] = [str(told[key])]
         for key in told.keys() & CONTENT:
             told[key] = self.clamp(json.dumps(told[key], default=str, ensure_ascii=False), MAX_TEXT)
-        return json.dumps(told, default=str) if told else "null"
+        text = json.dumps(told, default=str) if told else "null"
+        if len(text) <= MAX_DATA:
+            return text
+        # An event larger than all others would be in the way of many.
+        self._counters.add(TRUNCATIONS, kind="data")
+        short = {key: self.clamp(str(told[key]), MAX_VALUE) for key in told.keys() & _TEXTS}
+        short |= {key: self.clamp(str(told[key]), MAX_TEXT // 2) for key in told.keys() & CONTENT}
+        return json.dumps(short)
 
     def _attributes(self, attributes: Mapping[Any, Any]) -> dict[str, Any]:
         if len(attributes) > MAX_ATTRIBUTES:
@@ -146,6 +163,7 @@ class _Quotes(dict[str, str]):
         return quoted
 
 
+_TEXTS = frozenset({"fallback_of", "reason", "restarted_from", "retried_step"})
 _OWN = frozenset({"model", "provider"})
 
 
@@ -154,15 +172,19 @@ def _metrics(metrics: TaskMetrics | None) -> str:
         return "null,0,0,0,0"
     tokens = metrics.token_usage
     return (
-        f"{_amount(metrics.execution_time_ms)!r},{max(0, tokens.input_tokens):d},{max(0, tokens.output_tokens):d},"
-        f"{_amount(metrics.cost_usd)!r},{max(0, metrics.retry_count):d}"
+        f"{_amount(metrics.execution_time_ms)!r},{_count(tokens.input_tokens):d},"
+        f"{_count(tokens.output_tokens):d},{_amount(metrics.cost_usd)!r},{_count(metrics.retry_count):d}"
     )
 
 
 def _amount(number: float) -> float:
-    """Counters only grow, and JSON knows no infinity."""
+    """Return what counters and durations may be: finite, not negative, and small enough to be added up."""
     number = float(number)
-    return number if 0.0 < number < math.inf else 0.0
+    return min(max(number, 0.0), float(MAX_COUNT)) if math.isfinite(number) else 0.0
+
+
+def _count(number: int) -> int:
+    return min(max(number, 0), MAX_COUNT)
 
 
 def read(payloads: Sequence[bytes]) -> list[Record]:

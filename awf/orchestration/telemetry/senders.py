@@ -96,13 +96,17 @@ class GrpcSender:
         self._call: Any = None
 
     def send(self, request: bytes, limit_s: float) -> str:
-        if self._call is None:
-            self._connect()
         timeout_s = min(limit_s, self._endpoint.timeout_s)
         try:
-            answer = self._call(request, timeout=timeout_s, metadata=self._endpoint.headers)
+            call = self._call or self._connect()
+            answer = call(request, timeout=timeout_s, metadata=self._endpoint.headers)
         except grpc.RpcError as error:
             raise self._undelivered(error) from error
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # a certificate that cannot be read, a channel closed meanwhile
+            raise Undelivered(UNREACHABLE, str(error)) from error
         return _complaint(self._endpoint.signal, answer)
 
     def close(self) -> None:
@@ -110,7 +114,7 @@ class GrpcSender:
             self._channel.close()
             self._channel = self._call = None
 
-    def _connect(self) -> None:
+    def _connect(self) -> Any:
         endpoint = self._endpoint
         address = endpoint.url.partition("://")[2]
         compression = grpc.Compression.Gzip if endpoint.use_gzip else grpc.Compression.NoCompression
@@ -124,6 +128,7 @@ class GrpcSender:
         else:
             self._channel = grpc.insecure_channel(address, options, compression)
         self._call = self._channel.unary_unary(_METHODS[endpoint.signal])
+        return self._call
 
     def _undelivered(self, error: Any) -> Undelivered:
         code, detail = error.code(), str(error.details())
@@ -173,7 +178,7 @@ class HttpSender:
             )
         except requests.Timeout as error:
             raise Undelivered(TIMEOUT, str(error)) from error
-        except requests.RequestException as error:
+        except OSError as error:  # requests' own errors, and a certificate that cannot be read
             raise Undelivered(UNREACHABLE, str(error)) from error
         if answer.status_code < 300:
             return _complaint(self._endpoint.signal, answer.content)

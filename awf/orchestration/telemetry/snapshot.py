@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import zlib
 from pathlib import Path
 
 from awf.orchestration.telemetry.aggregate import MetricState
@@ -21,15 +22,20 @@ FORMAT = "awf-1"
 def save(path: Path, position: int, metrics: MetricState, spans: SpanBuilder) -> None:
     """Replace the file. Raises OSError."""
     found = {FORMAT: {"position": position, "metrics": metrics.dump(), "spans": spans.dump()}}
+    text = json.dumps(found, separators=(",", ":")).encode("ascii")
     draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(found, separators=(",", ":")), encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_bytes(b"%b\n%08x\n" % (text, zlib.crc32(text)))
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)  # it takes the room that is needed
+        raise
 
 
 def load(path: Path, metrics: MetricState, spans: SpanBuilder) -> int | None:
     """Return the position that was saved, with everything as it was there; None to begin anew."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))[FORMAT]
+        found = json.loads(_checked(path.read_bytes()))[FORMAT]
         position = int(found["position"])
         spans.load(found["spans"])
         metrics.load(found["metrics"])
@@ -42,3 +48,10 @@ def load(path: Path, metrics: MetricState, spans: SpanBuilder) -> int | None:
         )
         return None
     return position
+
+
+def _checked(content: bytes) -> bytes:
+    text, _, checksum = content.rstrip(b"\n").rpartition(b"\n")
+    if checksum != b"%08x" % zlib.crc32(text):
+        raise ValueError("its checksum is another one")
+    return text

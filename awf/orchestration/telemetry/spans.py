@@ -129,7 +129,7 @@ def _key(record: Record) -> str:
 
 
 def _finished(span: _Open | None, end: Record) -> SpanData:
-    start_ns = span.start.time_ns if span else end.time_ns - int((end.took_ms or 0.0) * 1e6)
+    start_ns = span.start.time_ns if span else max(0, end.time_ns - int((end.took_ms or 0.0) * 1e6))
     if not end.step_id:
         name, attributes = semconv.SPAN_WORKFLOW, _workflow_attributes(end)
     elif end.type.startswith("agent."):

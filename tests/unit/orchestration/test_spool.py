@@ -133,12 +133,12 @@ def test_a_segment_of_nothing_and_a_file_that_is_none_are_no_obstacle(tmp_path: 
     assert everything(again) == events(0, 51)
 
 
-@pytest.mark.parametrize("text", ["", "garbage", "-5", "99999999999999999999"])
+@pytest.mark.parametrize("text", ["", "garbage", "-5", "99999999999999999999", f"{700:020d} 00000000\n"])
 def test_a_damaged_cursor_loses_nothing_that_was_not_sent(tmp_path: Path, text: str) -> None:
     filled(tmp_path).close()
     (tmp_path / "cursor").write_text(text)
     spool = Spool(tmp_path)
-    assert everything(spool) == (events(0, 50) if not text.startswith("9") else [])
+    assert everything(spool) == events(0, 50)
     spool.append(b"next")
     assert everything(spool)[-1] == b"next"
 
