@@ -169,11 +169,11 @@ def emails(text: str) -> Iterator[Span]:
 _SEPARATOR = "[ .\u00a0\u2010-\u2014-]"
 _CARD = re.compile(
     # The digit before the look behind it: the search for a first character is fast.
-    r"[2-6](?<![^\W_].)(?<![0-9][.,-].)(?:"
+    r"[2-6](?<![^\W_].)(?<![0-9][.-].)(?:"
     rf"[0-9]{{3}}(?:{_SEPARATOR}[0-9]{{4}}){{3}}(?:{_SEPARATOR}[0-9]{{1,3}})?"
     rf"|(?<=3)[0-9]{{3}}{_SEPARATOR}[0-9]{{6}}{_SEPARATOR}[0-9]{{4,5}}"
     r"|[0-9]{12,18}"
-    r")(?![^\W_])(?![.,-][0-9])"
+    r")(?![^\W_])(?![.-][0-9])"
 )
 # Who issues which first digits, and in which lengths: what else passes the check digit is an id or a time.
 _BRANDS = re.compile(

@@ -246,7 +246,8 @@ class Redactor:
         if known is None:
             if len(self._names) >= MEMO_STRINGS:
                 self._names.clear()
-            known = self._pairs.kind(name) or ""
+            # A mask that stands for a part of a name says nothing about the value.
+            known = self._pairs.kind(self._mask.sub(" ", self._settle(name, {}))) or ""
             if len(name) <= MEMO_CHARACTERS:
                 self._names[name] = known
         return known or None
