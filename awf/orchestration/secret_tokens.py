@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,15 +37,16 @@ MAX_SECRET_BYTES = 65_536
 TOKEN_DIGITS = 12
 KEY_BYTES = 32
 
-_LINE = re.compile(rb"([0-9a-f]{%d}) ([A-Za-z0-9_=-]+)\n" % TOKEN_DIGITS)
+_LINE = re.compile(rb"(([0-9a-f]{%d}) ([A-Za-z0-9_=-]+)) ([0-9a-f]{8})\n" % TOKEN_DIGITS)
 _MASK = re.compile(rf"\[[A-Za-z][\w-]*:([0-9a-f]{{{TOKEN_DIGITS}}})\]", re.ASCII)
+_MAX_LINE = 2 * MAX_SECRET_BYTES
 _MAX_NESTING = 4
 
 
 class SecretTokenStore:
     """Implements `SecretTokens` with a file that several processes may append to at once.
 
-    A line is a token and what it stands for, encrypted. The same secret has the same token in every process that
+    A line is a token, what it stands for, encrypted, and a checksum, which a line that was cut off lacks. The same secret has the same token in every process that
     uses the same key. Past `max_secrets` tokens are still made, but can no longer be revealed; that is counted.
     Raises MissingDependency without the package `cryptography`.
     """
@@ -101,7 +103,7 @@ class SecretTokenStore:
             self._catch_up()
             if token in self._known:
                 return
-            self._append(b"%s %s\n" % (token.encode(), box.encrypt(plain)))
+            self._append(_line(token, box.encrypt(plain)))
         except OSError as error:
             self._lose("disk", error)
         else:
@@ -177,8 +179,8 @@ class SecretTokenStore:
                 self._known.clear()
                 self._read_bytes = offset = 0
             stream.seek(offset)
-            for line in stream:
-                if not line.endswith(b"\n"):
+            while line := stream.readline(_MAX_LINE):
+                if not line.endswith(b"\n") and len(line) < _MAX_LINE:
                     self._is_line_open = True
                     return
                 if offset >= self._read_bytes:
@@ -188,8 +190,8 @@ class SecretTokenStore:
                 else:
                     is_new = False
                 offset += len(line)
-                if parts := _LINE.fullmatch(line):
-                    yield parts[1].decode(), parts[2]
+                if (parts := _LINE.fullmatch(line)) and _check(parts[1]) == parts[4]:
+                    yield parts[2].decode(), parts[3]
                 elif is_new and line.strip():
                     self._counters.add(SECRETS_LOST, reason="damaged")
 
@@ -239,6 +241,15 @@ def _unknown(token: str, path: Path) -> NotFound:
 
 def _token(sign: bytes, plain: bytes) -> str:
     return hmac.new(sign, plain, hashlib.sha256).hexdigest()[:TOKEN_DIGITS]
+
+
+def _line(token: str, encrypted: bytes) -> bytes:
+    content = b"%s %s" % (token.encode(), encrypted)
+    return b"%s %s\n" % (content, _check(content))
+
+
+def _check(content: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(content)
 
 
 def _derived(master: bytes, purpose: bytes) -> bytes:
