@@ -10,15 +10,17 @@ import argparse
 import json
 import sys
 
-from awf.errors import InvalidInput
-
 HELP = "show what is masked in telemetry, or reveal a mask"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("verb", choices=("check", "reveal"))
-    parser.add_argument("words", nargs="*", metavar="TEXT|TOKEN", help="text to check, or tokens to reveal")
-    parser.add_argument("--json", action="store_true", help="print JSON for a machine to read")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    check = verbs.add_parser("check", help="show a text as it would leave the process")
+    check.add_argument("words", nargs="*", metavar="TEXT", help="the text (default: standard input)")
+    reveal = verbs.add_parser("reveal", help="show what masks of this machine stand for")
+    reveal.add_argument("words", nargs="+", metavar="TOKEN", help="3fa9c1d20b7e or [email:3fa9c1d20b7e]")
+    for verb in (check, reveal):
+        verb.add_argument("--json", action="store_true", help="print JSON for a machine to read")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,8 +52,6 @@ def _reveal(args: argparse.Namespace) -> int:
     from awf.settings import load
     from awf.wiring.redaction import secret_token_store
 
-    if not args.words:
-        raise InvalidInput("`awf redact reveal` needs a token", hint="awf redact reveal 3fa9c1d20b7e")
     store = secret_token_store(load())
     found = {token: store.reveal(token) for token in args.words}
     if args.json:
