@@ -96,6 +96,19 @@ class Settings(BaseSettings):
         False, description="Export inputs and outputs of workflows as span attributes, masked."
     )
 
+    redact_file: Path | None = Field(
+        None, description="What else is masked in telemetry: `patterns` and `secret_names` (YAML or JSON)."
+    )
+    redact_patterns: str = Field(
+        "", description='Further patterns to mask, as JSON: {"employee": "EMP-[0-9]{6}"}.'
+    )
+    redact_secret_names: str = Field(
+        "", description="Further names whose values are masked, comma separated."
+    )
+    redact_reversible: bool = Field(
+        False, description="Keep what is masked, encrypted in the data directory, for `awf redact reveal`."
+    )
+
     policy_file: Path | None = Field(None, description="Policy (YAML); default: the built-in table.")
     settle_s: float = Field(
         15.0, ge=0, description="Wait between an action and its verification, in seconds."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
 from bisect import bisect_right
@@ -194,6 +195,24 @@ def _matchers(text: str) -> Callable[[Mapping[str, str]], bool]:
         return True
 
     return accepts
+
+
+class FakeSecretTokens:
+    """`SecretTokens` that keeps what was masked in `secrets`, by token. Its tokens are not keyed: for tests only."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, str] = {}
+
+    def token(self, kind: str, secret: str) -> str:
+        del kind
+        token = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        self.secrets[token] = secret
+        return token
+
+    def reveal(self, token: str) -> str:
+        if token not in self.secrets:
+            raise NotFound(f"no secret is kept for {token!r}")
+        return self.secrets[token]
 
 
 class FakeControls:

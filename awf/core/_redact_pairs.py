@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from awf.core._redact_names import BEARER, HINTS, SECRET, WORDS, secret_kind, words_of
 from awf.core._redact_shapes import Rule, Span
 
+MARKS = ("=", ":", "--", ">")
+"""What can stand between a name and its value."""
+
 _NAME_BACKWARDS = re.compile(r"[\w.-]{0,64}+", re.ASCII)
 # Commas, semicolons and ampersands end a value where another name or a space follows.
 _BARE = re.compile(r"""(?:[^\s"'`,;&\\<]|\\(?!["'])|[,;&](?![\s,;&]|\\?["']|[\w.-]{1,64}\s{0,2}[=:]|$))+""")
@@ -24,7 +27,7 @@ _PLACEHOLDER = re.compile(
     r"""\$?\{(?:[\w.:-]{0,64}\}|\s*["'{}]|\s*$)|\$[A-Za-z_]\w*|%\(?[a-z]|<[\w -]{1,40}>|\*+"""
 )
 _NOTHING = frozenset(
-    ("none", "null", "nil", "true", "false", "undefined", "redacted", "[redacted]", "<redacted>")
+    ("none", "null", "nil", "true", "false", "undefined", "redacted", "[redacted]", "<redacted>", "[]")
 )
 _CLOSING = ")}]>.!?"
 # Names that are also words of a sentence: "unexpected token: end of input".
@@ -46,7 +49,7 @@ class Pairs:
     """Finds the values of secret names. `mask` matches the masks of this redactor, which are left alone."""
 
     def __init__(self, mask: str, names: Iterable[str] = ()) -> None:
-        self._mask = re.compile(rf"{mask}[{re.escape(_CLOSING)}\s\\nr]*")
+        self._mask = re.compile(rf"{mask}(?:[{re.escape(_CLOSING)}\s]|\\[nr])*")
         self._names = [words for name in names if (words := words_of(name))]
         further = "".join(rf"|{'[ ._-]?'.join(words)}" for words in self._names)
         self._name = re.compile(
@@ -55,7 +58,7 @@ class Pairs:
             r"""(?P<close>\\{0,8}["'`]\]?)?(?P<separator>\s{0,4}(?:=>|:=|={1,2}|:)\s{0,8}|\ {1,4}|>)""",
             re.IGNORECASE | re.ASCII,
         )
-        self.rule = Rule(self.find, (*HINTS, *("".join(words[:1]) for words in self._names)))
+        self.rule = Rule(self.find, (*HINTS, *("".join(words[:1]) for words in self._names)), MARKS)
 
     def kind(self, name: str) -> str | None:
         """Return the kind of secret that a name announces, None for a harmless name."""
@@ -112,7 +115,7 @@ class Pairs:
                 return start, start
         elif text[start : start + 1] == "[":
             bracket = _LIST.match(text, start)
-            return start, bracket.end() if bracket else start
+            return self._unless_harmless(text, start, bracket.end() if bracket else start)
         start, end = _bare(text, place)
         value = text[start:end]
         if _PLACEHOLDER.match(value) or (start == place.start and _is_prose(place, value)):

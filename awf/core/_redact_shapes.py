@@ -18,10 +18,23 @@ Span = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Finds secrets. A text without any of `hints` (lower case; none = always) has none of them."""
+    """Finds secrets. A text that has none of `hints`, or none of `marks`, has no such secret; both are in lower
+    case, and an empty tuple asks for nothing. These look-ups are many times faster than any expression."""
 
     find: Callable[[str], Iterator[Span]]
     hints: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+
+    def may_find(self, lowered: str) -> bool:
+        """Return whether the text, given in lower case, is worth a closer look."""
+        return _has_one(self.marks, lowered) and _has_one(self.hints, lowered)
+
+
+def _has_one(parts: tuple[str, ...], text: str) -> bool:
+    for part in parts:  # a loop: three times as fast as `any` over a generator
+        if part in text:
+            return True
+    return not parts
 
 
 # -- private keys
@@ -79,11 +92,10 @@ _KEYS = re.compile(
     re.ASCII,
 )
 _KEY_HINTS = (
-    "sk-", "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "gloas-",
-    "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "glsoat-", "aiza", "ya29.", "gocspx-", "xox",
-    "xapp-", "glsa_", "glc_", "k_live_", "k_test_", "whsec_", "hf_", "gsk_", "xai-", "r8_", "pplx-", "lsv2_", "pcsk_",
-    "tvly-", "nvapi-", "npm_", "pypi-", "dckr_pat_", "_v1_", "shpat_", "shpca_", "shppa_", "shpss_", "dapi", "nrak-",
-    "hvs.", "hvb.", "hvr.", "sg.", "sk", ":aa", "age-secret-key-", "awf_", "hooks.slack.com", "eyj",
+    "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "gl", "_pat_", "aiza", "ya29.",
+    "gocspx-", "xox", "xapp-", "k_live_", "k_test_", "whsec_", "hf_", "xai-", "r8_", "pplx-", "lsv2_",
+    "pcsk_", "tvly-", "nvapi-", "npm_", "pypi-", "_v1_", "shp", "dapi", "nrak-", "hvs.", "hvb.", "hvr.", "sg.",
+    "sk", ":aa", "-key-", "awf_", ".slack.", "eyj",
 )  # fmt: skip
 
 
@@ -137,8 +149,8 @@ def url_passwords(text: str) -> Iterator[Span]:
 
 # -- e-mail addresses
 
-_AT = re.compile(r"(?:@|%40)(?P<domain>[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?![\w-]))")
-_LOCAL_BACKWARDS = re.compile(r"[\w.+~-]*+")
+_AT = re.compile(r"(?:@|%40)(?P<domain>[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}+(?![0-9]))")
+_LOCAL_BACKWARDS = re.compile(r"[\w.+~%-]*+")
 
 
 def emails(text: str) -> Iterator[Span]:
@@ -156,11 +168,12 @@ def emails(text: str) -> Iterator[Span]:
 
 _SEPARATOR = "[ .\u00a0\u2010-\u2014-]"
 _CARD = re.compile(
-    r"(?<![^\W_])(?<![0-9][.,-])(?:"
-    rf"[2-6][0-9]{{3}}(?:{_SEPARATOR}[0-9]{{4}}){{3}}(?:{_SEPARATOR}[0-9]{{1,3}})?"
-    rf"|3[0-9]{{3}}{_SEPARATOR}[0-9]{{6}}{_SEPARATOR}[0-9]{{4,5}}"
-    r"|[2-6][0-9]{12,18}"
-    r")(?![^\W_])(?![.,-][0-9])"
+    # The digit before the look behind it: the search for a first character is fast.
+    r"[2-6](?<![^\W_].)(?<![0-9][.-].)(?:"
+    rf"[0-9]{{3}}(?:{_SEPARATOR}[0-9]{{4}}){{3}}(?:{_SEPARATOR}[0-9]{{1,3}})?"
+    rf"|(?<=3)[0-9]{{3}}{_SEPARATOR}[0-9]{{6}}{_SEPARATOR}[0-9]{{4,5}}"
+    r"|[0-9]{12,18}"
+    r")(?![^\W_])(?![.-][0-9])"
 )
 # Who issues which first digits, and in which lengths: what else passes the check digit is an id or a time.
 _BRANDS = re.compile(

@@ -43,6 +43,7 @@ MEMO_CHARACTERS: Final = 512
 MAX_PASSES: Final = 6
 
 _KIND = re.compile(r"[A-Za-z][\w-]{0,31}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z][\w .-]{0,63}", re.ASCII)
 _TOKEN = re.compile(r"[0-9a-f]{8,32}")
 _PROBE = "Ab1 _-.@:/\n\u00e9"
 
@@ -59,7 +60,8 @@ class Redactor:
     """Masks secrets in text and in structured data; safe to use from several threads.
 
     `patterns` are further regular expressions by kind; `secret_names` are further names whose values are secret.
-    With `tokens` masks carry a token (`[email:3fa9c1d2]`). Raises ConfigError for a pattern that cannot be used.
+    With `tokens` masks carry a token (`[email:3fa9c1d2]`). Raises ConfigError for a pattern or name that cannot
+    be used.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Redactor:
         kinds = "|".join(map(re.escape, dict.fromkeys((*KINDS, *patterns))))
         mask = rf"\[(?:{kinds})(?::[0-9a-f]{{8,32}})?\]"
         self._mask = re.compile(mask)
-        self._pairs = Pairs(mask, secret_names)
+        self._pairs = Pairs(mask, map(_checked, secret_names))
         further = [self._user_rule(kind, _compiled(kind, pattern)) for kind, pattern in patterns.items()]
         # What encloses others goes first: a password may contain an address, an address no password.
         self._rules = (
@@ -140,10 +142,7 @@ class Redactor:
     def _pass(self, text: str, counts: dict[str, int]) -> str:
         lowered = text.lower()
         for rule in self._rules:
-            if rule.hints and not any(hint in lowered for hint in rule.hints):
-                continue
-            spans = list(rule.find(text))
-            if spans:
+            if rule.may_find(lowered) and (spans := list(rule.find(text))):
                 text = self._replaced(text, spans, counts)
                 lowered = text.lower()
         return text
@@ -202,6 +201,7 @@ class Redactor:
 
     def _mapping(self, value: Mapping[object, object], depth: int, items: list[int]) -> dict[object, object]:
         found: dict[object, object] = {}
+        label = value.get("name", value.get("key"))
         for key, each in value.items():
             if not _take(items):
                 found[TOO_MANY] = TOO_MANY
@@ -211,6 +211,8 @@ class Redactor:
             shown, number = masked, 2
             while shown in found:  # two secret keys look alike: neither may hide the other's value
                 shown, number = f"{masked} {number}", number + 1
+            if key == "value" and isinstance(label, str):
+                name = label  # {"name": "password", "value": "hunter2"}
             found[shown] = self._inner(name, each, depth, items)
         return found
 
@@ -244,7 +246,8 @@ class Redactor:
         if known is None:
             if len(self._names) >= MEMO_STRINGS:
                 self._names.clear()
-            known = self._pairs.kind(name) or ""
+            # A mask that stands for a part of a name says nothing about the value.
+            known = self._pairs.kind(self._mask.sub(" ", self._settle(name, {}))) or ""
             if len(name) <= MEMO_CHARACTERS:
                 self._names[name] = known
         return known or None
@@ -260,6 +263,16 @@ def _shown(value: object) -> str:
         return str(value)
     except Exception:  # the boundary: an object's own code runs here, and telemetry must not fail
         return f"[{type(value).__name__}]"
+
+
+def _checked(name: str) -> str:
+    """Return a user's secret name. Raises ConfigError for what can be no name."""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"the secret name {name!r} is no name",
+            hint="Write it with letters, digits, spaces and . _ -, at most 64, for example employee_number.",
+        )
+    return name
 
 
 def _compiled(kind: str, pattern: str) -> re.Pattern[str]:

@@ -37,6 +37,7 @@ SPOOL_BYTES: Final = "awf_export_spool_bytes"
 SPOOL_LIMIT_BYTES: Final = "awf_export_spool_limit_bytes"
 SPOOL_OLDEST_AGE: Final = "awf_export_spool_oldest_age_seconds"
 REDACTIONS: Final = "awf_export_redactions_total"
+SECRETS_LOST: Final = "awf_export_secrets_lost_total"
 TRUNCATIONS: Final = "awf_export_truncations_total"
 SERIES_OVERFLOWS: Final = "awf_export_series_overflows_total"
 WATCHER_ALERTS: Final = "awf_watcher_alerts_total"
@@ -104,6 +105,7 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     SPOOL_LIMIT_BYTES: (),
     SPOOL_OLDEST_AGE: (),
     REDACTIONS: (KIND,),
+    SECRETS_LOST: (REASON,),
     TRUNCATIONS: (KIND,),
     SERIES_OVERFLOWS: ("metric",),
     WATCHER_ALERTS: (STATUS,),

@@ -16,6 +16,7 @@ from awf.orchestration import Controls, Engine, EventEmitter, Registry
 from awf.orchestration.link import EngineLink, EventUpload
 from awf.orchestration.otel_exporter import OTelExporter, SpoolOptions
 from awf.settings import Settings
+from awf.wiring.redaction import build_redactor
 
 
 def start_engine(
@@ -54,7 +55,7 @@ def open_exporter(
     """Return an exporter of service `name` that also sends these counters."""
     exporter = OTelExporter(
         default_endpoint(settings), service_name=name, counters=counters, spool=spool,
-        include_content=settings.export_content,
+        include_content=settings.export_content, redactor=build_redactor(settings, counters),
     )  # fmt: skip
     exporter.watch_counters(counters)
     return exporter

@@ -38,6 +38,7 @@ MARKED = {
     "core/http.py",
     "orchestration/otel_exporter.py",
     "orchestration/remote.py",
+    "orchestration/secret_tokens.py",
     "orchestration/telemetry/sdk_outlets.py",
     "orchestration/telemetry/senders.py",
 }
