@@ -129,9 +129,9 @@ SKIPPED: Final = "skipped"
 REFUSED: Final = ("spool_full", "spool_failed")
 GIVEN_UP: Final = ("expired", "corrupt")
 REJECTED: Final = ("rejected",)
-NOT_BUFFERED: Final = ("memory_full",)
+NOT_WRITTEN: Final = ("memory_full", "invalid")  # no spool and its queue full; not of a form to be written
 NOT_TAKEN: Final = ("queue_full", "handler_failed")  # by a subscriber other than the exporter
-LOST_ON_EXPORT: Final = (*REFUSED, *GIVEN_UP, *REJECTED, *NOT_BUFFERED)
+LOST_ON_EXPORT: Final = (*REFUSED, *GIVEN_UP, *REJECTED, *NOT_WRITTEN)
 """Values of `reason` that mean that an event, or a part of it, never reaches the collector."""
 
 # -- spans

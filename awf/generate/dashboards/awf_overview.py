@@ -98,7 +98,7 @@ def _cost() -> list[Any]:
 
 def _pipeline() -> list[Any]:
     more = p.link_to("AWF Pipeline", "awf-pipeline")
-    zero = f"sum({sc.EVENTS}) * 0"  # the truth only where something reports
+    zero = f"max({sc.SPOOL_LIMIT_BYTES}) * 0"  # the truth only where something reports
     lost = gained(sc.EVENTS_DROPPED, (), "1h", **{sc.REASON: any_of(sc.LOST_ON_EXPORT)})
     return [
         p.stat("Events in", f"sum({rate(sc.EVENTS, '5m')})", "eps", "Events that all engines emit per second.", link=more),

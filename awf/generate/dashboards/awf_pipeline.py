@@ -15,7 +15,7 @@ PROCESS = ("instance",)
 WINDOW = "$__rate_interval"
 LOST = {sc.REASON: any_of(sc.LOST_ON_EXPORT)}
 # Zero is only the truth where something reports: an empty store must not look like a quiet one.
-ZERO = f"sum({selector(sc.EVENTS, **P)}) * 0"
+ZERO = f"max({selector(sc.SPOOL_LIMIT_BYTES, **P)}) * 0"
 OLDEST_STEPS = ((p.GREEN, None), (p.YELLOW, 30.0), (p.RED, 120.0))
 FULL_STEPS = ((p.GREEN, None), (p.YELLOW, 0.5), (p.RED, 0.8))
 NONE_STEPS = ((p.GREEN, None), (p.RED, 1.0))
@@ -36,8 +36,8 @@ def build() -> dict[str, Any]:
             ("Limits", 7, _limits()),
         ],
         [
-            p.variable("job", "Job", f"label_values({sc.EVENTS}, job)", all_value=".*"),
-            p.variable("instance", "Process", f'label_values({sc.EVENTS}{{job=~"$job"}}, instance)', all_value=".*"),
+            p.variable("job", "Job", f"label_values({sc.SPOOL_LIMIT_BYTES}, job)", all_value=".*"),
+            p.variable("instance", "Process", f'label_values({sc.SPOOL_LIMIT_BYTES}{{job=~"$job"}}, instance)', all_value=".*"),
         ],
     )  # fmt: skip
 
@@ -118,7 +118,8 @@ def _losses() -> list[Any]:
     return [
         p.timeseries("Lost on the way by reason", [(_lost_by_reason(sc.LOST_ON_EXPORT), "{{reason}}")],
                      "short", "Events lost in the last five minutes. spool_full: mend the collector; spool_failed: the disk; "
-                     "expired: the outage was too long; corrupt: the disk; memory_full: use a spool.", stacked=True),
+                     "expired: the outage was too long; corrupt: the disk; memory_full: use a spool; invalid: the event.",
+                     stacked=True),
         p.timeseries("Set aside", [(_lost_by_reason(sc.REJECTED), "{{reason}}")],
                      "short", "Items that the collector refused for good in the last five minutes. They are kept: correct "
                      "what it objects to, then `awf spool drain --set-aside`."),

@@ -56,12 +56,13 @@ LOST = (
     ),
     AlertRule(
         alert="AWFEventsDropped",
-        expr=_lost((*sc.NOT_TAKEN, *sc.NOT_BUFFERED)),
+        expr=_lost((*sc.NOT_TAKEN, *sc.NOT_WRITTEN)),
         hold="0s",
         severity="warning",
-        summary="A subscriber in {{ $labels.job }} lost {{ $value | humanize }} events: {{ $labels.reason }}",
+        summary="A subscriber in {{ $labels.job }} missed {{ $value | humanize }} events: {{ $labels.reason }}",
         description="Something that listens to events was too slow (queue_full) or failed (handler_failed), or the "
-        f"exporter runs without a spool and its queue is full (memory_full). {SEE}",
+        "exporter has no spool and its queue is full (memory_full), or an event holds what cannot be written "
+        f"(invalid). {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
     ),

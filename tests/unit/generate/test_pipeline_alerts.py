@@ -38,7 +38,7 @@ LOSSES = {
     "AWFEventsRefused": ("critical", ("spool_full", "spool_failed")),
     "AWFEventsLost": ("critical", ("expired", "corrupt")),
     "AWFEventsRejected": ("warning", ("rejected",)),
-    "AWFEventsDropped": ("warning", ("queue_full", "handler_failed", "memory_full")),
+    "AWFEventsDropped": ("warning", ("queue_full", "handler_failed", "memory_full", "invalid")),
 }
 HARMLESS = ("shutdown", "closed", "upload_queue_full")
 # The counter appears at 10m with the first loss of all and stays.
