@@ -24,13 +24,19 @@ _LABELS = (sc.WORKFLOW_ID, sc.STEP_ID, sc.AGENT_ID, sc.PROVIDER)
 def hints_of(alerts: Sequence[Alert]) -> Hints:
     """Return what the alerts' names and labels point to."""
     causes = {cause for alert in alerts for cause in _CAUSES.get(alert.name, ())}
-    return Hints(frozenset(causes), tuple(target for alert in alerts if (target := target_of(alert))))
+    targets = tuple(target for alert in alerts if (target := target_of(alert)))
+    return Hints(frozenset(causes), targets, bool(alerts) and all(map(is_about_telemetry, alerts)))
 
 
 def target_of(alert: Alert) -> Target | None:
     """Return the place that an alert's labels name, if they name one."""
     named = {name: alert.labels[name] for name in _LABELS if alert.labels.get(name)}
     return Target(**named) if named else None
+
+
+def is_about_telemetry(alert: Alert) -> bool:
+    """Whether the alert is about AWF's own telemetry: whoever says so only makes the watcher do less."""
+    return alert.labels.get(sc.LABEL_COMPONENT) == sc.PIPELINE
 
 
 def is_disprovable(alert: Alert) -> bool:

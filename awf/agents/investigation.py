@@ -62,7 +62,12 @@ class Investigator:
 
 
 def _undecided(alerts: Sequence[Alert], hints: Hints, picture: Picture, *, has_rivals: bool) -> Hypothesis:
-    """Return a false alarm if what the alert is about was seen, at work and well; otherwise unknown."""
+    """Return a false alarm if what the alert is about was seen, at work and well; otherwise unknown.
+
+    Trouble of telemetry itself is for people, and nothing that could be asked again would change that.
+    """
+    if hints.is_about_telemetry:
+        return Hypothesis(CauseClass.TELEMETRY_GAP, Target(), 0.0, _told(alerts[0]))
     unknown = Hypothesis(CauseClass.UNKNOWN, Target(), 0.0, _unknown_summary(alerts, picture))
     if has_rivals or not alerts or not all(is_disprovable(alert) for alert in alerts) or picture.missing:
         return unknown
@@ -89,6 +94,12 @@ def _unknown_summary(alerts: Sequence[Alert], picture: Picture) -> str:
     if picture.missing:
         return f"{name}: the cause is unknown; {len(picture.missing)} signals could not be looked at"
     return f"{name}: the cause is unknown; nothing that AWF measures explains it"
+
+
+def _told(alert: Alert) -> str:
+    said = plain_text(alert.annotations.get("summary", ""), 300)
+    name = plain_text(alert.name, 100)
+    return f"{name} is about telemetry itself, which only people can mend" + (f": {said}" if said else "")
 
 
 def _seen_well(hint: Target, picture: Picture) -> Evidence | None:

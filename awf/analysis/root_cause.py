@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from awf.analysis.findings import Finding, is_same_place
 from awf.core.incidents import CauseClass, Hypothesis, Target
 
-EXPLAINED, OFF_TOPIC = 0.45, 0.75
+EXPLAINED, OFF_TOPIC, UNRELATED = 0.45, 0.75, 0.4
 MOST = 10
 
 # What a cause does elsewhere: the first is no longer the cause where the second is found as well.
@@ -31,6 +31,8 @@ class Hints:
 
     causes: frozenset[CauseClass] = frozenset()
     targets: tuple[Target, ...] = ()
+    # No workflow, agent or worker makes an exporter lose events: what is found there is another incident's.
+    is_about_telemetry: bool = False
 
     def fit(self, finding: Finding) -> bool:
         if finding.cause in self.causes and not self.targets:
@@ -68,7 +70,10 @@ def _weigh(finding: Finding, findings: Sequence[Finding], hints: Hints) -> Findi
             strength *= EXPLAINED
             against.append(f"explained by: {other.summary}")
             break
-    if not hints.is_empty and not hints.fit(finding):
+    if hints.is_about_telemetry and finding.cause is not CauseClass.TELEMETRY_GAP:
+        strength = min(1.0, strength) * UNRELATED
+        against.append("the alert is about telemetry itself")
+    elif not hints.is_empty and not hints.fit(finding):
         strength *= OFF_TOPIC
         against.append("it is not what the alert is about")
     return replace(finding, strength=strength, against=tuple(against))

@@ -81,6 +81,7 @@ FALLBACK_OF: Final = "fallback_of"
 REASON: Final = "reason"
 SIGNAL: Final = "signal"
 KIND: Final = "kind"
+METRIC: Final = "metric"
 
 METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     STEP_DURATION: (WORKFLOW_ID, STEP_ID, AGENT_ID, FRAMEWORK, STATUS),
@@ -107,7 +108,7 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     REDACTIONS: (KIND,),
     SECRETS_LOST: (REASON,),
     TRUNCATIONS: (KIND,),
-    SERIES_OVERFLOWS: ("metric",),
+    SERIES_OVERFLOWS: (METRIC,),
     WATCHER_ALERTS: (STATUS,),
     WATCHER_INCIDENTS: (STATUS,),
     WATCHER_ACTIONS: ("action", "outcome"),
@@ -125,6 +126,15 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 SKIPPED: Final = "skipped"
 """The values of `status`."""
+
+# -- reasons of lost events, by what they mean for the export path
+REFUSED: Final = ("spool_full", "spool_failed")
+GIVEN_UP: Final = ("expired", "corrupt")
+REJECTED: Final = ("rejected",)
+NOT_WRITTEN: Final = ("memory_full", "invalid")  # no spool and its queue full; not of a form to be written
+NOT_TAKEN: Final = ("queue_full", "handler_failed")  # by a subscriber other than the exporter
+LOST_ON_EXPORT: Final = (*REFUSED, *GIVEN_UP, *REJECTED, *NOT_WRITTEN)
+"""Values of `reason` that mean that an event, or a part of it, never reaches the collector."""
 
 # -- spans
 SPAN_WORKFLOW: Final = "awf.workflow"
@@ -154,5 +164,7 @@ LOG_INDEX_LABELS: Final = (SERVICE_NAME, "service_namespace", "deployment_enviro
 
 # -- alert labels and annotations that the watcher reads
 LABEL_SEVERITY: Final = "severity"
+LABEL_COMPONENT: Final = "component"
+PIPELINE: Final = "pipeline"  # the value of `component` for alerts about telemetry itself
 ANNOTATION_RUNBOOK: Final = "runbook_url"
 ANNOTATION_ACTION: Final = "awf_action"

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from awf.core.registry import discover
-from awf.core.semconv import ANNOTATION_ACTION, ANNOTATION_RUNBOOK, LABEL_SEVERITY
+from awf.core.semconv import ANNOTATION_ACTION, ANNOTATION_RUNBOOK, LABEL_COMPONENT, LABEL_SEVERITY
 from awf.errors import ConfigError
 from awf.generate.spec import AlertRule, DashboardSpec, RuleGroup
 
@@ -88,6 +88,8 @@ def _alert(rule: AlertRule, public_url: str) -> dict[str, Any]:
     if rule.keep_firing_for:
         body["keep_firing_for"] = rule.keep_firing_for
     body["labels"] = {LABEL_SEVERITY: rule.severity}
+    if rule.component:
+        body["labels"][LABEL_COMPONENT] = rule.component
     annotations = {"summary": rule.summary, "description": rule.description}
     annotations[ANNOTATION_RUNBOOK] = f"{public_url.rstrip('/')}/ui/runbooks#{rule.alert.lower()}"
     if rule.action:

@@ -72,14 +72,26 @@ def target(expr: str, legend: str = "", *, instant: bool = False, format_: str =
 
 
 def stat(
-    title: str, expr: str, unit: str, description: str, *, steps: Sequence[tuple[str, float | None]] = ()
+    title: str,
+    expr: str,
+    unit: str,
+    description: str,
+    *,
+    steps: Sequence[tuple[str, float | None]] = (),
+    link: dict[str, Any] | None = None,
 ) -> g.Stat:
     """Return a single number with a sparkline; `steps` are (colour, from value)."""
     return g.Stat(
         title=title, description=description, dataSource=METRICS, targets=[target(expr)], format=unit,
         reduceCalc="lastNotNull", graphMode="area", colorMode="value", noValue="no data yet",
-        thresholds=_thresholds(steps or ((GREEN, None),)),
+        thresholds=_thresholds(steps or ((GREEN, None),)), links=[link] if link else [],
     )  # fmt: skip
+
+
+def link_to(title: str, uid: str) -> dict[str, Any]:
+    """Return a panel's link to another dashboard of ours; time range and datasource go with it."""
+    url = f"/d/{uid}?${{__url_time_range}}&${{datasource:queryparam}}"
+    return {"title": title, "url": url, "targetBlank": False}
 
 
 def timeseries(
@@ -160,11 +172,11 @@ def _column(name: str, unit: str) -> dict[str, Any]:
     return {"matcher": {"id": "byName", "options": name}, "properties": properties}
 
 
-def variable(name: str, label: str, query: str) -> g.Template:
-    """Return a multi-value variable that starts at All."""
+def variable(name: str, label: str, query: str, *, all_value: str = ".+") -> g.Template:
+    """Return a multi-value variable that starts at All; `.*` for a label that series may lack."""
     return g.Template(
         name=name, label=label, query=query, dataSource=METRICS, includeAll=True, multi=True,
-        allValue=".+", default="All", refresh=2, sort=1,
+        allValue=all_value, default="All", refresh=2, sort=1,
     )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ class RecordingRule:
 @dataclass(frozen=True, slots=True)
 class AlertRule:
     """An alert. `summary` and `description` may use `{{ $labels.x }}` and `{{ $value | humanize }}`;
-    `action` names a remediation that the watcher may consider, never one it must take."""
+    `action` names a remediation that the watcher may consider, never one it must take; `component` says that
+    the alert is about a part of AWF rather than about workflows."""
 
     alert: str
     expr: str
@@ -28,6 +29,7 @@ class AlertRule:
     description: str
     keep_firing_for: str = ""
     action: str = ""
+    component: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from awf.core import semconv as sc
 from awf.generate import panels as p
-from awf.generate.expr import by, failed_share, quantile, rate, selector
+from awf.generate.expr import any_of, by, failed_share, gained, quantile, rate, selector
 from awf.generate.spec import DashboardSpec
 
 W = {sc.WORKFLOW_ID: "=~$workflow"}
@@ -26,6 +26,7 @@ def build() -> dict[str, Any]:
             ("Executions", 8, _executions()),
             ("Steps", 8, _steps()),
             ("Tokens and cost", 8, _cost()),
+            ("Pipeline", 4, _pipeline()),
         ],
         [p.variable("workflow", "Workflow", f"label_values({sc.WORKFLOWS}, {sc.WORKFLOW_ID})")],
     )
@@ -92,6 +93,23 @@ def _cost() -> list[Any]:
                      "short", "Of all workflows: tokens are counted by agent.", stacked=True),
         p.timeseries("Cost per hour by provider", [(f"{by('sum', (sc.PROVIDER,), rate(sc.COST, WINDOW))} * 3600", "{{provider}}")],
                      "currencyUSD", "Of all workflows, in US dollars at the present rate.", stacked=True),
+    ]  # fmt: skip
+
+
+def _pipeline() -> list[Any]:
+    more = p.link_to("AWF Pipeline", "awf-pipeline")
+    zero = f"max({sc.SPOOL_LIMIT_BYTES}) * 0"  # the truth only where something reports
+    lost = gained(sc.EVENTS_DROPPED, (), "1h", **{sc.REASON: any_of(sc.LOST_ON_EXPORT)})
+    return [
+        p.stat("Events in", f"sum({rate(sc.EVENTS, '5m')})", "eps", "Events that all engines emit per second.", link=more),
+        p.stat("Acknowledged", f"sum({rate(sc.EXPORTED_EVENTS, '5m')}) or {zero}", "eps",
+               "Events per second that the collector has taken. Well below Events in: open AWF Pipeline.", link=more),
+        p.stat("Oldest event", f"max({sc.SPOOL_OLDEST_AGE})", "s",
+               "How long the oldest event waits for the collector. What these panels show is older by that much.",
+               steps=((p.GREEN, None), (p.YELLOW, 30.0), (p.RED, 120.0)), link=more),
+        p.stat("Lost in 1 h", f"{lost} or {zero}", "short",
+               "Events that never reach the collector. Not zero: open AWF Pipeline for the reason.",
+               steps=((p.GREEN, None), (p.RED, 1.0)), link=more),
     ]  # fmt: skip
 
 

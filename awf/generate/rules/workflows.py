@@ -42,6 +42,7 @@ SPEC = RuleGroup(
             description="Nothing reports events any more: the engines are down, or the way to the "
             "collector is. Every other alert is blind until this one clears.",
             action="notify_oncall",
+            component=sc.PIPELINE,
         ),
     ),
 )

@@ -23,6 +23,7 @@ from awf.core.incidents import (
 )
 from awf.core.types import AckStatus, ControlAck, ControlChange, EngineId
 from awf.errors import Conflict, Expired, NotFound
+from awf.generate.output import rule_groups
 from awf.testing import FakeClock, FakeControls
 from tests.unit.agents._system import (
     BEGIN,
@@ -42,6 +43,7 @@ from tests.unit.agents._system import (
 WRITER = alert(agent_id="writer")
 SATURATED = alert("AWFWorkersSaturated", severity="warning")
 SOON = NOW + timedelta(seconds=1)
+ABOUT_TELEMETRY = [rule for group in rule_groups().values() for rule in group.alerts if rule.component]
 
 
 def kinds(incident: Incident) -> list[str]:
@@ -621,3 +623,27 @@ async def test_a_delivery_of_many_alerts_reads_the_open_incidents_once(system: S
     many = [alert("Storm", agent_id=f"agent-{number}") for number in range(30)]
     taken = await system.watcher.handle_alert(many, b"{}")
     assert (len(taken["incidents"]), lists) == (30, 6)
+
+
+@pytest.mark.parametrize("rule", ABOUT_TELEMETRY, ids=lambda rule: rule.alert)
+async def test_trouble_of_telemetry_is_told_even_while_an_agent_fails(system: System, rule: Any) -> None:
+    failing_writer(system.telemetry)
+    trouble = alert(rule.alert, severity=rule.severity, component=rule.component, job="triage")
+    trouble = replace(trouble, annotations=dict(trouble.annotations) | {"awf_action": rule.action})
+    incident = await system.alert(trouble)
+    assert incident.cause is CauseClass.TELEMETRY_GAP
+    assert incident.action is not None
+    assert incident.action.name == "notify_oncall"
+    assert system.kinds == []
+    assert rule.alert in system.notifier.sent[0][1]
+
+
+async def test_an_agent_that_fails_while_telemetry_has_trouble_is_an_incident_of_its_own(
+    system: System,
+) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    trouble = await system.alert(alert("AWFEventsRefused", component="pipeline", job="triage"))
+    incident = await system.alert(WRITER)
+    assert incident.id != trouble.id
+    assert incident.action is not None
+    assert incident.action.name == "switch_fallback"

@@ -21,6 +21,8 @@ REPOSITORY = Path(__file__).parents[3]
 VARIABLES = {
     "$workflow": ".+",
     "$agent": ".+",
+    "$job": ".*",
+    "$instance": ".*",
     "$__rate_interval": "1m",
     "$__range": "30m",
     "$__interval": "15s",
@@ -30,7 +32,7 @@ KNOWN_LABELS = {label for labels in semconv.METRIC_LABELS.values() for label in 
     "job",
     "instance",
 }
-HISTOGRAMS = {semconv.STEP_DURATION, semconv.WATCHER_INVESTIGATION_MS}
+HISTOGRAMS = {semconv.STEP_DURATION, semconv.EXPORT_DURATION, semconv.WATCHER_INVESTIGATION_MS}
 
 
 def _known_metrics() -> set[str]:
@@ -197,6 +199,13 @@ def test_every_alert_links_to_a_runbook_that_exists() -> None:
 
 def test_the_runbooks_in_the_docs_are_those_of_the_page() -> None:
     assert (REPOSITORY / "docs/runbooks.md").read_text() == runbooks_page()
+
+
+def test_a_panels_links_lead_to_a_dashboard_of_ours() -> None:
+    known = {name.removesuffix(".json") for name in render_dashboards()}
+    links = [link["url"] for panel in _panels() for link in panel.get("links", [])]
+    assert links
+    assert {re.match(r"/d/([a-z-]+)\?", url)[1] for url in links} <= known  # type: ignore[index]
 
 
 @pytest.mark.promtool
