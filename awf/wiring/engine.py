@@ -55,7 +55,7 @@ def open_exporter(
     """Return an exporter of service `name` that also sends these counters."""
     exporter = OTelExporter(
         default_endpoint(settings), service_name=name, counters=counters, spool=spool,
-        include_content=settings.export_content, redactor=build_redactor(settings, counters),
+        redactor=build_redactor(settings, counters), include_content=settings.export_content,
     )  # fmt: skip
     exporter.watch_counters(counters)
     return exporter

@@ -54,7 +54,7 @@ CASES |= {
         alert, "11m", _dropped("_x40 1x80", reason), False, severity
     )
     for alert, (severity, own) in LOSSES.items()
-    for reason in {*HARMLESS, *(r for _, reasons in LOSSES.values() for r in reasons)} - {*own}
+    for reason in sorted({*HARMLESS, *(r for _, reasons in LOSSES.values() for r in reasons)} - {*own})
 }
 CASES |= {
     # How the alert comes and goes: samples are 15 s apart.
