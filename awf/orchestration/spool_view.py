@@ -73,8 +73,8 @@ def _waiting(folder: Path) -> Iterator[tuple[list[bytes], bool]]:
     with contextlib.suppress(FileNotFoundError):
         position = segments.parse_cursor((folder / "cursor").read_bytes()) or 0
     bases = segments.bases(folder)
-    for base, following in zip(bases, [*bases[1:], None], strict=True):
-        if following is not None and following <= position:
+    for index, base in enumerate(bases):
+        if any(following <= position for following in bases[index + 1 : index + 2]):
             continue
         with contextlib.suppress(FileNotFoundError), segments.path_of(folder, base).open("rb") as file:
             at = max(position - base, len(segments.MAGIC))

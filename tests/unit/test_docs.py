@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from awf.core import semconv
 from awf.core.incidents import Target, Verdict
 from awf.core.registry import discover
-from awf.core.types import ExecutionStatus
+from awf.core.types import ExecutionId, ExecutionStatus, WorkflowId
 from awf.embedded import promql, traceql
 from awf.embedded.logql import parser as logql_parser
 from awf.embedded.promql.catalog import FUNCTIONS
@@ -21,7 +22,12 @@ from awf.embedded.server import EmbeddedConfig
 from awf.embedded.store.spans import MAX_SPANS
 from awf.errors import QueryError, UnsupportedQuery
 from awf.generate.output import rule_groups
-from awf.orchestration import Controls, Engine, EventEmitter
+from awf.orchestration import Controls, Engine, EventEmitter, EventType, WorkflowEvent
+from awf.orchestration.memory_spool import MAX_BYTES as MEMORY_BYTES
+from awf.orchestration.otel_exporter import SpoolOptions
+from awf.orchestration.spool import MAX_BYTES
+from awf.orchestration.telemetry.aggregate import MAX_SERIES
+from awf.orchestration.telemetry.pipeline import MAX_AGE_S
 from awf.remediation.policy import load_policy
 from awf.remediation.spec import ActionSpec, RemediationConfig
 from awf.settings import Settings
@@ -144,6 +150,30 @@ async def test_the_workflow_of_the_readme_runs() -> None:
     await engine.aclose()
     await emitter.aclose()
     assert execution.status is ExecutionStatus.COMPLETED
+
+
+async def test_the_five_lines_of_the_telemetry_page_have_an_event_on_disk(tmp_path: Path) -> None:
+    block = re.search(r"```python\n(.*?)```", (DOCS / "telemetry.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block[1].replace("/var/lib/my-app/spool", str(tmp_path)), names)  # type: ignore[index]
+    event = WorkflowEvent(EventType.WORKFLOW_STARTED, WorkflowId("w"), ExecutionId("x1"))
+    assert await names["emitter"].emit(event)
+    assert b'"x1"' in b"".join(path.read_bytes() for path in tmp_path.rglob("*.segment"))
+    await names["exporter"].shutdown(0.1)
+
+
+def test_the_numbers_of_the_telemetry_page_are_those_of_the_code() -> None:
+    page = (DOCS / "telemetry.md").read_text()
+    assert f"{MAX_AGE_S / 86_400:.0f} days" in page
+    assert f"`fsync_s` ({SpoolOptions(Path()).fsync_s:g} s)" in page
+    assert f"`max_bytes` ({MAX_BYTES >> 30} GiB)" in page
+    assert f"({MEMORY_BYTES >> 20} MB at most)" in page
+    assert f"max_series={MAX_SERIES}" in page
+    for name in (
+        semconv.WORKFLOWS, semconv.STEP_DURATION, semconv.AGENT_INVOCATIONS, semconv.TOKENS, semconv.COST,
+        semconv.RETRIES, semconv.FALLBACKS, semconv.GENAI_TOKEN_USAGE, semconv.GENAI_OPERATION_DURATION,
+    ):  # fmt: skip
+        assert f"`{name}`" in page
 
 
 def test_yaml_and_json_blocks_are_what_they_claim() -> None:
