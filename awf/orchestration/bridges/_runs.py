@@ -41,7 +41,7 @@ class OpenRuns:
     """Follows the open runs of one framework and records events. May be used from several threads.
 
     A key that is not open is ignored where a run ends, and where it is the parent of one that starts. When
-    more than `max_open` runs are open, the oldest execution is given up: ended as cancelled, and logged.
+    `max_open` runs are open and one more starts, the oldest execution is given up: ended as cancelled, and logged.
     Times (`at`) are nanoseconds since the epoch; now, where they are 0.
     """
 
@@ -87,6 +87,7 @@ class OpenRuns:
         """Start an execution. It continues `traceparent`, else the trace that is active here. `note` is
         the bridge's own, to be asked for with `note_of`."""
         with self._lock:
+            self._make_room()
             at = at or time.time_ns()
             self.end(key, Failure(semconv.CANCELLED, "its run began again"), at=at)
             name = execution_id or new_id("run")
@@ -111,7 +112,7 @@ class OpenRuns:
         """Enter a step, which starts with its first visit. Inside another step it is a mere part of that
         one, unless `is_nested`."""
         with self._lock:
-            outer = self._runs.get(parent)
+            outer = self._outer(parent)
             if outer is None:
                 return
             at = at or time.time_ns()
@@ -126,7 +127,7 @@ class OpenRuns:
     def part(self, key: Hashable, parent: Hashable, *, agent_id: str = "", at: int = 0) -> None:
         """Note a run that is no level of its own; the calls in it are made by `agent_id`, if given."""
         with self._lock:
-            outer = self._runs.get(parent)
+            outer = self._outer(parent)
             if outer is not None:
                 agent = AgentId(agent_id) or outer.agent_id
                 self._open(key, Run("part", outer.execution, at or time.time_ns(), outer.step, agent))
@@ -134,12 +135,14 @@ class OpenRuns:
     def tool(self, key: Hashable, parent: Hashable, name: str, *, at: int = 0) -> None:
         """Note the call of a tool: the step's end says which tools were called and how many calls failed."""
         with self._lock:
-            outer = self._runs.get(parent)
+            outer = self._outer(parent)
             if outer is None:
                 return
             self._open(key, Run("tool", outer.execution, at or time.time_ns(), outer.step, outer.agent_id))
-            if outer.step is not None and len(outer.step.tools) < MAX_STEPS:
-                outer.step.tools.append(label(name, "tool"))
+            if outer.step is not None:
+                outer.step.tool_calls += 1
+                if len(outer.step.tools) < MAX_STEPS:
+                    outer.step.tools.add(label(name, "tool"))
 
     def call(
         self,
@@ -155,7 +158,7 @@ class OpenRuns:
     ) -> None:
         """Invoke a model, as an attempt of the step around it; without one the call is a visit of `step_id`."""
         with self._lock:
-            outer = self._runs.get(parent)
+            outer = self._outer(parent)
             if outer is None:
                 return
             at, execution, step = at or time.time_ns(), outer.execution, outer.step
@@ -260,29 +263,40 @@ class OpenRuns:
     def _end_step(self, execution: Execution, step: Step, at: int) -> None:
         metrics = replace(step.metrics, execution_time_ms=step.busy_ns / 1e6)
         data: dict[str, Any] = {}
-        if step.tools:
+        if step.tool_calls:
             data["attributes"] = {
-                semconv.TOOL_CALLS: len(step.tools),
+                semconv.TOOL_CALLS: step.tool_calls,
                 semconv.TOOL_ERRORS: step.tool_errors,
-                semconv.TOOL_NAMES: sorted(set(step.tools)),
+                semconv.TOOL_NAMES: sorted(step.tools),
             }
         kind = EventType.STEP_FAILED if step.failure else EventType.STEP_COMPLETED
         self._emit(
             kind, execution, step.ended or at, step=step, failure=step.failure, metrics=metrics, data=data
         )
 
+    def _outer(self, parent: Hashable) -> Run | None:
+        """Return the run around one that starts, if it is still open once there is room."""
+        self._make_room()
+        return self._runs.get(parent)
+
+    def _make_room(self) -> None:
+        while len(self._runs) >= self._max_open:
+            oldest = next(iter(self._executions.values()))
+            self._given_up += 1
+            # 1st, 10th, 100th...: a program that leaves all its runs open would flood the log.
+            if str(self._given_up).strip("0") == "1":
+                logger.warning(
+                    "an execution that did not end was given up",
+                    extra={
+                        "framework": oldest.framework, "execution_id": oldest.id, "given_up": self._given_up
+                    },
+                )  # fmt: skip
+            reason = f"given up: {self._max_open} runs are open"
+            self._finish(oldest, Failure(semconv.CANCELLED, reason), time.time_ns(), {})
+
     def _open(self, key: Hashable, run: Run) -> None:
         self._runs[key] = run
         run.execution.open[key] = None
-        while len(self._runs) > self._max_open:
-            oldest = next(iter(self._executions.values()))
-            self._given_up += 1
-            logger.warning(
-                "an execution that did not end was given up",
-                extra={"framework": oldest.framework, "execution_id": oldest.id, "given_up": self._given_up},
-            )
-            reason = f"given up: more than {self._max_open} runs are open"
-            self._finish(oldest, Failure(semconv.CANCELLED, reason), time.time_ns(), {})
 
     def _forget(self, key: Hashable) -> None:
         run = self._runs.pop(key, None)
@@ -300,8 +314,12 @@ class OpenRuns:
     def _content(self, name: str, content: object) -> dict[str, Any]:
         if not self._include_content or content is None:
             return {}
-        found = content() if callable(content) else content
-        return {name: text(found)} if found is not None else {}
+        try:
+            found = content() if callable(content) else content
+            return {name: text(found)} if found is not None else {}
+        except Exception:  # boundary: content is the user's, and so is what makes text of it
+            logger.debug("content that cannot be written as text", exc_info=True)
+            return {}
 
     def _emit(
         self,

@@ -24,7 +24,8 @@ class Step:
     failure: Failure | None = None
     failed_at: int = 0
     metrics: TaskMetrics = field(default_factory=TaskMetrics)
-    tools: list[str] = field(default_factory=list)
+    tools: set[str] = field(default_factory=set)
+    tool_calls: int = 0
     tool_errors: int = 0
 
     def enter(self, at: int) -> None:

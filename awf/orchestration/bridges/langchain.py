@@ -69,8 +69,8 @@ class Callbacks:
         if node is None:
             is_step = self._runs.is_root(parent_run_id) and kwargs.get("run_type") not in NO_STEPS
         else:
-            # What runs inside a node inherits its metadata, but has another name.
-            is_step = node == name
+            # What runs inside a node inherits its metadata, but has another name. `__start__` is LangGraph's.
+            is_step = node == name and not name.startswith("__")
         if is_step:
             self._runs.visit(run_id, parent_run_id, label(name, "node"), agent_id=agent_id)
         else:
