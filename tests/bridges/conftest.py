@@ -6,8 +6,11 @@ any other host is refused.
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -16,6 +19,7 @@ import pytest
 
 os.environ.update({
     "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_DISABLE_VERSION_CHECK": "true",
     "CREWAI_TESTING": "true",
     "CREWAI_TRACING_ENABLED": "false",
     "LANGCHAIN_TRACING_V2": "false",
@@ -33,6 +37,11 @@ _NEEDS = {
 }
 collect_ignore = [file for file, module in _NEEDS.items() if find_spec(module) is None]
 
+if find_spec("crewai"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # loading it warns of its own modules
+        importlib.import_module("crewai.flow.flow")
+
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -49,3 +58,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(socket.socket, "connect", only_here)
     yield
     assert not refused
+
+
+@pytest.fixture
+def own_loop() -> Iterator[None]:
+    """An event loop for synchronous calls, which would make one and leave it open."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
