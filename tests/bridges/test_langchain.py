@@ -157,6 +157,12 @@ def test_a_streamed_chain_has_the_tokens_of_the_stream_and_may_be_abandoned(
     assert "agent.failed FakeModel 1 cancelled" in told(events)
 
 
+def test_each_run_of_a_batch_is_an_execution(events: list[WorkflowEvent], config: Any) -> None:
+    chain = model("a b") | StrOutputParser()
+    chain.batch(["one", "two", "three"], config=config)
+    assert len(of_type(checked(events), EventType.WORKFLOW_COMPLETED)) == 3
+
+
 def test_a_model_called_by_itself_is_an_execution(events: list[WorkflowEvent], config: Any) -> None:
     model("a").invoke("hi", config=config)
     assert told(events)[0] == "workflow.started"
@@ -231,6 +237,13 @@ def test_a_graph_inside_a_node_belongs_to_that_node(events: list[WorkflowEvent],
     graph.compile(name="outer").invoke({}, config=config)
     assert {event.step_id for event in checked(events)} == {None, "team"}
     assert [event.attempt for event in of_type(events, EventType.AGENT_INVOKED)] == [1, 2]
+
+
+def test_an_agent_with_a_name_of_its_own_makes_the_calls(events: list[WorkflowEvent], config: Any) -> None:
+    # What langchain's `create_agent(name=...)` leaves in the metadata of all that runs in it.
+    loop(model("a")).with_config(metadata={"lc_agent_name": "writer"}).invoke({}, config=config)
+    assert {event.agent_id for event in of_type(checked(events), EventType.AGENT_COMPLETED)} == {"writer"}
+    assert {event.step_id for event in events} == {None, "draft", "check"}
 
 
 def test_tools_are_attributes_of_the_step_they_are_called_in(

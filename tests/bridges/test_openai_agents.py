@@ -11,7 +11,13 @@ import pytest
 from agents import Agent, MaxTurnsExceeded, RunConfig, Runner, function_tool, trace
 from agents.items import ModelResponse
 from agents.models.interface import Model
-from agents.tracing import generation_span, get_trace_provider, response_span, set_trace_processors
+from agents.tracing import (
+    agent_span,
+    generation_span,
+    get_trace_provider,
+    response_span,
+    set_trace_processors,
+)
 from agents.usage import Usage
 from openai.types.responses import (
     Response,
@@ -250,6 +256,16 @@ async def test_a_run_that_goes_on_after_an_approval_is_the_next_run_of_its_execu
     await Runner.run(helper, state)
     assert [event.run for event in of_type(checked(events), EventType.WORKFLOW_COMPLETED)] == [1, 2]
     assert len({event.execution_id for event in events}) == 1
+
+
+async def test_a_span_that_outlives_its_parent_stays_in_its_execution(events: list[WorkflowEvent]) -> None:
+    with trace("late"):
+        with agent_span("helper") as parent:
+            pass
+        with generation_span(model="fake-1", parent=parent):
+            pass
+    assert len(of_type(checked(events), EventType.WORKFLOW_STARTED)) == 1
+    assert len(of_type(events, EventType.AGENT_COMPLETED)) == 1
 
 
 async def test_runs_at_once_stay_apart(events: list[WorkflowEvent]) -> None:

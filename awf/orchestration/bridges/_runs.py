@@ -112,7 +112,7 @@ class OpenRuns:
         """Enter a step, which starts with its first visit. Inside another step it is a mere part of that
         one, unless `is_nested`."""
         with self._lock:
-            outer = self._outer(parent)
+            outer = self._outer(parent, key)
             if outer is None:
                 return
             at = at or time.time_ns()
@@ -127,7 +127,7 @@ class OpenRuns:
     def part(self, key: Hashable, parent: Hashable, *, agent_id: str = "", at: int = 0) -> None:
         """Note a run that is no level of its own; the calls in it are made by `agent_id`, if given."""
         with self._lock:
-            outer = self._outer(parent)
+            outer = self._outer(parent, key)
             if outer is not None:
                 agent = AgentId(agent_id) or outer.agent_id
                 self._open(key, Run("part", outer.execution, at or time.time_ns(), outer.step, agent))
@@ -135,7 +135,7 @@ class OpenRuns:
     def tool(self, key: Hashable, parent: Hashable, name: str, *, at: int = 0) -> None:
         """Note the call of a tool: the step's end says which tools were called and how many calls failed."""
         with self._lock:
-            outer = self._outer(parent)
+            outer = self._outer(parent, key)
             if outer is None:
                 return
             self._open(key, Run("tool", outer.execution, at or time.time_ns(), outer.step, outer.agent_id))
@@ -158,7 +158,7 @@ class OpenRuns:
     ) -> None:
         """Invoke a model, as an attempt of the step around it; without one the call is a visit of `step_id`."""
         with self._lock:
-            outer = self._outer(parent)
+            outer = self._outer(parent, key)
             if outer is None:
                 return
             at, execution, step = at or time.time_ns(), outer.execution, outer.step
@@ -274,10 +274,11 @@ class OpenRuns:
             kind, execution, step.ended or at, step=step, failure=step.failure, metrics=metrics, data=data
         )
 
-    def _outer(self, parent: Hashable) -> Run | None:
-        """Return the run around one that starts, if it is still open once there is room."""
+    def _outer(self, parent: Hashable, key: Hashable) -> Run | None:
+        """Return the run around one that starts, if it is still open once there is room. A start that is
+        told twice, as when somebody registers a bridge twice, counts once."""
         self._make_room()
-        return self._runs.get(parent)
+        return self._runs.get(parent) if key not in self._runs else None
 
     def _make_room(self) -> None:
         while len(self._runs) >= self._max_open:

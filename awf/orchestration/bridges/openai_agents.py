@@ -59,7 +59,7 @@ class Processor:
     @never_raises
     def on_span_start(self, span: Any) -> None:
         data, key, at = span.span_data, span.span_id, _nanoseconds(span.started_at)
-        parent: Hashable = span.parent_id or span.trace_id
+        parent: Hashable = span.parent_id if self._runs.is_open(span.parent_id) else span.trace_id
         if not self._runs.is_open(parent):
             # A run that goes on after an interruption keeps its trace, which is not announced again.
             parent = _around(key)

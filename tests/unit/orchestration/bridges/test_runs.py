@@ -119,6 +119,16 @@ def test_what_is_open_when_an_execution_ends_is_ended_with_it(
     assert len(events) == 6
 
 
+def test_a_start_that_is_told_twice_counts_once(runs: OpenRuns, events: list[WorkflowEvent]) -> None:
+    runs.begin("w", "report")
+    for _ in range(2):
+        runs.visit("v", "w", "draft")
+        runs.call("c", "v", step_id="m")
+    for key in ("c", "c", "v", "v", "w", "w"):
+        runs.end(key, usage=TokenUsage(1, 1))
+    assert len(checked(events)) == 6
+
+
 def test_a_step_inside_a_step_is_a_part_of_it_unless_it_is_nested(
     runs: OpenRuns, events: list[WorkflowEvent]
 ) -> None:
