@@ -46,6 +46,7 @@ class FakeModel(BaseLLM):
             if isinstance(answer, Exception):
                 self._emit_call_failed_event(error=str(answer), from_task=from_task, from_agent=from_agent)
                 raise answer
+            self._emit_stream_chunk_event(chunk=str(answer), from_task=from_task, from_agent=from_agent)
             self._emit_call_completed_event(
                 response=answer, call_type=LLMCallType.LLM_CALL, from_task=from_task, from_agent=from_agent,
                 messages=messages, usage={"prompt_tokens": 7, "completion_tokens": 3},
@@ -104,6 +105,13 @@ def test_each_of_several_kickoffs_is_an_execution(events: list[WorkflowEvent]) -
 async def test_a_kickoff_in_asyncio_tells_the_same(events: list[WorkflowEvent]) -> None:
     await crew().akickoff(inputs={"topic": "cats"})
     assert told(heard(events))[-2:] == ONE_TASK[-2:]
+
+
+def test_a_streamed_kickoff_tells_the_same(events: list[WorkflowEvent]) -> None:
+    streamed = crew()
+    streamed.stream = True
+    assert [chunk.content for chunk in streamed.kickoff(inputs={"topic": "cats"})]
+    assert told(heard(events)) == ONE_TASK
 
 
 def test_a_broken_model_fails_agent_step_and_workflow(events: list[WorkflowEvent]) -> None:

@@ -17,6 +17,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphRecursionError
+from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, RetryPolicy, Send, interrupt
 from opentelemetry.sdk.trace import TracerProvider
@@ -228,6 +229,34 @@ def test_nodes_sent_out_at_once_are_attempts_of_one_step(events: list[WorkflowEv
     invoked = of_type(checked(events), EventType.AGENT_INVOKED)
     assert [event.attempt for event in invoked] == list(range(1, 9))
     assert len(of_type(events, EventType.STEP_STARTED)) == 1
+
+
+def test_tasks_of_the_functional_api_are_steps(events: list[WorkflowEvent], config: Any) -> None:
+    chat = model("a")
+
+    @task
+    def find(question: str) -> str:
+        return str(chat.invoke(question).content)
+
+    @task
+    def join(found: list[str]) -> str:
+        return "".join(found)
+
+    @entrypoint()
+    def research(question: str) -> str:
+        return join([find(question).result() for _ in range(3)]).result()
+
+    assert research.invoke("hi", config=config) == "aaa"
+    assert [event.step_id for event in of_type(checked(events), EventType.STEP_STARTED)] == [
+        "research",
+        "find",
+        "join",
+    ]
+    assert {event.step_id for event in of_type(events, EventType.AGENT_INVOKED)} == {"find"}
+
+    events.clear()
+    one_node(lambda state: {"text": research.invoke("hi")}).compile().invoke({}, config=config)
+    assert {event.step_id for event in checked(events)} == {None, "work"}
 
 
 def test_a_graph_inside_a_node_belongs_to_that_node(events: list[WorkflowEvent], config: Any) -> None:

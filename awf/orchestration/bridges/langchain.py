@@ -72,7 +72,9 @@ class Callbacks:
             # What runs inside a node inherits its metadata, but has another name. `__start__` is LangGraph's.
             is_step = node == name and not name.startswith("__")
         if is_step:
-            self._runs.visit(run_id, parent_run_id, label(name, "node"), agent_id=agent_id)
+            self._runs.visit(
+                run_id, parent_run_id, label(name, "node"), agent_id=agent_id, is_nested=_is_task(known)
+            )
         else:
             self._runs.part(run_id, parent_run_id, agent_id=agent_id)
 
@@ -189,6 +191,13 @@ class Callbacks:
 def _around(run_id: UUID) -> Any:
     """Return the key of the execution around a model that was called by itself."""
     return ("execution", run_id)
+
+
+def _is_task(metadata: Mapping[str, Any]) -> bool:
+    """Say whether this is a `@task` that the `@entrypoint` itself called. LangGraph runs it inside the node
+    that the entrypoint is; the path of a call ends with True, and the namespace has one name for each level."""
+    path = metadata.get("langgraph_path") or (False,)
+    return path[-1] is True and str(metadata.get("langgraph_checkpoint_ns")).count("|") == 1
 
 
 def _name(serialized: Mapping[str, Any] | None, kwargs: Mapping[str, Any], otherwise: str) -> str:
