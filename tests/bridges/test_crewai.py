@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from crewai import Agent, BaseLLM, Crew, Task
 from crewai.events import crewai_event_bus
+from crewai.events.types.crew_events import CrewKickoffStartedEvent
 from crewai.events.types.llm_events import LLMCallType
 from crewai.flow.flow import Flow, listen, start
 from crewai.llms.base_llm import llm_call_context
@@ -208,6 +209,11 @@ def test_content_is_recorded_where_it_is_asked_for() -> None:
     assert "write about cats" in of_type(found, EventType.AGENT_INVOKED)[0].data["input"]
     assert "hello" in of_type(found, EventType.AGENT_COMPLETED)[0].data["output"]
     assert found[-1].data["output"] == "hello"
+
+
+def test_what_is_replayed_from_a_checkpoint_is_not_told_again(events: list[WorkflowEvent]) -> None:
+    crewai_event_bus.replay(crew(), CrewKickoffStartedEvent(crew_name="report", inputs=None))
+    assert heard(events) == []
 
 
 def test_a_listener_that_is_closed_hears_nothing_more() -> None:

@@ -118,6 +118,17 @@ async def test_a_graph_run_in_asyncio_tells_the_same(events: list[WorkflowEvent]
     assert told(events) == LOOP
 
 
+async def test_callbacks_run_where_the_graph_runs_and_not_in_a_pool_of_threads() -> None:
+    threads = set()
+    handler = langchain_handler(lambda event: threads.add(threading.get_ident()))
+
+    async def work(state: State) -> State:
+        return {"text": str((await model("a").ainvoke("hi")).content)}
+
+    await one_node(work).compile().ainvoke({}, config={"callbacks": [handler]})
+    assert threads == {threading.get_ident()}
+
+
 def test_a_streamed_graph_tells_the_same_with_the_tokens_of_the_stream(
     events: list[WorkflowEvent], config: Any
 ) -> None:
