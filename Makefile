@@ -5,16 +5,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 export AWF_DATA_DIR ?= $(CURDIR)/.awf
 
-.PHONY: up test lint bench generate lock clean help
+.PHONY: up test test-bridges lint bench generate lock clean help
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 up: $(STAMP) ## Run AWF with the embedded backend and the demo workload
 	@$(BIN)/awf up
 
 test: $(STAMP) ## Run the linters, the generated-files check and all tests
 	@scripts/test
+
+test-bridges: $(STAMP) ## Test the bridges against the real frameworks (1.3 GB in .venv-bridges)
+	@scripts/test-bridges $(BIN)/python
 
 lint: $(STAMP) ## Run ruff and mypy
 	@$(BIN)/ruff format --check awf tests
@@ -27,12 +30,14 @@ bench: $(STAMP) ## Run the benchmarks; they print tables and assert nothing abou
 generate: $(STAMP) ## Write dashboards/ and rules/ anew
 	@$(BIN)/awf generate
 
-lock: ## Resolve requirements/dev.txt anew for all supported Pythons (needs uv)
-	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-annotate --no-header --upgrade -o requirements/dev.txt
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade
+lock: ## Resolve requirements/*.txt anew for all supported Pythons (needs uv)
+	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(LOCK) --group bridges -o requirements/bridges.txt
+	$(LOCK) --group bridges-crewai -o requirements/bridges-crewai.txt
 
 clean: ## Remove the virtual environment and the demo's data
-	rm -rf $(VENV) .awf
+	rm -rf $(VENV) .venv-bridges .awf
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	@scripts/setup "$(PYTHON)" "$(VENV)" "$@"

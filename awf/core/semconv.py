@@ -151,6 +151,11 @@ GENAI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 GENAI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105 - no password
 OTEL_ERROR_TYPE: Final = "error.type"
 
+# -- attributes of a step that a bridge followed: the tools that were called in it
+TOOL_CALLS: Final = "awf.tool.calls"
+TOOL_ERRORS: Final = "awf.tool.errors"
+TOOL_NAMES: Final = "awf.tool.names"
+
 # -- GenAI metrics, with the units and buckets that the conventions advise
 GENAI_TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105 - no password
 GENAI_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"

@@ -36,6 +36,11 @@ FREE = {"wiring", "testing", "cli", "__init__", "__main__"}
 NO_THIRD_PARTY = ["errors.py", "core", "orchestration"]
 MARKED = {
     "core/http.py",
+    "orchestration/bridges/crewai.py",
+    "orchestration/bridges/genai_spans.py",
+    "orchestration/bridges/langchain.py",
+    "orchestration/bridges/openai_agents.py",
+    "orchestration/bridges/pydantic_ai.py",
     "orchestration/otel_exporter.py",
     "orchestration/remote.py",
     "orchestration/secret_tokens.py",
