@@ -23,19 +23,20 @@ _LONGEST_NAME = 128
 
 # A last word that makes the name one of a fact about a secret: when it expires, how long it is, where it is.
 _FACTS = _set(
-    "age alg algorithm at attempts audience budget bytes changed consent cost count counts created dir domain "
+    "age alg algorithm arn at attempts audience budget bytes changed consent cost count counts created dir domain "
     "duration enabled endpoint endpoints error errors exists expiration expired expires expiry failure failures "
     "field fields file format host id ids in index issuer kind latency len length lifetime limit limits location "
     "manager max method min minutes missing mode ms name names ns path per policy port prefix present price "
-    "provider rate ratio required reset retries rotation s scheme scope scopes seconds server service size source "
+    "provider rate ratio ref refs region required reset retries rotation s scheme scope scopes seconds server service size source "
     "state status store strategy time timestamp total ttl type types updated uri url us usage used valid version "
     "window"
 )
 _PASSWORDS = ("password", "passwords", "passwd", "passphrase", "passcode", "pwd")
 _SECRETS = _set(
     "cookie cookies credential credentials cred creds csrf cvc cvv jwt otp secret secrets ssn xsrf "
-    "jsessionid phpsessid sessid sessionid sid"
+    "jsessionid phpsessid sessid sessionid"
 )
+_NO_PASSES = _set("bypass compass encompass overpass surpass trespass underpass")
 # Last words only: `auth_type` and `session_started` say nothing secret.
 _LAST = frozenset(("auth", "session", "sig"))
 # Endings of names that are written as one word: `clientsecret`, `csrfmiddlewaretoken`.
@@ -50,7 +51,7 @@ _TOKEN_OWNERS = _set("access api auth bearer bot id oauth personal refresh secre
 _KEY_OWNERS = _set(
     "access account admin anthropic api app application auth aws azure client cohere datadog deploy encryption "
     "fernet functions gcp gemini github google grafana groq hmac huggingface jwt license master mistral newrelic "
-    "openai pinecone private secret sendgrid service session shared signing ssh storage stripe subscription twilio "
+    "openai pinecone private secret sendgrid service session shared signing ssh stripe subscription twilio "
     "webhook"
 )
 _SIGNED_BY = frozenset(("amz", "goog"))  # presigned addresses: X-Amz-Signature
@@ -78,11 +79,15 @@ def secret_kind(name: str) -> str | None:
     words = words_of(name)
     if not words or words[-1] in _FACTS:
         return None
-    if words[-1] == "pass" or any(word.endswith(_PASSWORDS) or word.startswith("passw") for word in words):
+    if (words[-1].endswith("pass") and words[-1] not in _NO_PASSES) or any(
+        word.endswith(_PASSWORDS) or word.startswith("passw") for word in words
+    ):
         return PASSWORD
     if "authorization" in words:
         return BEARER
     if words[-1] in _LAST or any(word in _SECRETS or word.endswith(_ENDINGS) for word in words):
+        return SECRET
+    if words in (["sid"], ["connect", "sid"]):  # cookies; an `account_sid` is an id
         return SECRET
     return SECRET if _is_token(words) or _is_key(words) or _is_signature(words) else None
 

@@ -173,7 +173,7 @@ _CARD = re.compile(
     rf"[0-9]{{3}}(?:{_SEPARATOR}[0-9]{{4}}){{3}}(?:{_SEPARATOR}[0-9]{{1,3}})?"
     rf"|(?<=3)[0-9]{{3}}{_SEPARATOR}[0-9]{{6}}{_SEPARATOR}[0-9]{{4,5}}"
     r"|[0-9]{12,18}"
-    r")(?![^\W_])(?![.-][0-9])"
+    r")(?![^\W_])(?!\.[0-9])"
 )
 # Who issues which first digits, and in which lengths: what else passes the check digit is an id or a time.
 _BRANDS = re.compile(

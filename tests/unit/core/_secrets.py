@@ -138,6 +138,18 @@ MASKED = {
     "password=bob@example.com!": "password=[password]!",
     "OPENAI_API_KEY=" + MADE_KEYS["openai"]: "OPENAI_API_KEY=[api_key]",
     "otp=123456": "otp=[secret]",
+    "password=$ecret1 pw: password=%pass": "password=[password] pw: password=[password]",
+    "UID=sa;PWD={hunter2};DSN=x": "UID=sa;PWD=[password];DSN=x",
+    "Settings(token=SecretStr('abc'), n=1)": "Settings(token=SecretStr('[secret]'), n=1)",
+    "password=b'hunter2' token=b\"abc\"": "password=b'[password]' token=b\"[secret]\"",
+    r'{\"token\": \"a\\\"b\", \"n\": 1}': r'{\"token\": \"[secret]\", \"n\": 1}',
+    "ALTER USER bob WITH PASSWORD 'hunter2'": "ALTER USER bob WITH PASSWORD '[password]'",
+    "headers=[(b'cookie', b'sid=abc'), ('x-api-key', 'abc')]": "headers=[(b'cookie', b'[secret]'), ('x-api-key', '[secret]')]",
+    "password=a<b>c <p>": "password=[password] <p>",
+    "userpass=hunter2 dbpass: x": "userpass=[password] dbpass: [password]",
+    "card 4111111111111111-12/27": "card [card]-12/27",
+    "<token>abc</token>": "<token>[secret]</token>",
+    "['password'] = 'hunter2'": "['password'] = '[password]'",
 }  # fmt: skip
 """Text -> the same with masks."""
 
@@ -201,6 +213,13 @@ HARMLESS = [
     "status=failed reason=timeout attempt=3 retry_count=2",
     "C:\\Users\\bob\\file.txt",
     "[email] and [password:3fa9c1d20b7e]",
+    "PWD=/home/bob OLDPWD=/",
+    "missing fields ['password', 'email', 'name']",
+    "unexpected token 'end'",
+    "password={settings.db_password} token={} secret={{ secret }} key ${{ secrets.KEY }}",
+    "token=<your-token> password=%s password=$DB_PASSWORD",
+    "account_sid=AC0f1e call_sid: CA0f1e",
+    "secret_arn=arn:aws:secretsmanager:x",
     "😀 naïve 日本語 ſ K",
 ]
 """Telemetry that must stay as it is."""
