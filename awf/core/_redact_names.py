@@ -40,6 +40,7 @@ _NO_PASSES = _set("bypass compass encompass overpass surpass trespass underpass"
 # Last words only: `auth_type` and `session_started` say nothing secret.
 _LAST = frozenset(("auth", "session", "sig"))
 # Endings of names that are written as one word: `clientsecret`, `csrfmiddlewaretoken`.
+_EXACTLY = frozenset(("sid", "connectsid"))  # cookies; an `account_sid` is an id
 _ENDINGS = ("secret", "apikey", "apikeys", "secretkey", "accesskey", "privatekey", "sessionid", "credentials")
 # Beside these a token is a piece of text that a model reads or writes, or a place in a list.
 _COUNTED = _set(
@@ -56,17 +57,11 @@ _KEY_OWNERS = _set(
 )
 _SIGNED_BY = frozenset(("amz", "goog"))  # presigned addresses: X-Amz-Signature
 
-WORDS = (
-    r"pass(?:word|wd|phrase|code)?s?|pwd|secret|token|credential|creds?|"
-    rf"(?:{'|'.join(sorted(_KEY_OWNERS))})[ ._-]?keys?|"
-    r"authorization|auth|cookie|session|sess?id|sid|jwt|csrf|xsrf|cvv|cvc|ssn|otp|sig(?:nature)?"
-)
-"""A regular expression that finds a part of every name for which `secret_kind` may answer."""
-HINTS = (
+STEMS = (
     "pass", "pwd", "secret", "token", "cred", "key", "auth", "cookie", "sess", "sid", "jwt", "srf", "cvv", "cvc",
     "ssn", "otp", "sig",
 )  # fmt: skip
-"""Of these one is in every text that `WORDS` finds, in lower case."""
+"""Of these one is in every name for which `secret_kind` answers, in lower case."""
 
 
 def words_of(name: str) -> list[str]:
@@ -79,17 +74,20 @@ def secret_kind(name: str) -> str | None:
     words = words_of(name)
     if not words or words[-1] in _FACTS:
         return None
-    if (words[-1].endswith("pass") and words[-1] not in _NO_PASSES) or any(
-        word.endswith(_PASSWORDS) or word.startswith("passw") for word in words
-    ):
+    whole = "".join(words)  # `passWord`, `APIkey`
+    if _is_password(words, whole):
         return PASSWORD
     if "authorization" in words:
         return BEARER
-    if words[-1] in _LAST or any(word in _SECRETS or word.endswith(_ENDINGS) for word in words):
+    if words[-1] in _LAST or any(word in _SECRETS or word.endswith(_ENDINGS) for word in (*words, whole)):
         return SECRET
-    if words in (["sid"], ["connect", "sid"]):  # cookies; an `account_sid` is an id
-        return SECRET
-    return SECRET if _is_token(words) or _is_key(words) or _is_signature(words) else None
+    return SECRET if _is_token(words) or _is_key(words) or _is_signature(words) or whole in _EXACTLY else None
+
+
+def _is_password(words: list[str], whole: str) -> bool:
+    if words[-1].endswith("pass"):
+        return words[-1] not in _NO_PASSES
+    return "passw" in whole or any(word.endswith(_PASSWORDS) for word in words)
 
 
 def _is_token(words: list[str]) -> bool:

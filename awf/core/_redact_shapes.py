@@ -147,6 +147,18 @@ def url_passwords(text: str) -> Iterator[Span]:
         yield found.start(part), found.end(part), "password"
 
 
+# -- passwords on command lines
+
+_USER_OPTION = re.compile(r"""(?<!\S)(?:-u|--user)[ =]["']?(?P<user>[^\s:"']{1,64}):(?P<password>[^\s"']+)""")
+
+
+def user_options(text: str) -> Iterator[Span]:
+    """Find the password of `curl -u user:password`; `docker run -u 1000:1000` has none."""
+    for found in _USER_OPTION.finditer(text):
+        if not found["user"].isdigit():
+            yield found.start("password"), found.end("password"), "password"
+
+
 # -- e-mail addresses
 
 _AT = re.compile(r"(?:@|%40)(?P<domain>[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}+(?![0-9]))")
@@ -203,5 +215,6 @@ KEYS = Rule(keys, _KEY_HINTS)
 BEARERS = Rule(bearers, ("bearer",))
 BASICS = Rule(basics, ("basic",))
 URL_PASSWORDS = Rule(url_passwords, ("://",))
+USER_OPTIONS = Rule(user_options, ("-u",))
 EMAILS = Rule(emails, ("@", "%40"))
 CARDS = Rule(cards)

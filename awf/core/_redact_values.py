@@ -30,12 +30,17 @@ _NOTHING = frozenset(
     ("none", "null", "nil", "true", "false", "undefined", "redacted", "[redacted]", "<redacted>", "[]")
 )
 _PLACEHOLDER = re.compile(
-    r"\$\{[\w.:-]{0,64}\}|\$[A-Z_][A-Z0-9_]*|%[sdrv]|%\([\w.]{1,40}\)s|<[\w -]{1,40}>|\*+"
+    r"\$\{[\w.:-]{0,64}\}|\$[A-Z_][A-Z0-9_]*|%[sdrv]|%\([\w.]{1,40}\)s|<[\w -]{1,40}>|\*+|\.+|x{3,}"
 )
 _BRACES = re.compile(r"\{{1,2}([\w.:-]{0,64})\}{1,2}")
-_OBJECT = re.compile(r"""\{(?:\s|\\{0,8}["'{}]|$)|\$\{\{""")  # its members are looked at one by one
-# Names that are also words of a sentence: "unexpected token: end of input".
-_PROSE_NAMES = frozenset(("token", "session", "auth", "authorization", "cookie", "jwt", "sig", "pass"))
+_OBJECT = re.compile(r"""\{(?:\s|\\{0,8}["'{}]|$)|\$\{\{|\$\([a-z]""")  # its parts are looked at one by one
+# Last words of names that are also words of a sentence: "InvalidToken: the token has expired".
+_PROSE_NAMES = frozenset(("token", "session", "auth", "authorization", "cookie", "jwt", "sig"))
+# What a sentence about a secret goes on with: "password: field required".
+_REMARKS = frozenset(
+    ("field", "required", "must", "should", "cannot", "can't", "is", "not", "missing", "invalid", "incorrect",
+     "wrong", "expired", "rotated", "changed", "failed", "too", "value", "string")
+)  # fmt: skip
 _FOLDERS = frozenset(("PWD", "OLDPWD"))
 
 
@@ -61,44 +66,38 @@ class Values:
     def __init__(self, mask: str) -> None:
         self._mask = re.compile(rf"{mask}(?:[{re.escape(''.join(CLOSING))}\s]|\\[nr])*")
 
-    def find(self, text: str, place: Place) -> tuple[int, int]:
-        """Return start and end of what must be masked, an empty span for nothing."""
+    def find(self, text: str, place: Place) -> tuple[int, int, bool]:
+        """Return start and end of the value, and whether it must be masked. What is no value is empty."""
         start = place.start
-        if quote := _QUOTE.match(text, start):
-            return self._unless_harmless(text, quote.end(), _end_of_quoted(text, quote), place)
         if call := _CALL.match(text, start):
-            quote = _QUOTE.match(text, call.end())
-            return (
-                self._unless_harmless(text, quote.end(), _end_of_quoted(text, quote), place)
-                if quote
-                else (0, 0)
-            )
+            start = call.end()
+        if quote := _QUOTE.match(text, start):
+            return self._judged(text, quote.end(), _end_of_quoted(text, quote), place)
         if place.separator == ">":
-            return self._unless_harmless(text, start, _end_of_element(text, start), place)
+            return self._judged(text, start, _end_of_element(text, start), place)
+        if _OBJECT.match(text, start):
+            return start, start, False
         if masked := self._mask.match(text, start):
             if masked[0][-1:].isspace() or not _BARE.match(text, masked.end()):
-                return start, start
-        elif text.startswith("[", start):
-            bracket = _LIST.match(text, start)
-            return self._unless_harmless(text, start, bracket.end() if bracket else start, place)
+                return start, masked.end(), False
+        elif bracket := _LIST.match(text, start):
+            return self._judged(text, start, bracket.end(), place)
         return self._bare(text, place)
 
-    def _bare(self, text: str, place: Place) -> tuple[int, int]:
+    def _bare(self, text: str, place: Place) -> tuple[int, int, bool]:
         start, end = _without_quotes(text, place)
         value = text[start:end]
-        if _OBJECT.match(value) or (start == place.start and _is_prose(place, value)):
-            return start, start
-        if self._unless_harmless(text, start, end, place) == (start, start):
-            return start, start
-        if self._mask.fullmatch(text, start, end):
-            return start, start
+        if start == place.start and _is_prose(place, value):
+            return start, end, False
+        if not self._judged(text, start, end, place)[2]:
+            return start, end, False
         while end - 1 > start and (opening := CLOSING.get(text[end - 1])) is not None:
             if opening and opening in value:
                 break
             end -= 1
-        return self._unless_harmless(text, start, end, place)
+        return self._judged(text, start, end, place)
 
-    def _unless_harmless(self, text: str, start: int, end: int, place: Place) -> tuple[int, int]:
+    def _judged(self, text: str, start: int, end: int, place: Place) -> tuple[int, int, bool]:
         value = text[start:end]
         is_harmless = (
             not value.strip()
@@ -108,7 +107,7 @@ class Values:
             or self._mask.fullmatch(value) is not None
             or (place.name in _FOLDERS and value.startswith("/"))
         )
-        return (start, start) if is_harmless else (start, end)
+        return start, end, not is_harmless
 
 
 def _is_template(value: str) -> bool:
@@ -119,7 +118,13 @@ def _is_template(value: str) -> bool:
 
 def _is_prose(place: Place, value: str) -> bool:
     """Return whether `name: value` is rather a sentence."""
-    if place.is_quoted or place.separator != ":" or place.name.lower() not in _PROSE_NAMES:
+    if place.name.lower() == "pass" and (value.isdigit() or place.separator == ":"):
+        return len(value) <= 5 or not value.isdigit()  # tests, mostly
+    if place.is_quoted or place.separator != ":":
+        return False
+    if value.lower() in _REMARKS:
+        return True
+    if (words_of(place.name) or [""])[-1] not in _PROSE_NAMES:
         return False
     return (value.isalpha() and value[1:].islower() and len(value) <= 20) or len(value) <= 3
 

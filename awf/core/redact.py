@@ -24,6 +24,7 @@ from awf.core._redact_shapes import (
     KEYS,
     PRIVATE_KEYS,
     URL_PASSWORDS,
+    USER_OPTIONS,
     Rule,
     Span,
 )
@@ -79,16 +80,8 @@ class Redactor:
         further = [self._user_rule(kind, _compiled(kind, pattern)) for kind, pattern in patterns.items()]
         # What encloses others goes first: a password may contain an address, an address no password.
         self._rules = (
-            PRIVATE_KEYS,
-            KEYS,
-            BEARERS,
-            BASICS,
-            URL_PASSWORDS,
-            self._pairs.rule,
-            *further,
-            EMAILS,
-            CARDS,
-        )
+            PRIVATE_KEYS, KEYS, BEARERS, BASICS, URL_PASSWORDS, USER_OPTIONS, self._pairs.rule, *further, EMAILS, CARDS,
+        )  # fmt: skip
         self._tokens = tokens
         self._counters = counters or Counters()
         self._clean: set[str] = set()

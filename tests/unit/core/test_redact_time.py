@@ -13,7 +13,7 @@ SHAPES = [
     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "sk-", "sk-a", "eyJ", "eyJ-", "eyJaaaaaaaa.", "awf_",
     "SG.aaaaaaaaaaaaaaaa.", "ya29.", "bearer ", "bearer a", "basic dTpw", "token", "token ", "token=[", "token={",
     "token:'", "token:\\\"", "password=", "password=a,", "password=\\", "cookie: ", "authorization: digest ",
-    "--token ", "('token', '", "['token', ", "password '", "token=f('", "token=f(", "<token>a", "token={{", "\\\"token\\\":", "<token>", "[secret]", "password=[secret]x", "[secret:", "secret_", "key_key ",
+    "--token ", "('token', '", "['token', ", "password '", "token=f('", "token=f(", "<token>a", "token={{", "token={ ", "PWD=/", "token=$T", "token=<a", "token: x ", "pass=1", "\\\"token\\\":", "<token>", "[secret]", "password=[secret]x", "[secret:", "secret_", "key_key ",
 ]  # fmt: skip
 
 # Quadratic work on a million characters is hours; the limit of the process is minutes, the work some seconds.
