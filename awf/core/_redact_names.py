@@ -39,8 +39,8 @@ _SECRETS = _set(
 _NO_PASSES = _set("bypass compass encompass overpass surpass trespass underpass")
 # Last words only: `auth_type` and `session_started` say nothing secret.
 _LAST = frozenset(("auth", "session", "sig"))
-# Endings of names that are written as one word: `clientsecret`, `csrfmiddlewaretoken`.
 _EXACTLY = frozenset(("sid", "connectsid"))  # cookies; an `account_sid` is an id
+# Endings of names that are written as one word: `clientsecret`.
 _ENDINGS = ("secret", "apikey", "apikeys", "secretkey", "accesskey", "privatekey", "sessionid", "credentials")
 # Beside these a token is a piece of text that a model reads or writes, or a place in a list.
 _COUNTED = _set(

@@ -194,6 +194,7 @@ class Redactor:
 
     def _mapping(self, value: Mapping[object, object], depth: int, items: list[int]) -> dict[object, object]:
         found: dict[object, object] = {}
+        twins: dict[object, int] = {}
         label = value.get("name", value.get("key"))
         for key, each in value.items():
             if not _take(items):
@@ -201,9 +202,10 @@ class Redactor:
                 break
             name = key if isinstance(key, str) else _shown(key)
             masked = key if isinstance(key, bool | int | float) or key is None else self.text(name)
-            shown, number = masked, 2
+            shown: object = masked
             while shown in found:  # two secret keys look alike: neither may hide the other's value
-                shown, number = f"{masked} {number}", number + 1
+                twins[masked] = twins.get(masked, 1) + 1
+                shown = f"{masked} {twins[masked]}"
             if key == "value" and isinstance(label, str):
                 name = label  # {"name": "password", "value": "hunter2"}
             found[shown] = self._inner(name, each, depth, items)

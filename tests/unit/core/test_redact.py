@@ -202,6 +202,13 @@ def test_beyond_a_number_of_items_there_is_a_note() -> None:
     assert "[too many]" in str(REDACTOR.value("x", wide))
 
 
+def test_keys_that_look_alike_keep_their_values_however_many_they_are() -> None:
+    masked = REDACTOR.value("by_user", {f"u{number}@x.org": number for number in range(9_000)})
+    assert isinstance(masked, dict)
+    assert list(masked.values()) == list(range(9_000))
+    assert list(masked)[:2] == ["[email]", "[email] 2"]
+
+
 def test_an_object_that_cannot_be_shown_becomes_its_type() -> None:
     class Broken:
         def __str__(self) -> str:
