@@ -35,7 +35,7 @@ from pathlib import Path  # noqa: E402
 from awf.core.types import AgentId, ExecutionId, StepId, TaskMetrics, TokenUsage, WorkflowId  # noqa: E402
 from awf.orchestration import EventEmitter, EventType, WorkflowEvent  # noqa: E402
 from awf.orchestration.otel_exporter import OTelExporter, SpoolOptions  # noqa: E402
-from awf.orchestration.telemetry import pipeline  # noqa: E402
+from awf.orchestration.telemetry import housekeeping, orphans, pipeline  # noqa: E402
 
 E = EventType
 GOOD = (E.WORKFLOW_STARTED, E.STEP_STARTED, E.AGENT_INVOKED,
@@ -87,8 +87,14 @@ async def emit_all(emitter: EventEmitter, exporter: OTelExporter, report: dict[s
         refused += not is_taken
         if number % 100 == 0 and exporter._open is not None:
             deepest = max(deepest, exporter._open.backlog.depth().events)
+        if number + 1 in PLAN["weigh_at"]:
+            report.setdefault("weights", []).append(resident_bytes())
     took_us.sort()
     report |= {"refused": refused, "deepest": deepest, "p99_us": took_us[int(len(took_us) * 0.99)]}
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 async def main() -> None:
@@ -96,8 +102,12 @@ async def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (PLAN["file_size"], resource.RLIM_INFINITY))
     if PLAN["snapshot_s"]:
         pipeline.SNAPSHOT_S = PLAN["snapshot_s"]  # a short test has no time for the usual interval
+    if PLAN["orphan_s"]:
+        housekeeping.LOOK_S = orphans.ORPHAN_AFTER_S = PLAN["orphan_s"]
     spool = SpoolOptions(Path(PLAN["spool"]), **PLAN["options"]) if PLAN["spool"] else None
     exporter = OTelExporter(PLAN["endpoint"], protocol=PLAN["protocol"], service_name="engine", spool=spool)
+    if PLAN["memory_bytes"] and exporter._open is not None:
+        exporter._open.backlog.max_bytes = PLAN["memory_bytes"]
     report: dict[str, Any] = {"refused": 0}
     Path(PLAN["accepted"]).with_suffix(".ready").touch()
     await emit_all(EventEmitter(exporter.counters, recorder=exporter.record), exporter, report)

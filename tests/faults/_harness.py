@@ -38,7 +38,9 @@ class Key(NamedTuple):
 @dataclass(frozen=True)
 class Plan:
     """What an emitter does. `clock` holds (after so many seconds, step by so many); `file_size` is a limit
-    that files meet as if the disk were full; a `count` of 0 is endless; `end` is flush, shutdown, fall (off the program's end) or wait."""
+    that files meet as if the disk were full; a `count` of 0 is endless; `orphan_s` is after
+    how long the spools of dead processes are sent; `weigh_at` says after how many events to look at how much
+    memory it takes; `end` is flush, shutdown, fall (off the program's end) or wait."""
 
     endpoint: str
     accepted: str
@@ -52,6 +54,9 @@ class Plan:
     shutdown_s: float = 3.0
     snapshot_s: float = 0.0
     file_size: int = 0
+    orphan_s: float = 0.0
+    memory_bytes: int = 0
+    weigh_at: tuple[int, ...] = ()
     options: dict[str, float] = field(default_factory=dict)
     clock: tuple[tuple[float, float], ...] = ()
 
