@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from awf.core.counters import Counters
 from awf.core.redact import Redactor
 from awf.core.semconv import EVENTS_DROPPED
-from awf.errors import ConfigError, Overloaded
+from awf.errors import ConfigError, DataDirError, Overloaded
 from awf.orchestration import spool_lanes
 from awf.orchestration._drops import Drops
 from awf.orchestration.engine import EngineSnapshot
@@ -125,12 +125,12 @@ class OTelExporter:
         if self._is_closed:
             self._drops.add("closed", type(event).__name__)
             return False
-        is_open = self._open or self._start()
         try:
+            is_open = self._open or self._start()  # the child of a fork starts with its first event
             is_open.backlog.append(self._writer.write(event))
         except Overloaded as error:
             self._drops.add("spool_full" if self._spool else "memory_full", event.type, detail=error.message)
-        except OSError as error:
+        except (OSError, DataDirError) as error:
             self._drops.add("spool_failed", event.type, detail=str(error))
         except Exception as error:  # boundary: whatever an event is made of, its program goes on
             self._drops.add("invalid", type(event).__name__, detail=f"{type(error).__name__}: {error}"[:300])

@@ -15,7 +15,7 @@ import pytest
 
 from awf.core import semconv
 from awf.orchestration import spool_lanes
-from tests.collector import Collector, free_port
+from tests.collector import Collector, Refusal, free_port
 
 from ._harness import (
     PROTOCOLS,
@@ -39,7 +39,16 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("sender", ["the living one", "awf spool drain"])
 def test_what_a_killed_process_left_is_sent_in_its_name_by(tmp_path: Path, sender: str) -> None:
-    collector = Collector(port=free_port())
+    refused: list[str] = []
+
+    def refuse_some_metrics(signal: str, request: Any) -> Refusal | None:
+        """What a dead process counted last is not sent again by itself."""
+        if signal != "metrics" or len(refused) > 1:
+            return None
+        refused.append(signal)
+        return Refusal(503)
+
+    collector = Collector(port=free_port(), rule=refuse_some_metrics)
     is_living = sender == "the living one"
     plans = [
         Plan(

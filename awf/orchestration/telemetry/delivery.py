@@ -84,7 +84,7 @@ class Delivery:
         *,
         set_aside: Path | None = None,
         observe: Callable[[str, float], None] = lambda signal, took_ms: None,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> None:
         self._signal = signal
         self._sender = sender

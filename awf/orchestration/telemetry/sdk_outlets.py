@@ -146,8 +146,9 @@ class SdkMetrics:
             for instrument, labels, value in measure(record):
                 self._record[instrument.name](value, attributes_of(instrument, labels), context)
 
-    def tick(self, *, is_last: bool = False) -> None:
+    def tick(self, *, is_last: bool = False) -> bool:
         """The provider's readers collect when they like."""
+        return True
 
     def _observe(self, meter: Meter, name: str) -> None:
         def observe(_: CallbackOptions) -> Iterable[Observation]:
