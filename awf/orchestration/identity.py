@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from awf.orchestration.events import EventType, WorkflowEvent
 
+# Spans that are asked for again and again: those of the executions under way.
+REMEMBERED = 4096
+
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?"
 )
@@ -38,7 +41,7 @@ def parse_traceparent(text: str) -> SpanIdentity | None:
     return SpanIdentity(found[1], found[2]) if found else None
 
 
-@lru_cache(4096)
+@lru_cache(REMEMBERED)
 def workflow_span(execution_id: str, run: int = 1, traceparent: str = "") -> SpanIdentity:
     """Return the span of one run of an execution, a child of the caller's span where there is one."""
     caller = parse_traceparent(traceparent) if traceparent else None
@@ -48,14 +51,14 @@ def workflow_span(execution_id: str, run: int = 1, traceparent: str = "") -> Spa
     return SpanIdentity(caller.trace_id, span_id, caller.span_id)
 
 
-@lru_cache(16_384)
+@lru_cache(REMEMBERED)
 def step_span(execution_id: str, run: int, traceparent: str, step_id: str) -> SpanIdentity:
     """Return the span of a step in one run."""
     workflow = workflow_span(execution_id, run, traceparent)
     return SpanIdentity(workflow.trace_id, _digest(8, execution_id, run, step_id), workflow.span_id)
 
 
-@lru_cache(16_384)
+@lru_cache(REMEMBERED)
 def agent_span(execution_id: str, run: int, traceparent: str, step_id: str, attempt: int) -> SpanIdentity:
     """Return the span of one invocation of an agent."""
     step = step_span(execution_id, run, traceparent, step_id)

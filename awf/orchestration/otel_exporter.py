@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import logging
 import os
+import secrets
 import threading
 import time
 import weakref
@@ -29,7 +30,7 @@ from awf.orchestration.engine import EngineSnapshot
 from awf.orchestration.events import WorkflowEvent
 from awf.orchestration.memory_spool import MemorySpool
 from awf.orchestration.spool import MAX_BYTES, Backlog, Depth, Spool
-from awf.orchestration.spool_lanes import Lane
+from awf.orchestration.spool_lanes import INSTANCE, Lane
 from awf.orchestration.telemetry.aggregate import MAX_SERIES
 from awf.orchestration.telemetry.assembly import METRIC_INTERVAL_S, Destination, Outside, Parts, assemble
 from awf.orchestration.telemetry.endpoints import endpoints_from, resource_of
@@ -125,7 +126,7 @@ class OTelExporter:
             self._drops.add("closed", type(event).__name__)
             return False
         try:
-            is_open = self._open or self._start()
+            is_open = self._open or self._start()  # the child of a fork starts with its first event
             is_open.backlog.append(self._writer.write(event))
         except Overloaded as error:
             self._drops.add("spool_full" if self._spool else "memory_full", event.type, detail=error.message)
@@ -210,6 +211,9 @@ class OTelExporter:
         self._starting = threading.Lock()
         is_open, self._open = self._open, None
         self.counters.begin_anew()
+        # Two processes of one instance would write into each other's series.
+        self._resource = self._resource | {INSTANCE: f"{self._resource[INSTANCE]}-{secrets.token_hex(4)}"}
+        self._is_instance_given = False
         if is_open is not None:
             is_open.backlog.abandon()
             if is_open.lane:

@@ -30,6 +30,7 @@ SERVER_ERRORS_BORNE = 5
 # ... and one item, with no other to compare, after some minutes.
 ALONE_BORNE = 25
 SPLITS_A_BATCH = 64
+MAX_CONTROL_BYTES = 64 << 10
 MAX_SET_ASIDE_BYTES = 256 << 20
 FINAL = frozenset({senders.REJECTED, senders.TOO_LARGE})
 
@@ -83,7 +84,7 @@ class Delivery:
         *,
         set_aside: Path | None = None,
         observe: Callable[[str, float], None] = lambda signal, took_ms: None,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> None:
         self._signal = signal
         self._sender = sender
@@ -95,7 +96,7 @@ class Delivery:
         self._meanwhile = meanwhile
         self._is_away = False
         self._splits = 0
-        self._taken = 0
+        self._control: Sequence[bytes] = ()  # an item that was taken: sent again, it tells whether others are
         self._not_before = 0.0
 
     def deliver(self, items: Sequence[bytes], is_expired: Callable[[], bool] = lambda: False) -> None:
@@ -132,9 +133,10 @@ class Delivery:
             self._note(problem)
             if problem.reason == senders.SERVER_ERROR:
                 server_errors += 1
-                is_time = server_errors % SERVER_ERRORS_BORNE == 0
-                if is_time and self._is_sifted(items, problem, is_alone=server_errors >= ALONE_BORNE):
-                    return
+                if server_errors % SERVER_ERRORS_BORNE == 0:
+                    items = self._sift(items, problem, is_alone=server_errors >= ALONE_BORNE)
+                    if not items:
+                        return
             if is_expired():
                 raise Expired
             # Exporters that lost the collector together must not come back together.
@@ -156,7 +158,8 @@ class Delivery:
         began = time.monotonic()
         complaint = self._sender.send(self._envelope.wrap(items), left_s)
         self._observe(self._signal, (time.monotonic() - began) * 1000)
-        self._taken += 1
+        if len(items[0]) <= MAX_CONTROL_BYTES:
+            self._control = items[:1]
         if self._is_away:
             logger.info("telemetry is delivered again", extra={"signal": self._signal})
         self._is_away = False
@@ -169,26 +172,55 @@ class Delivery:
     def _divide(self, items: Sequence[bytes], problem: Undelivered, is_expired: Callable[[], bool]) -> None:
         """Find the item that a whole request was refused for, so that the others arrive."""
         self._splits += 1
-        if len(items) == 1 or self._splits > SPLITS_A_BATCH:
+        if len(items) == 1 or (self._splits > SPLITS_A_BATCH and not self._takes_others()):
             self._put_aside(items, problem)
             return
         middle = len(items) // 2
         self._deliver(items[:middle], is_expired)
         self._deliver(items[middle:], is_expired)
 
-    def _is_sifted(self, items: Sequence[bytes], problem: Undelivered, *, is_alone: bool) -> bool:
-        """Set aside the items that a collector cannot bear, if they are known: it takes others. One that
-        takes nothing at all is out of order, and no item's fault."""
-        taken, self._splits = self._taken, 0
+    def _sift(self, items: Sequence[bytes], problem: Undelivered, *, is_alone: bool) -> Sequence[bytes]:
+        """Return what is still to be sent when items that a collector cannot bear are set aside, if there are
+        any: one that takes nothing at all is out of order, and no item's fault."""
+        self._splits = 0
         try:
+            if self._control:
+                self._send(self._control)
             failing = self._failing(items)
         except Undelivered:
+            return items
+        if not self._control:  # nothing was ever taken
+            if is_alone and len(items) == 1:
+                self._put_aside(items, problem)
+                return ()
+            return items
+        return [item for item in failing if not self._is_settled(item)]
+
+    def _is_settled(self, item: bytes) -> bool:
+        """Deliver an item or, where it is certain that it is to blame, set it aside."""
+        try:
+            # The collector may have recovered only now: it must take another item right before and after.
+            self._send(self._control)
+            try:
+                self._send([item])
+                return True
+            except Undelivered as problem:
+                if problem.reason not in {*FINAL, senders.SERVER_ERROR}:
+                    return False
+                found = problem
+            self._send(self._control)
+        except Undelivered:
             return False
-        if self._taken == taken and not (is_alone and len(items) == 1):
-            return False
-        for item in failing:
-            self._put_aside([item], problem)
+        self._put_aside([item], found)
         return True
+
+    def _takes_others(self) -> bool:
+        try:
+            if self._control:
+                self._send(self._control)
+        except Undelivered:
+            return False
+        return bool(self._control)
 
     def _failing(self, items: Sequence[bytes]) -> list[bytes]:
         """Send in ever smaller requests and return what fails alone. Raises Undelivered for other reasons."""
@@ -197,7 +229,8 @@ class Delivery:
             return []
         except Undelivered as problem:
             self._splits += 1
-            if self._splits > SPLITS_A_BATCH or problem.reason not in {*FINAL, senders.SERVER_ERROR}:
+            is_outage = self._splits > SPLITS_A_BATCH and not self._control
+            if is_outage or problem.reason not in {*FINAL, senders.SERVER_ERROR}:
                 raise
         if len(items) == 1:
             return list(items)

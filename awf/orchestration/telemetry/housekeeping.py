@@ -57,7 +57,10 @@ class Housekeeper:
     def _look(self) -> None:
         while not self._stopping.wait(LOOK_S):
             try:
-                for _, _, parts in orphans.drain(self._directory, self._destination, self._counters):
+                left = orphans.drain(
+                    self._directory, self._destination, self._counters, idle_s=orphans.ORPHAN_AFTER_S
+                )
+                for _, _, parts in left:
                     self._draining = parts
                     if self._stopping.is_set():
                         return

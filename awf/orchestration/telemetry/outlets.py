@@ -29,7 +29,7 @@ class LogOutlet(Protocol):
 class MetricOutlet(Protocol):
     def settled(self, batch: Sequence[Record]) -> None: ...
 
-    def tick(self, *, is_last: bool = False) -> None: ...
+    def tick(self, *, is_last: bool = False) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Outlets:
     def settled(self, batch: Sequence[Record]) -> None:
         self.metrics.settled(batch)
 
-    def tick(self, *, is_last: bool = False) -> None:
-        self.metrics.tick(is_last=is_last)
+    def tick(self, *, is_last: bool = False) -> bool:
+        return self.metrics.tick(is_last=is_last)
 
     def close(self) -> None:
         for sender in self.senders:
@@ -101,9 +101,9 @@ class OtlpMetrics:
         for record in batch:
             self._state.add(record)
 
-    def tick(self, *, is_last: bool = False) -> None:
+    def tick(self, *, is_last: bool = False) -> bool:
         if time.monotonic() < self._due and not is_last:
-            return
+            return True
         self._due = time.monotonic() + self._interval_s
         # Backends refuse samples that are not newer, whatever a clock does that is set back.
         known_ns = max(self._last_ns, self._state.last_ns) + 1_000_000
@@ -111,8 +111,10 @@ class OtlpMetrics:
         items = self._encoder.encode(
             self._state, self._read(), now_ns=self._last_ns, process_start_ns=self._process_start_ns
         )
-        if items and self._delivery.try_once(items):
-            self._state.forget_exemplars()
+        if items and not self._delivery.try_once(items):
+            return False
+        self._state.forget_exemplars()
+        return True
 
 
 def probe_all(probes: Sequence[Probe]) -> Iterable[Reading]:

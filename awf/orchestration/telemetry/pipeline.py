@@ -27,6 +27,7 @@ POLL_S = 0.25
 SNAPSHOT_S = 10.0
 MAX_AGE_S = 7 * 86_400.0
 UNREADABLE_S = 1.0
+LAST_TRIES, LAST_PAUSE_S = 5, 1.0
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -43,8 +44,8 @@ class Outlet(Protocol):
         """Take note that a batch is acknowledged; from now on it counts in metrics."""
         ...
 
-    def tick(self, *, is_last: bool = False) -> None:
-        """Send metrics when it is time, or for the last time."""
+    def tick(self, *, is_last: bool = False) -> bool:
+        """Send metrics when it is time, or for the last time; False when they were not taken."""
         ...
 
     def close(self) -> None: ...
@@ -109,7 +110,7 @@ class Pipeline:
                 if not is_end:
                     self._hurry.wait(POLL_S)
                     self._hurry.clear()
-            self._outlet.tick(is_last=True)
+            self._tell_last()
             self._save(position)
         except Stopped:
             pass  # a batch was begun: the last snapshot stands, and what follows it is read again
@@ -117,6 +118,14 @@ class Pipeline:
             logger.exception("telemetry stopped: an unexpected error")
         finally:
             self._outlet.close()
+
+    def _tell_last(self) -> None:
+        # Nobody comes after the one who sends what a dead process left: it may try more than once.
+        for _ in range(LAST_TRIES if self._until_empty else 1):
+            if self._outlet.tick(is_last=True):
+                return
+            if self._until_empty:
+                self._stop.wait(LAST_PAUSE_S)
 
     def _step(self, position: int) -> int:
         """Move one batch, if there is any; returns where to go on."""

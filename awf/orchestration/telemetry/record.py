@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple, Protocol
 
@@ -23,9 +24,14 @@ MAX_NAME = 512
 MAX_ATTRIBUTES = 100  # backends take 128; the rest is for our own
 MAX_VALUE = 4 << 10
 MAX_DATA = 256 << 10
+# Masking a text of megabytes takes seconds, inside `emit()`. It is cut before, a secret's length behind the
+# limit, so that none is cut in two and missed.
+SLACK = 8 << 10
+MAX_ITEMS = 1000
+MAX_DEPTH = 16
 MAX_TIME_NS = 2**63 - 1
 MAX_COUNT = 2**53  # what a float still counts exactly
-MEMO_SIZE = 20_000
+MEMO_SIZE = 8192
 
 # What of an event's data is told; the rest is between the engine and its subscribers.
 EXPORTED = frozenset({
@@ -83,8 +89,8 @@ class RecordWriter:
         self._masker = masker
         self._counters = counters
         self._exported = EXPORTED | CONTENT if include_content else EXPORTED
-        self._names = _Quotes(masker, lambda name: self.clamp(name, MAX_NAME))
-        self._texts = _Quotes(masker, lambda text: self.clamp(text, MAX_TEXT))
+        self._names = _Quotes(masker, self.clamp, MAX_NAME)
+        self._texts = _Quotes(masker, self.clamp, MAX_TEXT)
 
     def write(self, event: WorkflowEvent) -> bytes:
         """Return the record's bytes. Raises TypeError, ValueError for an event that is none."""
@@ -105,7 +111,8 @@ class RecordWriter:
         ).encode("ascii")
 
     def _data(self, data: Mapping[str, Any]) -> str:
-        told = {key: self._masker.value(key, data[key]) for key in data.keys() & self._exported}
+        room = _Room(MAX_DATA)
+        told = {key: self._masker.value(key, room.take(data[key])) for key in data.keys() & self._exported}
         if isinstance(attributes := told.get("attributes"), Mapping):
             told["attributes"] = self._attributes(attributes)
         elif attributes is not None:
@@ -113,13 +120,17 @@ class RecordWriter:
         for key in ("links", "missing"):
             if key in told and not isinstance(told[key], (list, tuple)):
                 told[key] = [str(told[key])]
+        for key in told.keys() & _TEXTS:
+            if isinstance(told[key], str):
+                told[key] = self.clamp(str(told[key]), MAX_VALUE)
         for key in told.keys() & CONTENT:
             told[key] = self.clamp(json.dumps(told[key], default=str, ensure_ascii=False), MAX_TEXT)
         text = json.dumps(told, default=str) if told else "null"
+        if room.is_short or len(text) > MAX_DATA:
+            self._counters.add(TRUNCATIONS, kind="data")
         if len(text) <= MAX_DATA:
             return text
         # An event larger than all others would be in the way of many.
-        self._counters.add(TRUNCATIONS, kind="data")
         short = {key: self.clamp(str(told[key]), MAX_VALUE) for key in told.keys() & _TEXTS}
         short |= {key: self.clamp(str(told[key]), MAX_TEXT // 2) for key in told.keys() & CONTENT}
         return json.dumps(short)
@@ -137,24 +148,61 @@ class RecordWriter:
             return [self.clamp(str(item), MAX_VALUE) for item in list(value)[:MAX_ATTRIBUTES]]
         return self.clamp(str(value), MAX_VALUE)
 
-    def clamp(self, text: str, limit: int) -> str:
-        """Return a text of at most about `limit` characters; one that is cut says so and is counted."""
-        if len(text) <= limit:
+    def clamp(self, text: str, limit: int, missing: int = 0) -> str:
+        """Return a text of at most about `limit` characters; one that is cut, or of which so many characters
+        are `missing` already, says so and is counted."""
+        if len(text) <= limit and not missing:
             return text
         self._counters.add(TRUNCATIONS, kind="text")
-        return f"{text[:limit]}… [{len(text) - limit} characters cut]"
+        return f"{text[:limit]}… [{max(0, len(text) - limit) + missing} characters cut]"
+
+
+class _Room:
+    """What fits of data that somebody made as large as they liked."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+        self.is_short = False
+
+    def take(self, value: object, depth: int = 0) -> object:
+        """Return the value without what is too much of it."""
+        if isinstance(value, (str, bytes)):
+            return self._take_text(value)
+        if not isinstance(value, (Mapping, list, tuple)):
+            return value
+        if depth == MAX_DEPTH:
+            self.is_short = True
+            return None
+        self.is_short |= len(value) > MAX_ITEMS
+        if isinstance(value, Mapping):
+            pairs = islice(value.items(), MAX_ITEMS)
+            return {
+                self._take_text(key) if isinstance(key, str) else key: self.take(item, depth + 1)
+                for key, item in pairs
+                if self._left > 0
+            }
+        return [self.take(item, depth + 1) for item in value[:MAX_ITEMS] if self._left > 0]
+
+    def _take_text(self, text: str | bytes) -> str | bytes:
+        kept = text[: MAX_TEXT + SLACK]
+        self._left -= len(kept)
+        self.is_short |= len(kept) < len(text) or self._left < 0
+        # A part of it could be a part of a secret.
+        return kept if self._left >= 0 else ""
 
 
 class _Quotes(dict[str, str]):
     """Texts as JSON strings, masked and clamped; made when they are first asked for."""
 
-    def __init__(self, masker: Masker, clamp: Callable[[str], str]) -> None:
+    def __init__(self, masker: Masker, clamp: Callable[[str, int, int], str], limit: int) -> None:
         self._masker = masker
         self._clamp = clamp
+        self._limit = limit
 
     def __missing__(self, text: str) -> str:
-        masked = self._masker.text(str(text))
-        quoted = encode_basestring_ascii(self._clamp(masked))
+        kept = str(text)[: self._limit + SLACK]
+        masked = self._masker.text(kept)
+        quoted = encode_basestring_ascii(self._clamp(masked, self._limit, len(text) - len(kept)))
         # What was masked is asked for again each time, because each time is counted.
         if len(text) <= MAX_NAME and masked == text:
             if len(self) >= MEMO_SIZE:

@@ -148,8 +148,9 @@ class SdkMetrics:
                 if value is not None:
                     self._record[instrument.name](value, attributes_of(instrument, labels), context)
 
-    def tick(self, *, is_last: bool = False) -> None:
+    def tick(self, *, is_last: bool = False) -> bool:
         """The provider's readers collect when they like."""
+        return True
 
     def _observe(self, meter: Meter, name: str) -> None:
         def observe(_: CallbackOptions) -> Iterable[Observation]:

@@ -16,7 +16,7 @@ from awf.orchestration.telemetry.narration import tell
 from awf.orchestration.telemetry.record import KIND, Record
 from awf.orchestration.telemetry.spans import SpanData
 
-MEMO_SIZE = 20_000
+MEMO_SIZE = 8192
 MAX_MEMO_VALUE = 256
 
 _SAMPLED = 1

@@ -165,3 +165,12 @@ def test_rendered_text_reads_back_as_what_was_counted(values: Read) -> None:
     samples, kinds = read_text(counters.render())
     assert samples == values
     assert kinds == {name: "counter" if name.endswith("_total") else "gauge" for name, _ in values}
+
+
+def test_a_child_of_a_fork_counts_from_zero_though_another_thread_held_the_lock() -> None:
+    counters = Counters()
+    counters.add("a_total", 5)
+    with counters._lock:
+        counters.begin_anew()
+        counters.add("a_total")
+    assert counters.get("a_total") == 1
