@@ -50,7 +50,7 @@ class Plan:
     first: int = 0
     rate: float = 1000.0
     end: str = "flush"
-    flush_s: float = 60.0
+    flush_s: float = 240.0 if IS_LONG else 60.0
     shutdown_s: float = 3.0
     snapshot_s: float = 0.0
     file_size: int = 0
@@ -102,7 +102,7 @@ class Emitter:
         self.process.kill()
         self.process.wait(timeout=10)
 
-    def report(self, timeout_s: float = 120.0) -> dict[str, Any]:
+    def report(self, timeout_s: float = 400.0) -> dict[str, Any]:
         """Wait for its end and return what it says of itself, and how long it took to go after that."""
         code = self.process.wait(timeout=timeout_s)
         ended = time.monotonic()
@@ -114,7 +114,7 @@ class Emitter:
         """Return the events that were accepted, with their times, in order; also those of earlier runs."""
         return [
             (Key(execution, kind, step.replace("-", ""), int(attempt)), int(time_ns))
-            for execution, kind, step, attempt, time_ns in map(str.split, self._log.read_text().splitlines())
+            for execution, kind, step, attempt, time_ns in map(str.split, self._log.read_text().rpartition("\n")[0].splitlines())
         ] if self._log.exists() else []  # fmt: skip
 
 

@@ -14,10 +14,10 @@ from awf.core.counters import Counters
 from awf.core.semconv import EVENTS_DROPPED, EXPORTED_EVENTS
 from awf.orchestration.spool import Backlog
 from awf.orchestration.telemetry import record as records
-from awf.orchestration.telemetry import snapshot
 from awf.orchestration.telemetry.aggregate import MetricState
 from awf.orchestration.telemetry.delivery import Expired, Stop, Stopped
 from awf.orchestration.telemetry.record import Record
+from awf.orchestration.telemetry.snapshot import Snapshots
 from awf.orchestration.telemetry.spans import SpanBuilder, SpanData
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Pipeline:
         self._state = state
         self._counters = counters
         self._stop = stop
-        self._snapshot = folder / "snapshot.json" if folder else None
+        self._snapshots = Snapshots(folder) if folder else None
         self._max_age_s = max_age_s
         self._until_empty = until_empty
         self._spans = SpanBuilder()
@@ -193,9 +193,9 @@ class Pipeline:
     def _recover(self) -> int:
         """Bring series and open spans up to what was acknowledged; returns where to go on."""
         goal = self._backlog.acknowledged
-        if self._snapshot is None:
+        if self._snapshots is None:
             return goal
-        saved = snapshot.load(self._snapshot, self._state, self._spans)
+        saved = self._snapshots.load(self._state, self._spans)
         if saved is not None and goal < saved <= self._end_found:
             # A snapshot is written of what has arrived, so it is the cursor that is behind.
             goal = self._catch_up(goal, saved)
@@ -224,12 +224,12 @@ class Pipeline:
 
     def _save(self, position: int) -> None:
         self._snapshot_due = time.monotonic() + SNAPSHOT_S
-        if self._snapshot is None:
+        if self._snapshots is None:
             self._backlog.trim(position)
             return
         for is_second in (False, True):
             try:
-                snapshot.save(self._snapshot, position, self._state, self._spans)
+                self._snapshots.save(position, self._state, self._spans)
                 self._backlog.trim(position)
                 return
             except OSError as error:

@@ -5,10 +5,15 @@ It goes on from there after a restart, so nothing is counted twice and no beginn
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import logging
+import os
+import re
 import zlib
 from pathlib import Path
+from typing import Any
 
 from awf.orchestration.telemetry.aggregate import MetricState
 from awf.orchestration.telemetry.spans import SpanBuilder
@@ -17,41 +22,73 @@ logger = logging.getLogger(__name__)
 
 # Another version of AWF may keep its snapshots in another form, under another name.
 FORMAT = "awf-1"
+ROOM = 16 << 10  # by which a file grows
+_HEADER = re.compile(rb"(\d{12}) ([0-9a-f]{8})\n")
 
 
-def save(path: Path, position: int, metrics: MetricState, spans: SpanBuilder) -> None:
-    """Replace the file. Raises OSError."""
-    found = {FORMAT: {"position": position, "metrics": metrics.dump(), "spans": spans.dump()}}
-    text = json.dumps(found, separators=(",", ":")).encode("ascii")
-    draft = path.with_suffix(".new")
-    try:
-        draft.write_bytes(b"%b\n%08x\n" % (text, zlib.crc32(text)))
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)  # it takes the room that is needed
-        raise
+class Snapshots:
+    """Two copies in a folder, written one after the other, of which the newer whole one counts.
 
+    They are written in place and never shortened: where both exist, another snapshot needs no more room,
+    also on a full disk. A process that dies while it writes leaves the other one, and so does damage.
+    """
 
-def load(path: Path, metrics: MetricState, spans: SpanBuilder) -> int | None:
-    """Return the position that was saved, with everything as it was there; None to begin anew."""
-    try:
-        found = json.loads(_checked(path.read_bytes()))[FORMAT]
-        position = int(found["position"])
-        spans.load(found["spans"])
-        metrics.load(found["metrics"])
-    except FileNotFoundError:
+    def __init__(self, folder: Path) -> None:
+        self._files = [folder / "snapshot.a", folder / "snapshot.b"]
+        self._number = 0
+
+    def save(self, position: int, metrics: MetricState, spans: SpanBuilder) -> None:
+        """Write both files anew. Raises OSError; what was saved before then still counts."""
+        state = {"position": position, "metrics": metrics.dump(), "spans": spans.dump()}
+        self._number += 1
+        found = {FORMAT: state, "number": self._number}
+        text = json.dumps(found, separators=(",", ":")).encode("ascii")
+        for path in self._files:
+            _write(path, b"%012d %08x\n%b" % (len(text), zlib.crc32(text), text))
+
+    def load(self, metrics: MetricState, spans: SpanBuilder) -> int | None:
+        """Return the position that was saved last, with everything as it was there; None to begin anew."""
+        whole = [found for found in map(_read, self._files) if found]
+        for found in sorted(whole, key=lambda it: int(it["number"]), reverse=True):
+            try:
+                position = int(found[FORMAT]["position"])
+                spans.load(found[FORMAT]["spans"])
+                metrics.load(found[FORMAT]["metrics"])
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                logger.warning("snapshot of the telemetry cannot be read", extra={"detail": str(error)})
+                continue
+            self._number = int(found["number"])
+            return position
+        if any(path.exists() for path in self._files):
+            logger.warning(
+                "no snapshot of the telemetry can be read: counters begin anew",
+                extra={"folder": str(self._files[0].parent)},
+            )
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        logger.warning(
-            "snapshot of the telemetry cannot be read: counters begin anew",
-            extra={"file": str(path), "detail": str(error)},
-        )
-        return None
-    return position
 
 
-def _checked(content: bytes) -> bytes:
-    text, _, checksum = content.rstrip(b"\n").rpartition(b"\n")
-    if checksum != b"%08x" % zlib.crc32(text):
-        raise ValueError("its checksum is another one")
-    return text
+def _read(path: Path) -> dict[str, Any]:
+    """Return what a file holds; nothing where it is not whole."""
+    try:
+        content = path.read_bytes()
+        header = _HEADER.match(content)
+        text = content[header.end() : header.end() + int(header[1])] if header else b""
+        if header is None or int(header[2], 16) != zlib.crc32(text):
+            return {}
+        found = json.loads(text)
+        return found if isinstance(found.get("number"), int) else {}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size < len(data):  # room for more than that, as far as there is some
+            with contextlib.suppress(OSError):
+                os.pwrite(descriptor, bytes(len(data) + ROOM - size), size)
+        if os.pwrite(descriptor, data, 0) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(descriptor)
