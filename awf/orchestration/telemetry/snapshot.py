@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 # Another version of AWF may keep its snapshots in another form, under another name.
 FORMAT = "awf-1"
-ROOM = 16 << 10  # by which a file grows
+ROOM = 64 << 10  # by which a file grows: hundreds of open spans
 _HEADER = re.compile(rb"(\d{12}) ([0-9a-f]{8})\n")
 
 
