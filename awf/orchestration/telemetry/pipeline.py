@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import threading
@@ -237,4 +238,5 @@ class Pipeline:
                 if error.errno not in NO_ROOM or is_second:
                     return
                 # On a full disk room comes first: what is delivered goes, and then it is tried again.
-                self._backlog.trim(position)
+                with contextlib.suppress(OSError):
+                    self._backlog.trim(position)
