@@ -141,7 +141,7 @@ class Pipeline:
         self._is_unreadable = False
         if frames.payloads:
             batch = self._decode(frames.payloads)
-            self._move(batch)
+            self._move_all(batch)
             self._acknowledge(frames.end, len(frames.payloads))
             self._counters.add(EXPORTED_EVENTS, len(batch))
         else:
@@ -158,6 +158,27 @@ class Pipeline:
             self._backlog.acknowledge(position, events)
         except OSError as error:
             logger.warning("spool cursor cannot be written", extra={"detail": str(error)})
+
+    def _move_all(self, batch: Sequence[Record]) -> None:
+        """Move a batch; an event that telemetry cannot be made of must not stop all others for ever."""
+        try:
+            self._move(batch)
+        except Stopped:
+            raise
+        except Exception:  # boundary: what an event is made of is the user's
+            logger.exception("telemetry of a batch failed: its events are tried one by one")
+            for record in batch:
+                self._move_one(record)
+
+    def _move_one(self, record: Record) -> None:
+        try:
+            self._move([record])
+        except Stopped:
+            raise
+        except Exception as error:  # the same boundary, for one event
+            self._counters.add(EVENTS_DROPPED, reason="invalid")
+            extra = {"event_type": record.type, "execution_id": record.execution_id, "detail": str(error)}
+            logger.warning("no telemetry can be made of an event", extra=extra)
 
     def _move(self, batch: Sequence[Record]) -> None:
         if not batch:
