@@ -29,11 +29,12 @@ class Counters:
 
     def bind(self, name: str, **labels: str) -> Callable[[], None]:
         """Return what raises one counter by 1, for places that do so very often."""
-        key, lock, values = (name, tuple(sorted(labels.items()))), self._lock, self._values
+        key = (name, tuple(sorted(labels.items())))
 
         def add_one() -> None:
-            with lock:
-                values[key] = values.get(key, 0.0) + 1.0
+            # Asked for each time: `begin_anew` puts others in their place.
+            with self._lock:
+                self._values[key] = self._values.get(key, 0.0) + 1.0
 
         return add_one
 

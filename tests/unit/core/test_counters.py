@@ -174,3 +174,15 @@ def test_a_child_of_a_fork_counts_from_zero_though_another_thread_held_the_lock(
         counters.begin_anew()
         counters.add("a_total")
     assert counters.get("a_total") == 1
+
+
+def test_what_was_bound_counts_on_in_the_child_of_a_fork() -> None:
+    counters = Counters()
+    add_one = counters.bind("awf_events_total")
+    with counters._lock:  # as another thread may have held it at the fork
+        counters.begin_anew()
+        done = threading.Thread(target=add_one, daemon=True)
+        done.start()
+        done.join(2)
+        assert not done.is_alive()
+    assert counters.get("awf_events_total") == 1
