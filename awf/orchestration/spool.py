@@ -163,9 +163,9 @@ class Spool:
 
     def sync(self) -> None:
         with self._lock:
-            full, self._unsynced = list(self._unsynced.values()), {}
             # A descriptor of its own: the segment may be left by the writer while the disk works.
-            descriptors = full + ([os.dup(self._writer)] if self._is_dirty and self._writer >= 0 else [])
+            last = [os.dup(self._writer)] if self._is_dirty and self._writer >= 0 else []
+            descriptors, self._unsynced = [*self._unsynced.values(), *last], {}
             self._is_dirty = False
         try:
             for descriptor in descriptors:
@@ -219,7 +219,8 @@ class Spool:
     def acknowledge(self, position: int, events: int) -> None:
         with self._lock:
             self._acknowledged = position
-            self._waiting = max(0, self._waiting - events)
+            # Behind the last one nothing waits, also where damage kept some from being read.
+            self._waiting = max(0, self._waiting - events) if position < self._end else 0
             # In place: a full disk must not keep us from saying that something may be deleted.
             os.pwrite(self._cursor, segments.cursor(position), 0)
 

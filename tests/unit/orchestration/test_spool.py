@@ -190,3 +190,34 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataDirError, match=r"spool in .*file"):
         Spool(tmp_path / "file")
+
+
+def test_events_that_are_damaged_while_they_wait_wait_no_longer_than_the_others(tmp_path: Path) -> None:
+    spool = filled(tmp_path)
+    path = path_of(tmp_path, 0)
+    content = bytearray(path.read_bytes())
+    content[40:-40] = bytes(len(content) - 80)
+    path.write_bytes(content)
+    position = 0
+    while (frames := spool.read(position, max_events=1000)).payloads:
+        spool.acknowledge(frames.end, len(frames.payloads))
+        position = frames.end
+    assert spool.acknowledged == spool.end
+    assert spool.depth().events == 0
+    spool.close()
+
+
+def test_a_sync_without_a_free_descriptor_forgets_no_segment(tmp_path: Path) -> None:
+    spool = filled(tmp_path, segment_bytes=200)
+    full = dict(spool._unsynced)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            spool.sync()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert spool._unsynced == full
+    spool.sync()
+    assert spool._unsynced == {}
+    spool.close()
