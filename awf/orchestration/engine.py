@@ -104,10 +104,10 @@ class Engine:
         )
 
     def snapshot(self) -> EngineSnapshot:
-        """Return how busy it is."""
+        """Return how busy it is; any thread may ask."""
         names = [workflow.id for workflow in self.registry.describe()]
-        active = Counter(execution.workflow.id for execution in self._active)
-        pending = Counter(execution.workflow.id for execution in self._pending)
+        active = Counter(execution.workflow.id for execution in tuple(self._active))
+        pending = Counter(execution.workflow.id for execution in tuple(self._pending))
         return EngineSnapshot(
             active={name: active[name] for name in names},
             pending={name: pending[name] for name in names},

@@ -124,11 +124,11 @@ class Registry:
 
     def agents(self) -> tuple[AgentManifest, ...]:
         """Return the manifests of all agents."""
-        return tuple(agent.manifest for agent in self._agents.values())
+        return tuple(agent.manifest for agent in tuple(self._agents.values()))
 
     def describe(self) -> tuple[WorkflowInfo, ...]:
         """Return all workflows as other processes see them."""
-        return tuple(workflow.info() for workflow in self._workflows.values())
+        return tuple(workflow.info() for workflow in tuple(self._workflows.values()))
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from awf.orchestration.telemetry.record import Record
 from awf.orchestration.telemetry.senders import Sender
 from awf.orchestration.telemetry.spans import SpanData
 from awf.orchestration.telemetry.wire import LogEncoder, SpanEncoder
+
+logger = logging.getLogger(__name__)
 
 IsExpired = Callable[[], bool]
 
@@ -118,10 +121,15 @@ class OtlpMetrics:
 
 
 def probe_all(probes: Sequence[Probe]) -> Iterable[Reading]:
-    """Return what all probes read; of a metric that several read, all points."""
+    """Return what all probes read; of a metric that several read, all points. One that fails is left out."""
     found: dict[str, Reading] = {}
     for probe in probes:
-        for reading in probe():
+        try:
+            readings = list(probe())
+        except Exception as error:  # boundary: what is looked at is the program's own
+            logger.warning("gauges cannot be read", extra={"detail": f"{type(error).__name__}: {error}"})
+            continue
+        for reading in readings:
             known = found.get(reading.name)
             points = [*known.points, *reading.points] if known else reading.points
             found[reading.name] = replace(reading, points=points)
