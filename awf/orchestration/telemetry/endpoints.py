@@ -78,7 +78,7 @@ def endpoints_from(
 def resource_of(environ: Mapping[str, str], service_name: str) -> tuple[dict[str, str], bool]:
     """Return the resource attributes, and whether the instance id among them was given from outside."""
     given = dict(_pairs(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""), "OTEL_RESOURCE_ATTRIBUTES"))
-    is_instance_given = "service.instance.id" in given
+    is_instance_given = bool(given.get("service.instance.id"))
     name = service_name or environ.get("OTEL_SERVICE_NAME", "") or given.get("service.name", "awf")
     made = {
         "service.name": name,
@@ -112,7 +112,14 @@ def _url(signal: str, environ: Mapping[str, str], endpoint: str, protocol: str) 
 
 
 def _headers(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name.lower(), value) for name, value in _pairs(text, f"{_PREFIX}HEADERS"))
+    found = tuple((name.lower(), value) for name, value in _pairs(text, f"{_PREFIX}HEADERS"))
+    for name, value in found:
+        if not (name + value).isascii() or not (name + value).isprintable():
+            raise ConfigError(
+                f"{_PREFIX}HEADERS gives {name!r} a value that no header can have",
+                hint="Headers are printable ASCII.",
+            )
+    return found
 
 
 def _pairs(text: str, variable: str) -> list[tuple[str, str]]:

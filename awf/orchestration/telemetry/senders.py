@@ -54,8 +54,8 @@ class Sender(Protocol):
     """Sends requests of one signal, from one thread."""
 
     def send(self, request: bytes, limit_s: float) -> str:
-        """Take `limit_s` or the endpoint's timeout at most. Return what the collector complains of although it took the request, or nothing. Raises
-        Undelivered."""
+        """Take `limit_s` or the endpoint's timeout at most. Return what the collector complains of although it
+        took the request, or nothing. Raises Undelivered."""
         ...
 
     def close(self) -> None: ...
@@ -102,17 +102,15 @@ class GrpcSender:
             answer = call(request, timeout=timeout_s, metadata=self._endpoint.headers)
         except grpc.RpcError as error:
             raise self._undelivered(error) from error
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # a certificate that cannot be read, a channel closed meanwhile
+        # A certificate that cannot be read, a channel closed meanwhile.
+        except (OSError, ValueError) as error:
             raise Undelivered(UNREACHABLE, str(error)) from error
         return _complaint(self._endpoint.signal, answer)
 
     def close(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = self._call = None
+        channel, self._channel, self._call = self._channel, None, None  # two threads may close it at once
+        if channel is not None:
+            channel.close()
 
     def _connect(self) -> Any:
         endpoint = self._endpoint
@@ -178,7 +176,8 @@ class HttpSender:
             )
         except requests.Timeout as error:
             raise Undelivered(TIMEOUT, str(error)) from error
-        except OSError as error:  # requests' own errors, and a certificate that cannot be read
+        # requests' own errors, a certificate that cannot be read, a host that is no name.
+        except (OSError, ValueError) as error:
             raise Undelivered(UNREACHABLE, str(error)) from error
         if answer.status_code < 300:
             return _complaint(self._endpoint.signal, answer.content)

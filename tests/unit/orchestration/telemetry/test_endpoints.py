@@ -60,6 +60,11 @@ def test_signals_may_differ() -> None:
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "0"}, "TIMEOUT is '0'"),
         ({"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere.pem"}, "CERTIFICATE names '/nowhere.pem'"),
         ({"OTEL_EXPORTER_OTLP_HEADERS": "authorization"}, "HEADERS has a part without a name or '='"),
+        (
+            {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20\u20ac"},
+            "HEADERS gives 'authorization' a value",
+        ),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "authorization=a%0Ab"}, "HEADERS gives 'authorization' a value"),
     ],
 )
 def test_what_cannot_be_used_is_named(environ: dict[str, str], sentence: str) -> None:
@@ -105,3 +110,9 @@ def test_the_resource_has_a_name_and_an_instance_of_its_own() -> None:
         == "b"
     )
     assert resource_of({"OTEL_SERVICE_NAME": "b"}, "c")[0]["service.name"] == "c"
+
+
+def test_an_empty_instance_id_is_none() -> None:
+    resource, is_given = resource_of({"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id="}, "")
+    assert resource["service.instance.id"]
+    assert not is_given
