@@ -71,6 +71,15 @@ class _Open:
     lane: Lane | None
     housekeeper: Housekeeper | None
 
+    def let_go(self) -> None:
+        """Close the files and give the lane to others, as soon as the thread needs them no more."""
+        self.parts.thread.join()
+        with contextlib.suppress(OSError):
+            self.backlog.close()
+        lane, self.lane = self.lane, None
+        if lane is not None:
+            lane.release()
+
 
 class OTelExporter:
     """Exports events: `EventEmitter(recorder=exporter.record)`.
@@ -116,7 +125,8 @@ class OTelExporter:
         self._open: _Open | None = None
         self._start()
         forked, ending = weakref.WeakMethod(self._forget), weakref.WeakMethod(self._end)
-        os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
+        if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
+            os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
         atexit.register(lambda: (method := ending()) and method())
 
     def record(self, event: WorkflowEvent) -> bool:
@@ -172,9 +182,11 @@ class OTelExporter:
         if (is_open := self._begin_to_end(timeout_s)) is None:
             return
         give_up_at = time.monotonic() + timeout_s
-        while is_open.parts.thread.is_alive() and time.monotonic() < give_up_at:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # the thread may outlive the loop, so it must not signal it
-        self._finish(is_open)
+        try:
+            while is_open.parts.thread.is_alive() and time.monotonic() < give_up_at:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # the thread may outlive the loop, so it must not signal it
+        finally:
+            self._finish(is_open)
 
     # -- inside
 
@@ -183,27 +195,28 @@ class OTelExporter:
             return self._open or self._start_once()
 
     def _start_once(self) -> _Open:
-        lane: Lane | None = None
-        backlog: Backlog
-        resource = self._resource
-        if self._spool is None:
-            backlog = MemorySpool()
-        else:
-            lane = spool_lanes.claim(
-                self._spool.directory, resource, is_instance_given=self._is_instance_given
-            )
-            resource = lane.resource
-            backlog = Spool(lane.folder, max_bytes=self._spool.max_bytes, counters=self.counters)
-        parts = assemble(
-            backlog, resource, self._destination, self.counters, folder=lane.folder if lane else None,
-            probes=self._probes, outside=self._outside,
-        )  # fmt: skip
-        housekeeper = None
-        if self._spool is not None:
-            housekeeper = Housekeeper(backlog, self._spool.directory, self._destination, self.counters)
-            housekeeper.start(self._spool.fsync_s)
+        lane, housekeeper, resource = None, None, self._resource
+        backlog: Backlog = MemorySpool()
+        with contextlib.ExitStack() as undo:  # it may be tried again with each event, and must hold nothing
+            if self._spool is not None:
+                lane = spool_lanes.claim(
+                    self._spool.directory, resource, is_instance_given=self._is_instance_given
+                )
+                undo.callback(lane.release)
+                resource = lane.resource
+                backlog = Spool(lane.folder, max_bytes=self._spool.max_bytes, counters=self.counters)
+                undo.callback(backlog.close)
+                housekeeper = Housekeeper(backlog, self._spool.directory, self._destination, self.counters)
+            parts = assemble(
+                backlog, resource, self._destination, self.counters, folder=lane.folder if lane else None,
+                probes=self._probes, outside=self._outside,
+            )  # fmt: skip
+            if self._spool is not None and housekeeper is not None:
+                undo.callback(housekeeper.stop)
+                housekeeper.start(self._spool.fsync_s)
+            parts.start()
+            undo.pop_all()
         self._open = _Open(backlog, parts, lane, housekeeper)
-        parts.start()
         return self._open
 
     def _forget(self) -> None:
@@ -217,7 +230,7 @@ class OTelExporter:
         if is_open is not None:
             is_open.backlog.abandon()
             if is_open.lane:
-                is_open.lane.release()  # our copy of the lock would keep the lane after the parent's end
+                is_open.lane.abandon()  # our copy of the lock would keep the lane after the parent's end
 
     def _end(self) -> None:
         """Give a program that just ends its chance to send what waits."""
@@ -239,15 +252,16 @@ class OTelExporter:
         if is_open.housekeeper:
             is_open.housekeeper.stop()
         left = is_open.backlog.depth().events
-        if left and is_open.lane is None:
+        if left and self._spool is None:
             self.counters.add(EVENTS_DROPPED, left, reason="shutdown")
             logger.warning("events not delivered at shutdown", extra={"events": left})
-        if is_open.parts.thread.is_alive():
-            return  # it holds the files until its request ends, or the process does
-        with contextlib.suppress(OSError):
-            is_open.backlog.close()
-        if is_open.lane:
-            is_open.lane.release()
+        if not is_open.parts.thread.is_alive():
+            is_open.let_go()
+            return
+        with contextlib.suppress(
+            RuntimeError
+        ):  # a process at its end starts no thread, and holds nothing long
+            threading.Thread(target=is_open.let_go, name="awf-telemetry-end", daemon=True).start()
 
     def _open_providers(
         self, tracers: TracerProvider | None, meters: MeterProvider | None, loggers: LoggerProvider | None
@@ -256,10 +270,10 @@ class OTelExporter:
         if tracers is not None or meters is not None or loggers is not None:
             from awf.orchestration.telemetry.sdk_outlets import SdkLogs, SdkMetrics, SdkTraces
 
-            outside.traces = SdkTraces(tracers) if tracers is not None else None
-            outside.logs = SdkLogs(loggers) if loggers is not None else None
+            outside.traces = SdkTraces(tracers, self.counters) if tracers is not None else None
+            outside.logs = SdkLogs(loggers, self.counters) if loggers is not None else None
             if meters is not None:
-                outside.metrics = SdkMetrics(meters, lambda: probe_all(self._probes))
+                outside.metrics = SdkMetrics(meters, lambda: probe_all(self._probes), self.counters)
         return outside
 
     def _read_backlog(self) -> Iterable[Reading]:
@@ -271,6 +285,6 @@ class OTelExporter:
 
 def _milliseconds(variable: str, default: float) -> float:
     text = os.environ.get(variable, "") or str(int(default))
-    if not text.isdigit() or int(text) == 0:
+    if not text.isdecimal() or int(text) == 0:
         raise ConfigError(f"{variable} is {text!r}, expected a number of milliseconds above 0")
     return float(text)

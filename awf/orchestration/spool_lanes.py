@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +31,15 @@ class Lane:
 
     def release(self) -> None:
         """Let others have it. Call once."""
+        import fcntl
+
+        # Closing alone would leave it to the copy that the child of a fork has.
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
         os.close(self._lock)
 
-    def remove(self) -> None:
-        """Delete it with all that is in it. Raises OSError."""
-        shutil.rmtree(self.folder)
-        self.release()
+    def abandon(self) -> None:
+        """Let go of it in the child of a fork, whose parent goes on with it. Call once."""
+        os.close(self._lock)
 
 
 def claim(directory: Path, resource: Mapping[str, str], *, is_instance_given: bool = False) -> Lane:
@@ -110,8 +112,12 @@ def _named(lane: Lane, resource: Resource) -> Lane:
     if resource == lane.resource:
         return lane  # also on a full disk, where a new draft would find no room
     draft = lane.folder / "lane.new"
-    draft.write_text(json.dumps({"resource": resource}, indent=1), encoding="utf-8")
-    draft.replace(lane.folder / "lane.json")
+    try:
+        draft.write_text(json.dumps({"resource": resource}, indent=1), encoding="utf-8")
+        draft.replace(lane.folder / "lane.json")
+    except OSError:
+        lane.release()
+        raise
     return Lane(lane.folder, resource, lane._lock)
 
 

@@ -6,14 +6,17 @@ Handing over to a provider counts as delivery: what its processors lose, they lo
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from awf.core import semconv
+from awf.core.counters import Counters
 from awf.errors import ConfigError, MissingDependency
 from awf.orchestration.identity import SpanIdentity
 from awf.orchestration.telemetry.aggregate import attributes_of
+from awf.orchestration.telemetry.endpoints import LOGS, METRICS, TRACES
 from awf.orchestration.telemetry.logs import SEVERITY_NUMBERS, log_of
 from awf.orchestration.telemetry.measurements import INSTRUMENTS, measure
 from awf.orchestration.telemetry.metric_wire import Reading
@@ -40,6 +43,8 @@ except ImportError as error:
         f"telemetry through providers needs {error.name}, which is not installed",
         hint="pip install opentelemetry-sdk",
     ) from error
+
+logger = logging.getLogger(__name__)
 
 IsExpired = Callable[[], bool]
 
@@ -69,10 +74,33 @@ class PlannedIds(IdGenerator):
         return ids[1] if ids else self._random.generate_span_id()
 
 
+class _Boundary:
+    """What the program's own processors raise ends here: counted each time, told once."""
+
+    def __init__(self, counters: Counters, signal: str) -> None:
+        self._counters = counters
+        self._signal = signal
+        self._is_told = False
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._counters.add(semconv.EXPORT_FAILURES, reason=f"{self._signal}_not_taken")
+        if not self._is_told:
+            logger.warning(
+                "a provider did not take telemetry", extra={"signal": self._signal}, exc_info=error
+            )
+        self._is_told = True
+        return True
+
+
 class SdkTraces:
     """Spans through a TracerProvider. Raises ConfigError for one that is not the SDK's."""
 
-    def __init__(self, provider: TracerProvider) -> None:
+    def __init__(self, provider: TracerProvider, counters: Counters) -> None:
+        self._boundary = _Boundary(counters, TRACES)
         self._ids = PlannedIds()
         self._tracer: Any = provider.get_tracer(semconv.SCOPE_NAME, schema_url=semconv.SCHEMA_URL)
         if not hasattr(self._tracer, "id_generator"):
@@ -84,13 +112,14 @@ class SdkTraces:
 
     def send(self, spans: Sequence[SpanData], is_expired: IsExpired) -> None:
         for data in spans:
-            self._send(data)
+            with self._boundary:
+                self._send(data)
 
     def _send(self, data: SpanData) -> None:
         with self._ids.plan(data):
             span = self._tracer.start_span(
                 data.name,
-                _context(data.trace_id, data.parent_id),
+                self._parent(data),
                 attributes=data.attributes,
                 links=[Link(_span_context(link)) for link in data.links],
                 start_time=data.start_ns,
@@ -101,30 +130,43 @@ class SdkTraces:
             span.set_status(Status(StatusCode.ERROR, data.error))
         span.end(data.end_ns)
 
+    def _parent(self, data: SpanData) -> Context:
+        # Children end before their parent. What the sampler will say of that is asked now: it takes a trace
+        # as a whole, or none of it.
+        if not data.parent_id:
+            return Context()
+        result = self._tracer.sampler.should_sample(Context(), int(data.trace_id, 16), semconv.SPAN_WORKFLOW)
+        return _context(data.trace_id, data.parent_id, is_sampled=result.decision.is_sampled())
+
 
 class SdkLogs:
     """Log records through a LoggerProvider."""
 
-    def __init__(self, provider: LoggerProvider) -> None:
+    def __init__(self, provider: LoggerProvider, counters: Counters) -> None:
+        self._boundary = _Boundary(counters, LOGS)
         self._logger = provider.get_logger(semconv.SCOPE_NAME)
 
     def send(self, batch: Sequence[Record], is_expired: IsExpired) -> None:
         for log in map(log_of, batch):
-            self._logger.emit(
-                timestamp=log.time_ns,
-                observed_timestamp=log.time_ns,
-                context=_context(log.trace_id, log.span_id),
-                severity_number=SeverityNumber(SEVERITY_NUMBERS[log.level]),
-                severity_text=log.level.upper(),
-                body=log.body,
-                attributes=log.attributes,
-            )
+            with self._boundary:
+                self._logger.emit(
+                    timestamp=log.time_ns,
+                    observed_timestamp=log.time_ns,
+                    context=_context(log.trace_id, log.span_id),
+                    severity_number=SeverityNumber(SEVERITY_NUMBERS[log.level]),
+                    severity_text=log.level.upper(),
+                    body=log.body,
+                    attributes=log.attributes,
+                )
 
 
 class SdkMetrics:
     """Metrics through a MeterProvider: events are recorded, readings are observed when it collects."""
 
-    def __init__(self, provider: MeterProvider, read: Callable[[], Iterable[Reading]]) -> None:
+    def __init__(
+        self, provider: MeterProvider, read: Callable[[], Iterable[Reading]], counters: Counters
+    ) -> None:
+        self._boundary = _Boundary(counters, METRICS)
         meter = provider.get_meter(semconv.SCOPE_NAME)
         self._read = read
         self._record: dict[str, Callable[[float, Mapping[str, Any], Context], None]] = {}
@@ -142,15 +184,19 @@ class SdkMetrics:
 
     def settled(self, batch: Sequence[Record]) -> None:
         for record in batch:
-            context = _context(record.trace_id, record.span_id)
-            for instrument, labels, amount in measure(record):
-                value = amount(record) if amount else 0
-                if value is not None:
-                    self._record[instrument.name](value, attributes_of(instrument, labels), context)
+            with self._boundary:
+                self._settle(record)
 
     def tick(self, *, is_last: bool = False) -> bool:
         """The provider's readers collect when they like."""
         return True
+
+    def _settle(self, record: Record) -> None:
+        context = _context(record.trace_id, record.span_id)
+        for instrument, labels, amount in measure(record):
+            value = amount(record) if amount else 0
+            if value is not None:
+                self._record[instrument.name](value, attributes_of(instrument, labels), context)
 
     def _observe(self, meter: Meter, name: str) -> None:
         def observe(_: CallbackOptions) -> Iterable[Observation]:
@@ -166,17 +212,16 @@ class SdkMetrics:
             meter.create_observable_gauge(name, [observe])
 
 
-def _context(trace_id: str, span_id: str) -> Context:
-    """Return a context in which a span of ours is the current one; empty for none."""
-    if not span_id:
-        return Context()
-    return set_span_in_context(NonRecordingSpan(_span_context(SpanIdentity(trace_id, span_id))), Context())
+def _context(trace_id: str, span_id: str, *, is_sampled: bool = True) -> Context:
+    """Return a context in which a span of ours is the current one."""
+    span = _span_context(SpanIdentity(trace_id, span_id), is_sampled=is_sampled)
+    return set_span_in_context(NonRecordingSpan(span), Context())
 
 
-def _span_context(span: SpanIdentity) -> SpanContext:
+def _span_context(span: SpanIdentity, *, is_sampled: bool = True) -> SpanContext:
     return SpanContext(
         int(span.trace_id, 16),
         int(span.span_id, 16),
         is_remote=False,
-        trace_flags=TraceFlags(TraceFlags.SAMPLED),
+        trace_flags=TraceFlags(TraceFlags.SAMPLED if is_sampled else TraceFlags.DEFAULT),
     )

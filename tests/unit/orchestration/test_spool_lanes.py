@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -99,3 +100,27 @@ def test_a_lane_that_was_removed_meanwhile_is_not_taken(tmp_path: Path) -> None:
     (lane.folder / "lock").unlink()
     assert spool_lanes._take(lane.folder) is not None, "its file is a new one, and free"
     lane.release()
+
+
+def test_a_lane_that_cannot_be_named_is_not_held(tmp_path: Path) -> None:
+    (tmp_path / "0001" / "lane.new").mkdir(parents=True)
+    with pytest.raises(DataDirError, match="no spool can be kept"):
+        claim(tmp_path, WEB)
+    assert not is_held(tmp_path / "0001")
+
+
+def test_a_lane_that_was_let_go_is_free_although_the_child_of_a_fork_has_its_lock(tmp_path: Path) -> None:
+    lane = claim(tmp_path, WEB)
+    wait, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.read(wait, 1)
+        os._exit(0)
+    lane.release()
+    try:
+        assert not is_held(lane.folder)
+    finally:
+        os.close(go)
+        os.close(wait)
+        os.waitpid(child, 0)

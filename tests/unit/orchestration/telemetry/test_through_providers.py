@@ -9,9 +9,10 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import NoOpTracerProvider, StatusCode
 
 from awf.core import semconv
@@ -21,8 +22,10 @@ from awf.errors import ConfigError
 from awf.orchestration import AgentError, AgentResult, EventType, StepContext, WorkflowEvent, identity
 from awf.orchestration.otel_exporter import OTelExporter
 from awf.orchestration.telemetry.measurements import INSTRUMENTS
+from tests.collector import Collector
 
 from .._parts import Bench, hang, make_registry, make_step, make_workflow
+from ._events import completed
 
 LABELS = {instrument.name: instrument.labels for instrument in INSTRUMENTS} | semconv.METRIC_LABELS
 
@@ -260,3 +263,32 @@ async def test_genai_metrics_are_those_of_the_conventions() -> None:
 def test_a_provider_that_cannot_take_ids_is_refused() -> None:
     with pytest.raises(ConfigError, match="tracer_provider is a NoOpTracerProvider"):
         OTelExporter(tracer_provider=NoOpTracerProvider())
+
+
+@pytest.mark.parametrize(("ratio", "count"), [(0.0, 0), (1.0, 4)])
+async def test_a_trace_is_sampled_as_a_whole_or_not_at_all(ratio: float, count: int) -> None:
+    spans = InMemorySpanExporter()
+    tracers = TracerProvider(ParentBased(TraceIdRatioBased(ratio)), shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(spans))
+    exporter = OTelExporter("http://127.0.0.1:1", tracer_provider=tracers)
+    for event in completed("x1", steps=1) + completed("x2", steps=0):
+        assert exporter.record(event)
+    await exporter.shutdown(0.3)
+    assert len(spans.get_finished_spans()) == count
+
+
+async def test_a_processor_that_fails_loses_its_spans_and_stops_nothing_else() -> None:
+    class Broken(SpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            raise RuntimeError("no room")
+
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(Broken())
+    with Collector() as collector:
+        exporter = OTelExporter(collector.url, tracer_provider=tracers)
+        for event in completed("x1", steps=1):
+            assert exporter.record(event)
+        assert await exporter.flush()
+        await exporter.shutdown()
+    assert len(collector.logs) == 6
+    assert exporter.counters.get(semconv.EXPORT_FAILURES, reason="traces_not_taken") == 3
