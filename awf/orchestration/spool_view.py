@@ -62,7 +62,7 @@ def read_set_aside(folder: Path) -> list[SetAside]:
     """Return what was set aside in a lane; lines that are damaged are left out."""
     found = []
     with contextlib.suppress(FileNotFoundError):
-        for line in (folder / SET_ASIDE).read_text(encoding="utf-8").splitlines():
+        for line in (folder / SET_ASIDE).read_text("utf-8", "replace").splitlines():
             with contextlib.suppress(InvalidInput, ValueError):
                 found.append(from_json(SetAside, json.loads(line)))
     return found

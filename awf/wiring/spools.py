@@ -16,7 +16,7 @@ from awf.orchestration.spool_lanes import SERVICE, Lane
 from awf.orchestration.spool_view import SET_ASIDE, read_set_aside
 from awf.orchestration.telemetry.assembly import Destination
 from awf.orchestration.telemetry.delivery import Delivery, Stop, Stopped
-from awf.orchestration.telemetry.endpoints import endpoints_from
+from awf.orchestration.telemetry.endpoints import TRACES, endpoints_from
 from awf.orchestration.telemetry.orphans import drain
 from awf.orchestration.telemetry.senders import sender_for
 from awf.orchestration.telemetry.wire import Envelope
@@ -80,7 +80,8 @@ def _send_again(lane: Lane, where: Destination, counters: Counters, stop: Stop) 
     for entry in read_set_aside(lane.folder):
         sender = sender_for(where.endpoints[entry.signal])
         try:
-            Delivery(entry.signal, sender, Envelope(lane.resource), counters, stop, set_aside=draft).deliver(
+            envelope = Envelope(lane.resource, has_schema=entry.signal == TRACES)
+            Delivery(entry.signal, sender, envelope, counters, stop, set_aside=draft).deliver(
                 [base64.b64decode(item) for item in entry.items]
             )
         finally:

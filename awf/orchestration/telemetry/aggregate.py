@@ -132,13 +132,17 @@ class MetricState:
         for instrument in INSTRUMENTS:
             if instrument.name in BY_PROCESS:
                 continue
+            # Labels and buckets may be others in another version: such a series begins anew.
+            sizes = {len(OVERFLOW), len(instrument.labels)}
             if not instrument.buckets:
-                self._sums[instrument.name] = sums.get(instrument.name, {})
+                known = sums.get(instrument.name, {})
+                self._sums[instrument.name] = {k: v for k, v in known.items() if len(k) in sizes}
                 continue
-            size = len(instrument.buckets) + 1
+            bins = len(instrument.buckets) + 1
             found = histograms.get(instrument.name, {})
-            # Buckets may be others in another version: such a histogram begins anew.
-            self._histograms[instrument.name] = {k: h for k, h in found.items() if len(h.counts) == size}
+            self._histograms[instrument.name] = {
+                k: h for k, h in found.items() if len(k) in sizes and len(h.counts) == bins
+            }
 
     def _plan(self, record: Record) -> list[Measurement]:
         """Work out once what all events of a kind measure."""

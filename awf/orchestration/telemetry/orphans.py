@@ -26,7 +26,8 @@ def drain(
     directory: Path, destination: Destination, counters: Counters, *, idle_s: float = ORPHAN_AFTER_S
 ) -> Iterator[tuple[Lane, Spool, Parts]]:
     """Yield, one by one, the lanes that nobody has touched for `idle_s`, each with the pipeline that empties
-    it and is to be run by the caller. An emptied lane is removed, unless something is set aside in it."""
+    it and is to be run by the caller. An emptied lane is removed, unless something is set aside in it: then
+    it stays as it is."""
     for lane in spool_lanes.orphans(directory):
         try:
             if time.time() - _touched(lane.folder) >= idle_s:
@@ -40,6 +41,8 @@ def drain(
 def _drain(lane: Lane, destination: Destination, counters: Counters) -> Iterator[tuple[Lane, Spool, Parts]]:
     spool = Spool(lane.folder, counters=counters)
     try:
+        if not spool.depth().events and (lane.folder / SET_ASIDE).exists() and _is_told(lane.folder):
+            return
         yield (
             lane,
             spool,
@@ -51,6 +54,12 @@ def _drain(lane: Lane, destination: Destination, counters: Counters) -> Iterator
     if is_empty and not (lane.folder / SET_ASIDE).exists():
         shutil.rmtree(lane.folder)
         logger.info("spool of a dead process sent", extra={"lane": lane.folder.name, **lane.resource})
+
+
+def _is_told(folder: Path) -> bool:
+    """Say whether a pipeline came to its end here: it would only send the same metrics again."""
+    saved = max((path.stat().st_mtime_ns for path in folder.glob("snapshot.*")), default=0)
+    return saved >= (folder / "cursor").stat().st_mtime_ns
 
 
 def _touched(folder: Path) -> float:

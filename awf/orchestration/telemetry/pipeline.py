@@ -143,7 +143,6 @@ class Pipeline:
             batch = self._decode(frames.payloads)
             self._move_all(batch)
             self._acknowledge(frames.end, len(frames.payloads))
-            self._counters.add(EXPORTED_EVENTS, len(batch))
         else:
             self.oldest_ns = 0
             if frames.end > self._backlog.acknowledged:  # what is damaged waits for nobody
@@ -186,15 +185,18 @@ class Pipeline:
         self.oldest_ns = batch[0].time_ns
         newest_ns = max(record.time_ns for record in batch)
         spans = [span for record in batch for span in self._spans.add(record)]
+        exported = len(batch)
         try:
             self._outlet.send(batch, spans, lambda: time.time_ns() - newest_ns > self._max_age_s * 1e9)
         except Expired:
+            exported = 0
             self._counters.add(EVENTS_DROPPED, len(batch), reason="expired")
             logger.warning(
                 "events given up: they are too old",
                 extra={"events": len(batch), "max_age_s": self._max_age_s},
             )
         self._outlet.settled(batch)
+        self._counters.add(EXPORTED_EVENTS, exported)
 
     def _decode(self, payloads: Sequence[bytes]) -> Sequence[Record]:
         try:

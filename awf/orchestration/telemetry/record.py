@@ -200,7 +200,7 @@ class _Quotes(dict[str, str]):
         self._limit = limit
 
     def __missing__(self, text: str) -> str:
-        kept = str(text)[: self._limit + SLACK]
+        kept = text[: self._limit + SLACK]  # also of an enum of texts: its text rather than its name
         masked = self._masker.text(kept)
         quoted = encode_basestring_ascii(self._clamp(masked, self._limit, len(text) - len(kept)))
         # What was masked is asked for again each time, because each time is counted.
