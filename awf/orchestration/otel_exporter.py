@@ -118,7 +118,8 @@ class OTelExporter:
             redactor or Redactor(counters=self.counters), self.counters, include_content=include_content
         )
         self._drops = Drops(self.counters, "exporter")
-        self._probes: list[Probe] = [self._read_backlog]
+        self._watched = [self.counters]
+        self._probes: list[Probe] = [self._read_backlog, self._read_counters]
         self._outside = self._open_providers(tracer_provider, meter_provider, logger_provider)
         self._is_closed = False
         self._starting = threading.Lock()
@@ -158,8 +159,9 @@ class OTelExporter:
         self._probes.append(lambda: read_engine(snapshot()))
 
     def watch_counters(self, counters: Counters) -> None:
-        """Export what parts count about themselves."""
-        self._probes.append(lambda: read_counters(counters))
+        """Export what parts count about themselves; the exporter's own counters are exported anyway."""
+        if not any(known is counters for known in self._watched):
+            self._watched.append(counters)
 
     @property
     def waiting(self) -> Depth:
@@ -275,6 +277,9 @@ class OTelExporter:
             if meters is not None:
                 outside.metrics = SdkMetrics(meters, lambda: probe_all(self._probes), self.counters)
         return outside
+
+    def _read_counters(self) -> Iterable[Reading]:
+        return [reading for counters in self._watched for reading in read_counters(counters)]
 
     def _read_backlog(self) -> Iterable[Reading]:
         if (is_open := self._open) is None:

@@ -53,12 +53,10 @@ def open_exporter(
     settings: Settings, name: str, counters: Counters, *, spool: SpoolOptions | None = None
 ) -> OTelExporter:
     """Return an exporter of service `name` that also sends these counters."""
-    exporter = OTelExporter(
+    return OTelExporter(
         default_endpoint(settings), service_name=name, counters=counters, spool=spool,
         redactor=build_redactor(settings, counters), include_content=settings.export_content,
     )  # fmt: skip
-    exporter.watch_counters(counters)
-    return exporter
 
 
 def default_endpoint(settings: Settings) -> str:

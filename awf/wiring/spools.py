@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from awf.core.counters import Counters
-from awf.core.semconv import EVENTS_DROPPED, EXPORT_RETRIES
+from awf.core.semconv import EVENTS_DROPPED, EXPORT_RETRIES, EXPORTED_EVENTS
 from awf.orchestration import spool_lanes
 from awf.orchestration.spool_lanes import SERVICE, Lane
 from awf.orchestration.spool_view import SET_ASIDE, read_set_aside
@@ -43,7 +43,7 @@ def destination(settings: Settings, endpoint: str) -> Destination:
 
 def drain_spools(directory: Path, where: Destination, tell: Tell, *, limit_s: float) -> Drained:
     """Send what dead processes left, for `limit_s` seconds at most. Raises OSError, AwfError."""
-    counters, give_up_at, sent, left = Counters(), time.monotonic() + limit_s, 0, 0
+    counters, give_up_at, left = Counters(), time.monotonic() + limit_s, 0
     for lane, spool, parts in drain(directory, where, counters, idle_s=0.0):
         before = spool.depth().events
         parts.start()
@@ -52,8 +52,7 @@ def drain_spools(directory: Path, where: Destination, tell: Tell, *, limit_s: fl
             tell(f"{_name(lane)}: {before - spool.depth().events:,} of {before:,} events sent")
         parts.abort()
         left += spool.depth().events
-        sent += before - spool.depth().events
-    return Drained(sent, left, _problems(counters))
+    return Drained(int(counters.get(EXPORTED_EVENTS)), left, _problems(counters))
 
 
 def send_set_aside(directory: Path, where: Destination, tell: Tell, *, limit_s: float) -> Drained:

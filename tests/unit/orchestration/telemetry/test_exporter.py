@@ -156,7 +156,6 @@ async def test_a_partial_success_is_counted_and_told(caplog: pytest.LogCaptureFi
 async def test_what_the_exporter_says_of_itself_arrives() -> None:
     with Collector() as collector:
         exporter = OTelExporter(collector.url)
-        exporter.watch_counters(exporter.counters)
         record(exporter, failed("x1"))
         await exporter.shutdown()
     assert collector.values(semconv.EXPORTED_EVENTS) == {(): 11}

@@ -19,6 +19,7 @@ from awf.orchestration.telemetry.endpoints import endpoints_from
 from awf.orchestration.telemetry.metric_wire import MetricEncoder
 from awf.orchestration.telemetry.orphans import drain
 from awf.orchestration.telemetry.record import RecordWriter
+from awf.wiring.spools import drain_spools
 from tests.collector import Collector, Refusal
 
 from ._events import E, completed, event
@@ -84,6 +85,15 @@ def test_events_given_up_are_not_counted_as_exported(tmp_path: Path) -> None:
         run_drain(tmp_path, collector, counters, max_age_s=0.0)
     assert counters.get(semconv.EVENTS_DROPPED, reason="expired") == 10
     assert counters.get(semconv.EXPORTED_EVENTS) == 0
+
+
+def test_a_drain_does_not_say_that_it_sent_what_it_gave_up(tmp_path: Path) -> None:
+    dead(tmp_path, *completed("x1"))
+    with Collector(rule=lambda signal, _: None if signal == "metrics" else Refusal(503)) as collector:
+        where = Destination(endpoints_from({}, endpoint=collector.url), max_age_s=0.0)
+        done = drain_spools(tmp_path, where, lambda _: None, limit_s=20.0)
+    assert (done.sent, done.left) == (0, 0)
+    assert "expired" in done.problems
 
 
 def test_what_is_set_aside_alone_makes_nobody_speak_for_the_dead_again(tmp_path: Path) -> None:
