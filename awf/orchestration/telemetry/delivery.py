@@ -95,6 +95,7 @@ class Delivery:
         self._observe = observe
         self._meanwhile = meanwhile
         self._is_away = False
+        self._is_refused = False
         self._splits = 0
         self._control: Sequence[bytes] = ()  # an item that was taken: sent again, it tells whether others are
         self._not_before = 0.0
@@ -106,18 +107,34 @@ class Delivery:
             self._deliver(part, is_expired)
 
     def try_once(self, items: Sequence[bytes]) -> bool:
-        """Say whether they arrived at the first attempt, which is left out while the collector wants a pause."""
+        """Say whether they arrived at the first attempt, which is left out while the collector wants a pause.
+
+        What it refuses for good is divided, so that the others arrive."""
         if time.monotonic() < self._not_before and not self._stop.is_asked:
             return False
-        for part in _parts(items):
+        parts, has_arrived = _parts(items), True
+        while parts:
+            part = parts.pop(0)
             try:
                 self._send(part)
-            except Undelivered as problem:
+                continue
+            except Undelivered as found:
+                problem = found
+            is_final = problem.reason in FINAL
+            if is_final and len(part) > 1:
+                middle = len(part) // 2
+                parts[:0] = [part[:middle], part[middle:]]
+                continue
+            has_arrived = False
+            self._counters.add(EXPORT_FAILURES, reason=f"{self._signal}_not_delivered")
+            # Dividing takes many requests, and hardly anything will have changed so soon.
+            pause_s = LONGEST_PAUSE_S if is_final else min(problem.retry_after_s, LONGEST_WISH_S)
+            self._not_before = time.monotonic() + pause_s
+            if not is_final:
                 self._note(problem)
-                self._not_before = time.monotonic() + min(problem.retry_after_s, LONGEST_WISH_S)
-                self._counters.add(EXPORT_FAILURES, reason=f"{self._signal}_not_delivered")
                 return False
-        return True
+            self._tell_refused(problem)
+        return has_arrived
 
     def _deliver(self, items: Sequence[bytes], is_expired: Callable[[], bool]) -> None:
         pause_s, server_errors = FIRST_PAUSE_S, 0
@@ -254,6 +271,15 @@ class Delivery:
             _add_line(self._set_aside, json.dumps(line))
         except OSError as error:
             logger.warning("refused telemetry cannot be set aside", extra={"detail": str(error)})
+
+    def _tell_refused(self, problem: Undelivered) -> None:
+        # Once: it is refused again with each attempt, between others that are taken.
+        if not self._is_refused:
+            logger.error(
+                "collector refuses telemetry for good",
+                extra={"signal": self._signal, "detail": problem.detail},
+            )
+        self._is_refused = True
 
     def _note(self, problem: Undelivered) -> None:
         self._counters.add(EXPORT_RETRIES, signal=self._signal, reason=problem.reason)

@@ -290,3 +290,19 @@ def test_what_cannot_be_used_is_refused_when_it_is_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataDirError, match="no spool can be kept"):
         OTelExporter(spool=SpoolOptions(tmp_path / "file"))
+
+
+async def test_a_metric_that_is_refused_for_good_keeps_no_other_from_arriving() -> None:
+    def rule(signal: str, request: Any) -> Refusal | None:
+        names = {
+            m.name for r in request.resource_metrics for s in r.scope_metrics for m in s.metrics
+        } if signal == "metrics" else set()  # fmt: skip
+        return Refusal(400) if semconv.TOKENS in names else None
+
+    with Collector(rule=rule) as collector:
+        exporter = OTelExporter(collector.url)
+        record(exporter, completed("x1"))
+        assert await exporter.flush()
+        await exporter.shutdown()
+    assert {semconv.WORKFLOWS, semconv.STEP_DURATION, semconv.COST} <= collector.metrics.keys()
+    assert semconv.TOKENS not in collector.metrics
