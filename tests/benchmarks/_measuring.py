@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,30 @@ def seconds_per_unit(
     finally:
         gc.enable()
     return {name: statistics.median(times) for name, times in found.items()}
+
+
+class Latencies:
+    """Any number of durations in little memory: counted in buckets that are 1% wide."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, int] = {}
+        self._count = 0
+        self.max = 0.0
+
+    def add(self, seconds: float) -> None:
+        bucket = int(math.log(seconds or 1e-9) * 100)
+        self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
+        self._count += 1
+        self.max = max(self.max, seconds)
+
+    def within(self, share: float) -> float:
+        """Return the seconds that this share of the durations does not exceed, to 1%."""
+        left = share * self._count
+        for bucket in sorted(self._buckets):
+            left -= self._buckets[bucket]
+            if left <= 0:
+                return min(math.exp((bucket + 1) / 100), self.max)
+        return self.max
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from awf.core.types import AgentId, ExecutionId, StepId, TaskMetrics, TokenUsage, WorkflowId
 from awf.orchestration import EventEmitter, EventType, WorkflowEvent
 from awf.orchestration.otel_exporter import OTelExporter
-from tests.benchmarks._measuring import print_table
+from tests.benchmarks._measuring import Latencies, print_table
 from tests.benchmarks._raw_sdk import RawSdk
 
 METRICS = TaskMetrics(120.0, TokenUsage(900, 300), 0.004)
@@ -80,7 +80,7 @@ async def ours(
     with tempfile.TemporaryDirectory() as folder:
         exporter = OTelExporter(url, spool=Path(folder) if is_durable else None)
         emitter = EventEmitter(recorder=exporter.record)
-        latencies, accepted, memory, source = [], 0, [rss_mb()], events()
+        latencies, accepted, memory, source = Latencies(), 0, [rss_mb()], events()
         clock, begin = time.perf_counter, time.perf_counter()
         cpu = time.process_time()
         while clock() < begin + seconds:
@@ -89,7 +89,7 @@ async def ours(
             event = next(source)
             called = clock()
             accepted += await emitter.emit(event)
-            latencies.append(clock() - called)
+            latencies.add(clock() - called)
             if accepted % 1000 == 0:
                 memory += [rss_mb()] if clock() - begin > len(memory) * seconds / 20 else []
                 while exporter.waiting.events > MOST_WAITING:
@@ -104,28 +104,26 @@ def raw(url: str, seconds: float, *, has_large_queues: bool, unit: str) -> dict[
     """The SDK doing the work of an execution's events, or its own unit, without waiting for anything."""
     sdk = RawSdk(url, has_large_queues=has_large_queues)
     work = {"execution": sdk.execution, "unit": sdk.unit}[unit]
-    latencies, events, memory = [], 0, [rss_mb()]
+    latencies, events, memory = Latencies(), 0, [rss_mb()]
     clock, begin = time.perf_counter, time.perf_counter()
     cpu = time.process_time()
     while clock() < begin + seconds:
         called = clock()
         done = work()
-        latencies.append((clock() - called) / done)
+        latencies.add((clock() - called) / done)
         events += done
         memory += [rss_mb()] if clock() - begin > len(memory) * seconds / 20 else []
     sdk.shutdown()
     return report(events, clock() - begin, time.process_time() - cpu, latencies, memory)
 
 
-def report(
-    events: int, took: float, cpu: float, latencies: list[float], memory: list[float]
-) -> dict[str, Any]:
-    latencies.sort()
-    at = {name: latencies[min(int(len(latencies) * share), len(latencies) - 1)] * 1e6
-          for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}  # fmt: skip
+def report(events: int, took: float, cpu: float, latencies: Latencies, memory: list[float]) -> dict[str, Any]:
     settled = memory[len(memory) // 4 :]
-    return {"events": events, "took_s": took, "cpu_us": cpu / events * 1e6, **at,
-            "rss_mb": [memory[0], min(settled), max(settled)]}  # fmt: skip
+    return {
+        "events": events, "took_s": took, "cpu_us": cpu / events * 1e6, "p50": latencies.within(0.5) * 1e6,
+        "p99": latencies.within(0.99) * 1e6, "max": latencies.max * 1e6,
+        "rss_mb": [memory[0], min(settled), max(settled)],
+    }  # fmt: skip
 
 
 def rss_mb() -> float:

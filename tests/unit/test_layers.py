@@ -44,8 +44,10 @@ MARKED = {
     "orchestration/otel_exporter.py",
     "orchestration/remote.py",
     "orchestration/secret_tokens.py",
+    "orchestration/telemetry/grpc_sender.py",
+    "orchestration/telemetry/http_sender.py",
+    "orchestration/telemetry/partial_success.py",
     "orchestration/telemetry/sdk_outlets.py",
-    "orchestration/telemetry/senders.py",
 }
 
 

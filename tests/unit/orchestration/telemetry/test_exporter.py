@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -306,3 +307,15 @@ async def test_a_metric_that_is_refused_for_good_keeps_no_other_from_arriving() 
         await exporter.shutdown()
     assert {semconv.WORKFLOWS, semconv.STEP_DURATION, semconv.COST} <= collector.metrics.keys()
     assert semconv.TOKENS not in collector.metrics
+
+
+@pytest.mark.parametrize(("protocol", "unused"), [("grpc", "requests"), ("http/protobuf", "grpc")])
+def test_only_the_protocol_that_is_spoken_is_loaded(protocol: str, unused: str) -> None:
+    program = (
+        "import sys; from awf.orchestration.otel_exporter import OTelExporter; "
+        f"OTelExporter(protocol={protocol!r}); print({unused!r} in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "False\n"
