@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from awf.orchestration.telemetry.endpoints import Endpoint
@@ -96,7 +97,7 @@ def _retry_delay(error: Any) -> float:
     for key, value in error.trailing_metadata() or ():
         if key != "grpc-status-details-bin":
             continue
-        with contextlib.suppress(Exception):  # a hint that cannot be read is no hint
+        with contextlib.suppress(DecodeError):  # a hint that cannot be read is no hint
             for detail in status_pb2.Status.FromString(value).details:
                 info = error_details_pb2.RetryInfo()
                 if detail.Unpack(info):

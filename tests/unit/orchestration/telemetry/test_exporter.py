@@ -319,3 +319,13 @@ def test_only_the_protocol_that_is_spoken_is_loaded(protocol: str, unused: str) 
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_an_answer_that_cannot_be_read_is_an_answer(protocol: str) -> None:
+    with Collector(protocol, answer=b"\xff no protobuf") as collector:
+        exporter = OTelExporter(collector.url, protocol=protocol)
+        record(exporter, completed("x1"))
+        assert await exporter.flush()
+        await exporter.shutdown()
+    assert len(collector.logs) == 10
