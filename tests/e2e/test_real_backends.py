@@ -220,7 +220,7 @@ async def test_what_backends_refuse_for_good_is_clamped_before(
 ) -> None:
     tempo, loki, otlp = backends
     huge = completed("real-4", steps=1)
-    more = {f"key{number}": "v" * 10_000 for number in range(500)}
+    more = {"big": "v" * 10_000} | {f"key{number}": "v" * 100 for number in range(500)}
     huge[1:1] = [event(huge[1].type.AGENT_FAILED, "real-4", "x", error_type="e", error="long " * 100_000)]
     huge[0] = replace(huge[0], data={"attributes": more})
     await send(monkeypatch, huge, loki, otlp)
