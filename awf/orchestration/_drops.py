@@ -10,6 +10,12 @@ from awf.core.semconv import EVENTS_DROPPED
 logger = logging.getLogger(__name__)
 
 
+def is_worth_telling(count: int) -> bool:
+    """Say whether what has happened so often is to be logged again: what fails for every event would flood
+    the log, and the 1st, 10th, 100th... time suffice."""
+    return str(count).strip("0") == "1"
+
+
 class Drops:
     """Counts what one receiver of events loses."""
 
@@ -19,11 +25,10 @@ class Drops:
         self._count = 0
 
     def add(self, reason: str, event_type: str, *, detail: str = "", with_traceback: bool = False) -> None:
-        """Count one event. A receiver that fails for every event would flood the log: the 1st, 10th, 100th...
-        suffice."""
+        """Count one event."""
         self._counters.add(EVENTS_DROPPED, reason=reason)
         self._count += 1
-        if str(self._count).strip("0") == "1":
+        if is_worth_telling(self._count):
             logger.warning(
                 "event not delivered to a subscriber",
                 extra={"receiver": self._receiver, "reason": reason, "event_type": event_type,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awf.core.counters import Counters
+from awf.core.secret_file import make_once
 from awf.core.semconv import SECRETS_LOST
 from awf.errors import ConfigError, DataDirError, MissingDependency, NotFound
 
@@ -144,7 +145,7 @@ class SecretTokenStore:
         try:
             self._key_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not self._key_path.exists():
-                _make_key(self._key_path)
+                make_once(self._key_path, base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)))
             text = self._key_path.read_bytes().strip()
         except OSError as error:
             raise DataDirError(
@@ -255,19 +256,6 @@ def _check(content: bytes) -> bytes:
 def _derived(master: bytes, purpose: bytes) -> bytes:
     """Return a key for one purpose: what one of them gives away says nothing of the other."""
     return hmac.new(master, b"awf redaction: " + purpose, hashlib.sha256).digest()
-
-
-def _make_key(path: Path) -> None:
-    """Put a new key there whole, unless another process just did: the first one wins."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
-    finally:
-        draft.unlink()
 
 
 def _fernet() -> type[Fernet]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from awf.core.http import client, raise_for_problem, reaching
+from awf.core.secret_file import make_once
 from awf.errors import DataDirError
 from awf.settings import Settings
 
@@ -23,7 +22,7 @@ def read_or_make(data_dir: Path, name: str) -> str:
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            _make(path)
+            make_once(path, secrets.token_urlsafe(32).encode("ascii"))
         found = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise DataDirError(
@@ -33,19 +32,6 @@ def read_or_make(data_dir: Path, name: str) -> str:
     if not found:
         raise DataDirError(f"{path} is empty", hint="Remove it: the next start makes a new one.")
     return found
-
-
-def _make(path: Path) -> None:
-    """Put a new secret there whole, unless another process just did: the first one wins."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(secrets.token_urlsafe(32) + "\n")
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
-    finally:
-        draft.unlink()
 
 
 def find(settings: Settings, setting: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from awf.core.semconv import CANCELLED
+from awf.orchestration._drops import is_worth_telling
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +93,7 @@ def never_raises(callback: Callable[P, R]) -> Callable[P, R | None]:
             return callback(*args, **kwargs)
         except Exception:  # boundary: telemetry must not break the program that it watches
             failed += 1
-            # A callback that fails each time would flood the log: 1st, 10th, 100th... suffice.
-            if str(failed).strip("0") == "1":
+            if is_worth_telling(failed):
                 fields = {"callback": callback.__qualname__, "failed": failed}
                 logger.warning("a bridge could not record what happened", extra=fields, exc_info=True)
             return None

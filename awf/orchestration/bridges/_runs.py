@@ -22,6 +22,7 @@ from typing import Any
 from awf.core import semconv
 from awf.core.types import AgentId, ExecutionId, StepId, TaskMetrics, TokenUsage, WorkflowId, new_id
 from awf.orchestration import trace_context
+from awf.orchestration._drops import is_worth_telling
 from awf.orchestration.bridges._failures import Failure
 from awf.orchestration.bridges._names import label, text
 from awf.orchestration.bridges._tally import Execution, Run, Step, add, milliseconds
@@ -284,8 +285,7 @@ class OpenRuns:
         while len(self._runs) >= self._max_open:
             oldest = next(iter(self._executions.values()))
             self._given_up += 1
-            # 1st, 10th, 100th...: a program that leaves all its runs open would flood the log.
-            if str(self._given_up).strip("0") == "1":
+            if is_worth_telling(self._given_up):
                 logger.warning(
                     "an execution that did not end was given up",
                     extra={
