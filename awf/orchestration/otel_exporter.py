@@ -208,12 +208,12 @@ class OTelExporter:
                 resource = lane.resource
                 backlog = Spool(lane.folder, max_bytes=self._spool.max_bytes, counters=self.counters)
                 undo.callback(backlog.close)
-                housekeeper = Housekeeper(backlog, self._spool.directory, self._destination, self.counters)
             parts = assemble(
                 backlog, resource, self._destination, self.counters, folder=lane.folder if lane else None,
                 probes=self._probes, outside=self._outside,
             )  # fmt: skip
-            if self._spool is not None and housekeeper is not None:
+            if self._spool is not None:
+                housekeeper = Housekeeper(backlog, self._spool.directory, self._destination, self.counters)
                 undo.callback(housekeeper.stop)
                 housekeeper.start(self._spool.fsync_s)
             parts.start()
@@ -260,9 +260,8 @@ class OTelExporter:
         if not is_open.parts.thread.is_alive():
             is_open.let_go()
             return
-        with contextlib.suppress(
-            RuntimeError
-        ):  # a process at its end starts no thread, and holds nothing long
+        # A process at its end starts no thread, and holds nothing long.
+        with contextlib.suppress(RuntimeError):
             threading.Thread(target=is_open.let_go, name="awf-telemetry-end", daemon=True).start()
 
     def _open_providers(

@@ -74,7 +74,8 @@ def _waiting(folder: Path) -> Iterator[tuple[list[bytes], bool]]:
         position = segments.parse_cursor((folder / "cursor").read_bytes()) or 0
     bases = segments.bases(folder)
     for index, base in enumerate(bases):
-        if any(following <= position for following in bases[index + 1 : index + 2]):
+        is_last = index + 1 == len(bases)
+        if not is_last and bases[index + 1] <= position:
             continue
         with contextlib.suppress(FileNotFoundError), segments.path_of(folder, base).open("rb") as file:
             at = max(position - base, len(segments.MAGIC))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,9 +89,8 @@ def assemble(
     stop, state = Stop(), MetricState(counters, max_series=destination.max_series)
     outside = outside or Outside()
     senders: list[Sender] = []
-    metrics: list[MetricOutlet] = []
 
-    def delivery(signal: str) -> Delivery:
+    def delivery(signal: str, meanwhile: Callable[[], object] = lambda: None) -> Delivery:
         senders.append(sender_for(destination.endpoints[signal]))
         return Delivery(
             signal,
@@ -101,17 +100,17 @@ def assemble(
             stop,
             set_aside=folder / SET_ASIDE if folder else None,
             observe=lambda name, took_ms: state.observe(EXPORT_DURATION, (name,), took_ms),
-            # Also while a batch waits for the collector: metrics may have another one.
-            meanwhile=metrics[0].tick if metrics else lambda: None,
+            meanwhile=meanwhile,
         )
 
-    metrics.append(outside.metrics or OtlpMetrics(
+    metrics = outside.metrics or OtlpMetrics(
         delivery(METRICS), state, lambda: probe_all(probes), interval_s=destination.metric_interval_s
-    ))  # fmt: skip
+    )
+    # Metrics go on while a batch waits for its collector: they may have another one.
     outlets = Outlets(
-        outside.traces or OtlpTraces(delivery(TRACES)),
-        outside.logs or OtlpLogs(delivery(LOGS)),
-        metrics[0],
+        outside.traces or OtlpTraces(delivery(TRACES, metrics.tick)),
+        outside.logs or OtlpLogs(delivery(LOGS, metrics.tick)),
+        metrics,
         senders,
     )
     pipeline = Pipeline(

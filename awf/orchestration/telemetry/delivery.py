@@ -122,8 +122,7 @@ class Delivery:
                 problem = found
             is_final = problem.reason in FINAL
             if is_final and len(part) > 1:
-                middle = len(part) // 2
-                parts[:0] = [part[:middle], part[middle:]]
+                parts[:0] = _halves(part)
                 continue
             has_arrived = False
             self._counters.add(EXPORT_FAILURES, reason=f"{self._signal}_not_delivered")
@@ -192,9 +191,8 @@ class Delivery:
         if len(items) == 1 or (self._splits > SPLITS_A_BATCH and not self._takes_others()):
             self._put_aside(items, problem)
             return
-        middle = len(items) // 2
-        self._deliver(items[:middle], is_expired)
-        self._deliver(items[middle:], is_expired)
+        for half in _halves(items):
+            self._deliver(half, is_expired)
 
     def _sift(self, items: Sequence[bytes], problem: Undelivered, *, is_alone: bool) -> Sequence[bytes]:
         """Return what is still to be sent when items that a collector cannot bear are set aside, if there are
@@ -251,8 +249,7 @@ class Delivery:
                 raise
         if len(items) == 1:
             return list(items)
-        middle = len(items) // 2
-        return self._failing(items[:middle]) + self._failing(items[middle:])
+        return [item for half in _halves(items) for item in self._failing(half)]
 
     def _put_aside(self, items: Sequence[bytes], problem: Undelivered) -> None:
         self._counters.add(EVENTS_DROPPED, len(items), reason="rejected")
@@ -302,6 +299,11 @@ def _parts(items: Sequence[bytes]) -> list[Sequence[bytes]]:
     if size:
         parts.append(items[begin:])
     return parts
+
+
+def _halves(items: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    middle = len(items) // 2
+    return items[:middle], items[middle:]
 
 
 def _add_line(path: Path, line: str) -> None:

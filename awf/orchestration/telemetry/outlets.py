@@ -98,7 +98,7 @@ class OtlpMetrics:
         self._interval_s = interval_s
         self._encoder = MetricEncoder()
         self._due = time.monotonic() + min(1.0, interval_s)
-        self._process_start_ns = self._last_ns = time.time_ns()
+        self._process_start_ns = time.time_ns()
 
     def settled(self, batch: Sequence[Record]) -> None:
         for record in batch:
@@ -109,10 +109,10 @@ class OtlpMetrics:
             return True
         self._due = time.monotonic() + self._interval_s
         # Backends refuse samples that are not newer, whatever a clock does that is set back.
-        known_ns = max(self._last_ns, self._state.last_ns) + 1_000_000
-        self._last_ns = self._state.last_ns = max(time.time_ns(), known_ns, self._state.start_ns)
+        known_ns = max(self._process_start_ns, self._state.last_ns) + 1_000_000
+        now_ns = self._state.last_ns = max(time.time_ns(), known_ns, self._state.start_ns)
         items = self._encoder.encode(
-            self._state, self._read(), now_ns=self._last_ns, process_start_ns=self._process_start_ns
+            self._state, self._read(), now_ns=now_ns, process_start_ns=self._process_start_ns
         )
         if items and not self._delivery.try_once(items):
             return False

@@ -164,20 +164,15 @@ class Pipeline:
             self._move(batch)
         except Stopped:
             raise
-        except Exception:  # boundary: what an event is made of is the user's
-            logger.exception("telemetry of a batch failed: its events are tried one by one")
-            for record in batch:
-                self._move_one(record)
-
-    def _move_one(self, record: Record) -> None:
-        try:
-            self._move([record])
-        except Stopped:
-            raise
-        except Exception as error:  # the same boundary, for one event
+        except Exception as error:  # boundary: what an event is made of is the user's
+            if len(batch) > 1:
+                logger.exception("telemetry of a batch failed: its events are tried one by one")
+                for record in batch:
+                    self._move_all([record])
+                return
             self._counters.add(EVENTS_DROPPED, reason="invalid")
-            extra = {"event_type": record.type, "execution_id": record.execution_id, "detail": str(error)}
-            logger.warning("no telemetry can be made of an event", extra=extra)
+            about = {"event_type": batch[0].type, "execution_id": batch[0].execution_id}
+            logger.warning("no telemetry can be made of an event", extra=about | {"detail": str(error)})
 
     def _move(self, batch: Sequence[Record]) -> None:
         if not batch:
@@ -230,8 +225,7 @@ class Pipeline:
             if not frames.payloads:
                 break
             for record in self._decode(frames.payloads):
-                for _ in self._spans.add(record):
-                    pass
+                self._spans.add(record)
                 self._state.add(record)
             position = frames.end
         if saved is None or saved > goal:

@@ -54,7 +54,7 @@ class SpanBuilder:
         # execution and run -> span id -> what is open, the span of the workflow among them
         self._open: OrderedDict[str, dict[str, _Open]] = OrderedDict()
 
-    def add(self, record: Record) -> Iterable[SpanData]:
+    def add(self, record: Record) -> Sequence[SpanData]:
         """Take a record in and return the spans that it ends."""
         handler = _HANDLERS.get(record.type)
         return handler(self, record) if handler else ()
@@ -78,7 +78,7 @@ class SpanBuilder:
 
     # -- one method for each kind of event
 
-    def _begin(self, record: Record) -> Iterable[SpanData]:
+    def _begin(self, record: Record) -> Sequence[SpanData]:
         spans = self._open.get(key := _key(record))
         if spans is None:
             spans = self._open[key] = {}
@@ -88,18 +88,18 @@ class SpanBuilder:
         spans[record.span_id] = _Open(record)
         return ()
 
-    def _note(self, record: Record) -> Iterable[SpanData]:
+    def _note(self, record: Record) -> Sequence[SpanData]:
         span = self._open.get(_key(record), {}).get(record.span_id)
         if span is not None and len(span.notes) < MAX_EVENTS_PER_SPAN:
             span.notes.append((record.time_ns, record.type, _note_attributes(record)))
         return ()
 
-    def _end(self, record: Record) -> Iterable[SpanData]:
+    def _end(self, record: Record) -> Sequence[SpanData]:
         spans = self._open.get(_key(record))
         span = spans.pop(record.span_id, None) if spans else None
         return (_finished(span, record),)
 
-    def _end_workflow(self, record: Record) -> Iterable[SpanData]:
+    def _end_workflow(self, record: Record) -> Sequence[SpanData]:
         spans = self._open.pop(_key(record), {})
         workflow = spans.pop(record.span_id, None)
         # What is open still will get no end of its own.
@@ -164,7 +164,7 @@ def _workflow_attributes(record: Record) -> Attributes:
     return {semconv.WORKFLOW_ID: record.workflow_id, semconv.EXECUTION_ID: record.execution_id}
 
 
-def _step_attributes(record: Record) -> Attributes:
+def _place(record: Record) -> Attributes:
     """The agent is the one that ran last: the fallback, if it took over."""
     return {
         semconv.WORKFLOW_ID: record.workflow_id,
@@ -173,22 +173,19 @@ def _step_attributes(record: Record) -> Attributes:
         semconv.AGENT_ID: record.agent_id,
         semconv.FRAMEWORK: record.framework,
         semconv.ATTEMPT: record.attempt,
-        semconv.RETRY_COUNT: record.retry_count,
     }
+
+
+def _step_attributes(record: Record) -> Attributes:
+    found = _place(record)
+    found[semconv.RETRY_COUNT] = record.retry_count
+    return found
 
 
 def _agent_attributes(record: Record) -> Attributes:
-    found: Attributes = {
-        semconv.WORKFLOW_ID: record.workflow_id,
-        semconv.EXECUTION_ID: record.execution_id,
-        semconv.STEP_ID: record.step_id,
-        semconv.AGENT_ID: record.agent_id,
-        semconv.FRAMEWORK: record.framework,
-        semconv.ATTEMPT: record.attempt,
-        semconv.GENAI_OPERATION_NAME: "invoke_agent",
-        semconv.GENAI_AGENT_ID: record.agent_id,
-        semconv.GENAI_AGENT_NAME: record.agent_id,
-    }
+    found = _place(record)
+    found[semconv.GENAI_OPERATION_NAME] = "invoke_agent"
+    found[semconv.GENAI_AGENT_ID] = found[semconv.GENAI_AGENT_NAME] = record.agent_id
     if record.took_ms is not None:
         found[semconv.INPUT_TOKENS] = found[semconv.GENAI_INPUT_TOKENS] = record.input_tokens
         found[semconv.OUTPUT_TOKENS] = found[semconv.GENAI_OUTPUT_TOKENS] = record.output_tokens
