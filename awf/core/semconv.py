@@ -22,6 +22,7 @@ FALLBACKS: Final = "awf_fallback_total"
 EXECUTIONS_ACTIVE: Final = "awf_executions_active"
 EXECUTIONS_PENDING: Final = "awf_executions_pending"
 WORKERS: Final = "awf_workers"
+EXECUTION_OLDEST_AGE: Final = "awf_execution_oldest_age_seconds"
 AGENT_INVOCATIONS: Final = "awf_agent_invocations_total"
 AGENT_TRUST_SCORE: Final = "awf_agent_trust_score"
 
@@ -45,6 +46,16 @@ WATCHER_INCIDENTS: Final = "awf_watcher_incidents_total"
 WATCHER_ACTIONS: Final = "awf_watcher_actions_total"
 WATCHER_APPROVALS_PENDING: Final = "awf_watcher_approvals_pending"
 WATCHER_INVESTIGATION_MS: Final = "awf_watcher_investigation_duration_ms"
+WATCHER_RECOVERY_MS: Final = "awf_watcher_recovery_duration_ms"
+WATCHER_FAILURES: Final = "awf_watcher_failures_total"
+WATCHER_APPROVAL_EXPIRES: Final = "awf_watcher_approval_expires_seconds"
+
+# -- service level objectives, recorded by generated rules; labelled by `slo` and what the indicator is about
+SLO_ERRORS: Final = "awf:slo_errors:ratio_rate"  # and the window: 5m, 30m, 1h, 2h, 6h, 1d, 3d, 30d
+SLO_OBJECTIVE: Final = "awf:slo_objective:ratio"
+ERROR_BUDGET_REMAINING: Final = "awf:error_budget_remaining:ratio"
+WORKFLOW_SUCCESS_RATE: Final = "awf:workflow_success_rate:ratio_rate5m"
+STEP_LATENCY_P99: Final = "awf:step_latency_p99:5m"
 
 # -- the embedded ruler about itself, and the two series that Prometheus writes for every alert
 RULER_EVALUATIONS: Final = "awf_ruler_evaluations_total"
@@ -82,6 +93,7 @@ REASON: Final = "reason"
 SIGNAL: Final = "signal"
 KIND: Final = "kind"
 METRIC: Final = "metric"
+SLO: Final = "slo"
 
 METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     STEP_DURATION: (WORKFLOW_ID, STEP_ID, AGENT_ID, FRAMEWORK, STATUS),
@@ -93,6 +105,7 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     EXECUTIONS_ACTIVE: (WORKFLOW_ID,),
     EXECUTIONS_PENDING: (WORKFLOW_ID,),
     WORKERS: (),
+    EXECUTION_OLDEST_AGE: (WORKFLOW_ID,),
     AGENT_INVOCATIONS: (AGENT_ID, FRAMEWORK, STATUS),
     AGENT_TRUST_SCORE: (AGENT_ID,),
     EVENTS: (EVENT_TYPE,),
@@ -114,6 +127,9 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     WATCHER_ACTIONS: ("action", "outcome"),
     WATCHER_APPROVALS_PENDING: (),
     WATCHER_INVESTIGATION_MS: (),
+    WATCHER_RECOVERY_MS: (STATUS,),
+    WATCHER_FAILURES: ("stage",),
+    WATCHER_APPROVAL_EXPIRES: (),
     RULER_EVALUATIONS: ("group",),
     RULER_EVALUATION_FAILURES: ("group",),
     RULER_EVALUATIONS_MISSED: ("group",),
