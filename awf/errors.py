@@ -13,6 +13,7 @@
     ├── MalformedPayload       bytes that cannot be decoded                 400
     ├── Unauthorized 401   Forbidden 403   NotFound 404   Conflict 409   Expired 410   TooLarge 413
     └── Unavailable            a backend that does not answer (retryable)   503, exit 7
+        ├── StateUnavailable   the state database does not answer           503, exit 7
         └── Overloaded         refused to protect itself (retryable)        429
 
 `reason` is a closed set and may be used as a metric label; `hint` says what to do next.
@@ -133,6 +134,12 @@ class Unavailable(AwfError):
     retryable = True
     http_status = 503
     exit_code = 7
+
+
+class StateUnavailable(Unavailable):
+    """Whoever meets it in the middle of something durable stops there, as after a crash, and goes on later."""
+
+    reason = "state_unavailable"
 
 
 class Overloaded(Unavailable):

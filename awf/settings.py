@@ -39,6 +39,15 @@ class Settings(BaseSettings):
     data_dir: Annotated[Path, BeforeValidator(_expand)] = Field(
         default_factory=_default_data_dir, description="Where telemetry, state and secrets are kept."
     )
+    database_url: str = Field(
+        "",
+        repr=False,
+        description="Where state is kept: postgresql://user@host:5432/name; default: SQLite in the data directory.",
+    )
+    database_password: SecretStr = Field(
+        SecretStr(""), description="Password for AWF_DATABASE_URL, which then need not hold one."
+    )
+    database_password_file: Path | None = Field(None, description="File that holds AWF_DATABASE_PASSWORD.")
     host: str = Field("127.0.0.1", description="Address that every server binds to.")
     allowed_hosts: str = Field(
         "", description="Further Host names that the embedded servers answer to, comma separated."
@@ -62,10 +71,26 @@ class Settings(BaseSettings):
     datasource_logs: str = Field("loki", description="uid of the Loki datasource in Grafana.")
     datasource_traces: str = Field("tempo", description="uid of the Tempo datasource in Grafana.")
     mcp_grafana: str = Field("mcp-grafana", description="The mcp-grafana program.")
+    mcp_read_url: str = Field(
+        "",
+        description="mcp-grafana over HTTP for queries, such as http://mcp-grafana-read:8000/mcp; default: a process of our own.",
+    )
+    mcp_read_token: SecretStr = Field(SecretStr(""), description="Bearer token of AWF_MCP_READ_URL.")
+    mcp_read_token_file: Path | None = Field(None, description="File that holds AWF_MCP_READ_TOKEN.")
+    mcp_annotate_url: str = Field(
+        "", description="mcp-grafana over HTTP for annotations; default: a process of our own."
+    )
+    mcp_annotate_token: SecretStr = Field(SecretStr(""), description="Bearer token of AWF_MCP_ANNOTATE_URL.")
+    mcp_annotate_token_file: Path | None = Field(None, description="File that holds AWF_MCP_ANNOTATE_TOKEN.")
     mcp_timeout_s: float = Field(10.0, gt=0, description="Limit of one call to mcp-grafana, in seconds.")
 
     bootstrap_token: SecretStr = Field(SecretStr(""), description="First admin token, for automation.")
     bootstrap_token_file: Path | None = Field(None, description="File that holds AWF_BOOTSTRAP_TOKEN.")
+    worker_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token of role worker that the server accepts from engines; default: one is made.",
+    )
+    worker_token_file: Path | None = Field(None, description="File that holds AWF_WORKER_TOKEN.")
     token: SecretStr = Field(SecretStr(""), description="Token that the CLI and engines send to the API.")
     token_file: Path | None = Field(None, description="File that holds AWF_TOKEN.")
     webhook_secret: SecretStr = Field(
@@ -142,6 +167,9 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    log_format: Literal["json", "text"] = Field(
+        "json", description="Log records as JSON, one a line, or as text."
     )
 
     @property

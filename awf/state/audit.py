@@ -17,7 +17,8 @@ from awf.core.incidents import AuditEntry
 from awf.core.ports import Page
 from awf.core.types import Json
 from awf.errors import Conflict, Unavailable
-from awf.state.database import Database, dump_json
+from awf.state.database import Database
+from awf.state.documents import dump_json, storable
 from awf.state.paging import fetch_page
 from awf.state.schema import audit, last_number, take_numbers
 
@@ -34,8 +35,10 @@ class Audit:
         self._db = database
 
     async def append(self, *, actor: str, event: str, subject: str, detail: Json) -> AuditEntry:
-        body = {"at": self._db.now_text(), "actor": actor, "event": event, "subject": subject}
-        kept = json.loads(dump_json(to_json(detail)))  # the hash is of what is stored
+        # The hash is of what is stored.
+        said = {"actor": storable(actor), "event": storable(event), "subject": storable(subject)}
+        body = {"at": self._db.now_text(), **said}
+        kept = json.loads(dump_json(to_json(detail)))
         for _ in range(_ATTEMPTS):
             try:
                 return await self._db.write(lambda conn: _append(conn, body, kept))

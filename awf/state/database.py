@@ -1,10 +1,9 @@
-"""One connection pool, units of work, and word to whoever waits for a change."""
+"""Units of work on one connection pool, and word to whoever waits for a change."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
+import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
@@ -12,19 +11,29 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, StaticPool, event, insert, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import URL, Connection, StaticPool, insert, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from awf.core.clock import Clock, isoformat
-from awf.errors import DataDirError, MissingDependency, Unavailable
+from awf.errors import DataDirError, StateUnavailable
+from awf.state.connecting import (
+    BUSY_TIMEOUT_S,
+    Password,
+    create_engine,
+    is_postgres,
+    parse,
+    probe,
+    reading,
+    writing,
+)
+from awf.state.failures import AWAY, is_away, is_repeatable, said, sqlstate
 from awf.state.schema import METADATA, SCHEMA_VERSION, schema_version
+from awf.state.sole import SoleService
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_S = 15.0
-_WRITES = "awf_writes"
+_ATTEMPTS = 4
 
 
 class Signals:
@@ -53,7 +62,8 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, clock: Clock, *, poll_s: float = 1.0) -> None:
         self._engine = engine
-        self._writer = engine.execution_options(**{_WRITES: True})
+        self._reader, self._writer = reading(engine), writing(engine)
+        self._limit_s = BUSY_TIMEOUT_S if is_postgres(engine.url) else None  # SQLite keeps its own
         self._write_lock = asyncio.Lock()
         self._shares_connection = isinstance(engine.pool, StaticPool)
         self._running: set[asyncio.Task[Any]] = set()
@@ -69,11 +79,14 @@ class Database:
         return self.clock.now()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a unit that only reads."""
-        return await self._finish(self._run(work, self._engine, locked=self._shares_connection))
+        """Run a unit that only reads. Raises StateUnavailable."""
+        return await self._finish(self._run(work, self._reader, locked=self._shares_connection))
 
     async def write(self, work: Callable[[Connection], T], *, topic: str = "") -> T:
-        """Run a unit that may write; once it is committed, whoever waits for `topic` wakes."""
+        """Run a unit that may write; once it is committed, whoever waits for `topic` wakes.
+
+        Raises StateUnavailable: then it was not done, or nobody knows whether it was.
+        """
         result = await self._finish(self._run(work, self._writer, locked=True))
         if topic:
             self.signals.notify(topic)
@@ -88,6 +101,10 @@ class Database:
         except TimeoutError:
             return
 
+    def sole_service(self) -> SoleService:
+        """Return the right to be the only service here, not taken yet."""
+        return SoleService(self._engine)
+
     async def aclose(self) -> None:
         """End every waiting stream, let running units finish and close the connections."""
         self.is_closed = True
@@ -97,22 +114,31 @@ class Database:
         await self._engine.dispose()
 
     async def _run(self, work: Callable[[Connection], T], engine: AsyncEngine, *, locked: bool) -> T:
+        attempt = 1
+        while True:
+            try:
+                async with asyncio.timeout(self._limit_s):
+                    return await self._once(work, engine, locked=locked)
+            except AWAY as error:
+                if is_repeatable(error) and attempt < _ATTEMPTS:
+                    await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311
+                    attempt += 1
+                    continue
+                if not is_away(error) and not is_repeatable(error):
+                    raise
+                raise _unavailable(engine.url, error) from error
+
+    async def _once(self, work: Callable[[Connection], T], engine: AsyncEngine, *, locked: bool) -> T:
         async with AsyncExitStack() as stack:
             if locked:
                 await stack.enter_async_context(self._write_lock)
-            try:
-                connection = await stack.enter_async_context(engine.begin())
-                return await connection.run_sync(work)
-            except OperationalError as error:
-                raise Unavailable(
-                    f"the state database does not answer: {error.orig}",
-                    hint="Check the disk and whether another process holds the database.",
-                ) from error
+            connection = await stack.enter_async_context(engine.begin())
+            return await connection.run_sync(work)
 
     async def _finish(self, unit: Coroutine[Any, Any, T]) -> T:
         if self.is_closed:
             unit.close()
-            raise Unavailable("the state database is closed", hint="The server is shutting down.")
+            raise StateUnavailable("the state database is closed", hint="The server is shutting down.")
         task = asyncio.create_task(unit)
         self._running.add(task)
         task.add_done_callback(self._forget)
@@ -124,21 +150,28 @@ class Database:
             task.exception()  # its caller may be gone; an unread exception would be a warning
 
 
-async def open_database(url: str, clock: Clock, *, poll_s: float) -> Database:
-    """Connect, create what is missing and check the version. Raises DataDirError in one sentence."""
-    engine = _create_engine(url)
-    shown = make_url(url).render_as_string(hide_password=True)
+async def open_database(
+    url: str, clock: Clock, *, poll_s: float, password: Password | None = None
+) -> Database:
+    """Connect, create what is missing and check the version.
+
+    Raises DataDirError in one sentence, StateUnavailable for a server that may answer later, MissingDependency.
+    """
+    parsed = parse(url)
+    shown = parsed.render_as_string(hide_password=True)
+    engine = create_engine(parsed, password)
     database = Database(engine, clock, poll_s=poll_s)
     try:
-        await asyncio.to_thread(_probe, engine.url)
+        await asyncio.to_thread(probe, parsed)
         found = await database.write(_prepare)
-    except (DBAPIError, Unavailable, OSError, sqlite3.Error) as error:
+    except StateUnavailable as error:
         await engine.dispose()
-        reason = error.orig if isinstance(error, DBAPIError) else error
-        raise DataDirError(
-            f"the state database {shown} cannot be used: {reason}",
-            hint="Check the path and its permissions; move a damaged file aside to start afresh.",
-        ) from error
+        if is_postgres(parsed) and not _is_refusal(error.__cause__):
+            raise
+        raise _unusable(shown, error.__cause__ or error, is_file=not is_postgres(parsed)) from error
+    except (DBAPIError, sqlite3.Error) as error:
+        await engine.dispose()
+        raise _unusable(shown, error, is_file=not is_postgres(parsed)) from error
     if found != SCHEMA_VERSION:
         await engine.dispose()
         raise DataDirError(
@@ -148,17 +181,33 @@ async def open_database(url: str, clock: Clock, *, poll_s: float) -> Database:
     return database
 
 
-def dump_json(value: Any) -> str:
-    """Return a document's text. Half a surrogate pair, which JSON may hold and UTF-8 may not, becomes `?`:
-    stored as it is, it would fail every answer that lists the document."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+def _unavailable(url: URL, error: BaseException) -> StateUnavailable:
+    if is_postgres(url):
+        where, hint = (
+            f" at {url.host or 'localhost'}",
+            "Is PostgreSQL running, and can it be reached from here?",
+        )
+    else:
+        where, hint = "", "Check the disk and whether another process holds the database."
+    if isinstance(error, TimeoutError):
+        return StateUnavailable(
+            f"the state database{where} did not answer within {BUSY_TIMEOUT_S:g} s", hint=hint
+        )
+    return StateUnavailable(f"the state database{where} does not answer: {said(error)}", hint=hint)
 
 
-def _probe(url: URL) -> None:
-    """Fail on a file that cannot be opened before aiosqlite does: it leaves a thread behind when it fails."""
-    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
-        with contextlib.closing(sqlite3.connect(url.database, timeout=BUSY_TIMEOUT_S)) as connection:
-            connection.execute("PRAGMA schema_version")
+def _is_refusal(error: BaseException | None) -> bool:
+    """Whether the server answered, and waiting will not help: a wrong password, no such database."""
+    return error is not None and sqlstate(error).startswith(("28", "3D"))
+
+
+def _unusable(shown: str, error: BaseException, *, is_file: bool) -> DataDirError:
+    hint = (
+        "Check the path and its permissions; move a damaged file aside to start afresh."
+        if is_file
+        else "Check AWF_DATABASE_URL and AWF_DATABASE_PASSWORD, and that the user may create tables there."
+    )
+    return DataDirError(f"the state database {shown} cannot be used: {said(error)}", hint=hint)
 
 
 def _prepare(conn: Connection) -> int:
@@ -171,44 +220,3 @@ def _prepare(conn: Connection) -> int:
     if conn.execute(select(schema_version.c.version)).scalar() is None:
         conn.execute(insert(schema_version).values(version=SCHEMA_VERSION))
     return SCHEMA_VERSION
-
-
-def _create_engine(url: str) -> AsyncEngine:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise DataDirError(
-            f"{url!r} is not a database URL", hint="Write it as sqlite+aiosqlite:///path/state.db"
-        ) from error
-    try:
-        if parsed.get_backend_name() != "sqlite":
-            return create_async_engine(parsed, pool_pre_ping=True, json_serializer=dump_json)
-        if parsed.database in (None, "", ":memory:"):
-            engine = create_async_engine(parsed, poolclass=StaticPool, json_serializer=dump_json)
-        else:
-            options = {"timeout": BUSY_TIMEOUT_S}
-            engine = create_async_engine(parsed, connect_args=options, json_serializer=dump_json)
-    except ModuleNotFoundError as error:
-        raise MissingDependency(
-            f"the database driver {error.name} is not installed", hint=f"pip install {error.name}"
-        ) from error
-    _set_up_sqlite(engine)
-    return engine
-
-
-def _set_up_sqlite(engine: AsyncEngine) -> None:
-    """WAL with a sync per commit, and transactions that begin where we say, not at the first write."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: Any, _: object) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        # IMMEDIATE: a reader that turns writer later could fail with SQLITE_BUSY at once.
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -9,6 +9,7 @@ from typing import Any
 
 from awf.core.types import EngineId, ExecutionId, ExecutionRecord, ExecutionStatus, WorkflowId
 from awf.errors import InvalidInput
+from awf.state.documents import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class EventHead:
         for name in ("type", "workflow_id", "execution_id", "id"):
             if not 0 < len(getattr(self, name)) <= 128:
                 raise InvalidInput(f"an event's {name} has 0 or more than 128 characters", field=name)
+            if storable(getattr(self, name)) != getattr(self, name):
+                raise InvalidInput(f"an event's {name} has characters that are none", field=name)
         if not 0 <= self.time_ns < 2**62:
             raise InvalidInput(f"an event's time_ns is {self.time_ns}", field="time_ns")
 

@@ -17,6 +17,7 @@ from awf.core.ports import Page
 from awf.core.types import IncidentId
 from awf.errors import NotFound
 from awf.state.database import Database
+from awf.state.documents import storable
 from awf.state.paging import fetch_page
 from awf.state.schema import deliveries, incident_alerts, incidents, last_number, seen_alerts, take_numbers
 
@@ -138,7 +139,7 @@ def _attach(conn: Connection, incident: Incident) -> None:
             select(incident_alerts.c.fingerprint).where(incident_alerts.c.incident_id == incident.id)
         ).scalars()
     )
-    added = {alert.fingerprint for alert in incident.alerts} - known
+    added = {storable(alert.fingerprint) for alert in incident.alerts} - known
     if added:
         conn.execute(
             insert(incident_alerts), [{"fingerprint": each, "incident_id": incident.id} for each in added]

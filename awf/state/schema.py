@@ -17,13 +17,13 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     insert,
     select,
     update,
 )
+
+from awf.state.documents import StoredText
 
 SCHEMA_VERSION = 1
 METADATA = MetaData()
@@ -34,7 +34,7 @@ schema_version = Table(
 sequences = Table(
     "sequences",
     METADATA,
-    Column("name", String(32), primary_key=True),
+    Column("name", StoredText, primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
 
@@ -45,7 +45,7 @@ def _number(name: str = "number") -> Column[int]:
 
 def _time(name: str, *, nullable: bool = False) -> Column[str]:
     """RFC 3339 with milliseconds and `Z`: sorts as text, reads the same in every database."""
-    return Column(name, String(24), nullable=nullable)
+    return Column(name, StoredText, nullable=nullable)
 
 
 deliveries = Table(
@@ -54,33 +54,33 @@ deliveries = Table(
 seen_alerts = Table(
     "seen_alerts",
     METADATA,
-    Column("dedupe_key", Text, primary_key=True),
+    Column("dedupe_key", StoredText, primary_key=True),
     _time("received_at"),
-    Column("owner", String(32), nullable=False),
+    Column("owner", StoredText, nullable=False),
     Column("is_attached", Boolean, nullable=False),
     Index("seen_alerts_age", "received_at"),
 )
 incidents = Table(
     "incidents",
     METADATA,
-    Column("id", String(64), primary_key=True),
+    Column("id", StoredText, primary_key=True),
     Column("number", BigInteger, nullable=False, unique=True),
     Column("revision", BigInteger, nullable=False, unique=True),
-    Column("status", String(32), nullable=False, index=True),
+    Column("status", StoredText, nullable=False, index=True),
     Column("doc", JSON, nullable=False),
 )
 incident_alerts = Table(
     "incident_alerts",
     METADATA,
-    Column("fingerprint", Text, primary_key=True),
+    Column("fingerprint", StoredText, primary_key=True),
     Column("incident_id", ForeignKey("incidents.id"), primary_key=True),
 )
 approvals = Table(
     "approvals",
     METADATA,
-    Column("id", String(64), primary_key=True),
+    Column("id", StoredText, primary_key=True),
     Column("number", BigInteger, nullable=False, unique=True),
-    Column("status", String(16), nullable=False, index=True),
+    Column("status", StoredText, nullable=False, index=True),
     _time("expires_at"),
     Column("doc", JSON, nullable=False),
 )
@@ -89,18 +89,18 @@ audit = Table(
     METADATA,
     _number("seq"),
     _time("at"),
-    Column("actor", Text, nullable=False),
-    Column("event", Text, nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("actor", StoredText, nullable=False),
+    Column("event", StoredText, nullable=False),
+    Column("subject", StoredText, nullable=False),
     Column("detail", JSON, nullable=False),
     # Unique: two entries can never follow the same one, whatever wrote them.
-    Column("previous_hash", String(64), nullable=False, unique=True),
-    Column("hash", String(64), nullable=False, unique=True),
+    Column("previous_hash", StoredText, nullable=False, unique=True),
+    Column("hash", StoredText, nullable=False, unique=True),
 )
 engines = Table(
     "engines",
     METADATA,
-    Column("id", String(128), primary_key=True),
+    Column("id", StoredText, primary_key=True),
     _time("last_seen"),
     Column("doc", JSON, nullable=False),
 )
@@ -108,8 +108,8 @@ changes = Table(
     "changes",
     METADATA,
     _number("token"),
-    Column("id", String(64), nullable=False, unique=True),
-    Column("idempotency_key", Text, nullable=False, unique=True),
+    Column("id", StoredText, nullable=False, unique=True),
+    Column("idempotency_key", StoredText, nullable=False, unique=True),
     _time("created_at"),
     Column("doc", JSON, nullable=False),
 )
@@ -117,57 +117,57 @@ change_targets = Table(
     "change_targets",
     METADATA,
     Column("token", ForeignKey("changes.token"), primary_key=True),
-    Column("engine_id", String(128), primary_key=True),
+    Column("engine_id", StoredText, primary_key=True),
     Column("ack", JSON(none_as_null=True), nullable=True),
 )
 executions = Table(
     "executions",
     METADATA,
-    Column("id", String(128), primary_key=True),
+    Column("id", StoredText, primary_key=True),
     Column("number", BigInteger, nullable=False, unique=True),
-    Column("workflow_id", String(256), nullable=False, index=True),
-    Column("status", String(16), nullable=False, index=True),
-    Column("engine_id", String(128), nullable=False),
+    Column("workflow_id", StoredText, nullable=False, index=True),
+    Column("status", StoredText, nullable=False, index=True),
+    Column("engine_id", StoredText, nullable=False),
     Column("doc", JSON, nullable=False),
 )
 events = Table(
     "events",
     METADATA,
     _number("position"),
-    Column("id", String(64), nullable=False, unique=True),
-    Column("execution_id", String(128), nullable=False),
+    Column("id", StoredText, nullable=False, unique=True),
+    Column("execution_id", StoredText, nullable=False),
     Column("doc", JSON, nullable=False),
     Index("events_of_execution", "execution_id", "position"),
 )
 tokens = Table(
     "tokens",
     METADATA,
-    Column("name", String(128), primary_key=True),
-    Column("role", String(16), nullable=False),
-    Column("hash", String(64), nullable=False, unique=True),
+    Column("name", StoredText, primary_key=True),
+    Column("role", StoredText, nullable=False),
+    Column("hash", StoredText, nullable=False, unique=True),
     _time("created_at"),
 )
 login_codes = Table(
     "login_codes",
     METADATA,
-    Column("hash", String(64), primary_key=True),
-    Column("name", String(128), nullable=False),
+    Column("hash", StoredText, primary_key=True),
+    Column("name", StoredText, nullable=False),
     _time("expires_at"),
 )
 sessions = Table(
     "sessions",
     METADATA,
-    Column("hash", String(64), primary_key=True),
-    Column("name", String(128), nullable=False),
-    Column("csrf_token", String(64), nullable=False),
+    Column("hash", StoredText, primary_key=True),
+    Column("name", StoredText, nullable=False),
+    Column("csrf_token", StoredText, nullable=False),
     _time("expires_at"),
 )
 switches = Table(
     "switches",
     METADATA,
-    Column("name", String(32), primary_key=True),
+    Column("name", StoredText, primary_key=True),
     Column("is_on", Boolean, nullable=False),
-    Column("by", Text, nullable=False),
+    Column("by", StoredText, nullable=False),
     _time("at"),
 )
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from sqlalchemy import select
+
 from awf.core.clock import Clock, SystemClock
 from awf.state.approvals import Approvals
 from awf.state.audit import Audit
+from awf.state.connecting import Password
 from awf.state.controls import Controls
 from awf.state.database import Database, open_database
 from awf.state.executions import KEPT_EXECUTIONS, Executions
 from awf.state.incidents import Incidents
 from awf.state.sessions import Sessions
+from awf.state.sole import SoleService
 from awf.state.switch import Switch
 from awf.state.tokens import Tokens
 
@@ -43,9 +47,13 @@ class State:
         control_timeout_s: float = 10.0,
         kept_executions: int = KEPT_EXECUTIONS,
         poll_s: float = 1.0,
+        password: Password | None = None,
     ) -> Self:
-        """Connect and create what is missing. Raises DataDirError, MissingDependency."""
-        database = await open_database(url, clock or SystemClock(), poll_s=poll_s)
+        """Connect and create what is missing. `password` is asked at every connection to PostgreSQL.
+
+        Raises DataDirError, MissingDependency, and StateUnavailable for a server that may answer later.
+        """
+        database = await open_database(url, clock or SystemClock(), poll_s=poll_s, password=password)
         return cls(
             database=database,
             incidents=await Incidents.open(database),
@@ -57,6 +65,14 @@ class State:
             switch=Switch(database),
             sessions=Sessions(database),
         )
+
+    async def claim(self) -> SoleService:
+        """Become the only service on this database. Raises ConfigError when another one is."""
+        return await self.database.sole_service().claim()
+
+    async def check(self) -> None:
+        """Return when the database answers. Raises StateUnavailable."""
+        await self.database.read(lambda conn: conn.execute(select(1)).scalar())
 
     async def aclose(self) -> None:
         """End every stream, finish what runs, close the connections."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -10,15 +10,17 @@ from functools import partial
 from awf import __version__
 from awf.agents.toolbox import GrafanaMCPClient
 from awf.api.app import create_app
-from awf.api.runtime import Runtime
+from awf.api.runtime import ReadinessCheck, Runtime
 from awf.core.counters import Counters
 from awf.core.ports import AlertIntake
 from awf.embedded.ports import reserve
 from awf.embedded.web import WebServers
 from awf.settings import Settings
 from awf.state import State
+from awf.state.sole import SoleService
 from awf.wiring.engine import load_registry, open_exporter, start_engine
-from awf.wiring.secrets import ADMIN, WORKER, find, read_or_make
+from awf.wiring.secrets import find
+from awf.wiring.state import open_state
 from awf.wiring.watcher import build_telemetry, build_watcher
 
 
@@ -32,6 +34,8 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         opened.callback(listener.close)
         state = await open_state(settings)
         opened.push_async_callback(state.aclose)
+        sole = await state.claim()
+        opened.push_async_callback(sole.aclose)
         if settings.workflows:
             opened.push_async_callback(_start_own_engine(settings, state))
         counters = Counters()
@@ -40,24 +44,17 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         opened.push_async_callback(telemetry.aclose)
         watcher = build_watcher(settings, state, telemetry, counters)
         opened.push_async_callback(watcher.aclose)
-        runtime = _runtime(settings, state, watcher, telemetry, counters)
+        readiness = {
+            "database": partial(_database_answers, state, sole),
+            "grafana": partial(_grafana_answers, telemetry),
+        }
+        runtime = _runtime(settings, state, watcher, readiness, counters)
         servers = WebServers()
         opened.push_async_callback(servers.stop)
         opened.callback(runtime.stopping.set)
         await servers.start(create_app(runtime), listener)
         await watcher.start()
         return opened.pop_all().aclose
-
-
-async def open_state(settings: Settings) -> State:
-    """Open the state and make the first tokens valid. Raises DataDirError."""
-    admin = settings.secret("bootstrap_token") or read_or_make(settings.data_dir, ADMIN)
-    worker = read_or_make(settings.data_dir, WORKER)
-    url = f"sqlite+aiosqlite:///{settings.data_dir / 'state.db'}"
-    state = await State.open(url, control_timeout_s=settings.control_timeout_s)
-    await state.tokens.ensure("admin", "admin", admin)
-    await state.tokens.ensure("worker", "worker", worker)
-    return state
 
 
 def _start_own_engine(settings: Settings, state: State) -> Callable[[], Awaitable[None]]:
@@ -70,7 +67,11 @@ def _start_own_engine(settings: Settings, state: State) -> Callable[[], Awaitabl
 
 
 def _runtime(
-    settings: Settings, state: State, watcher: AlertIntake, telemetry: GrafanaMCPClient, counters: Counters
+    settings: Settings,
+    state: State,
+    watcher: AlertIntake,
+    readiness: Mapping[str, ReadinessCheck],
+    counters: Counters,
 ) -> Runtime:
     return Runtime(
         incidents=state.incidents,
@@ -89,8 +90,14 @@ def _runtime(
         version=__version__,
         is_loopback=settings.host in {"127.0.0.1", "localhost", "::1"},
         counters=counters,
-        readiness={"grafana": partial(_grafana_answers, telemetry)},
+        readiness=readiness,
     )
+
+
+async def _database_answers(state: State, sole: SoleService) -> None:
+    """Return when the state database answers and no other service uses it. Raises StateUnavailable."""
+    await state.check()
+    await sole.check()
 
 
 async def _grafana_answers(telemetry: GrafanaMCPClient) -> None:

@@ -1,9 +1,9 @@
-"""What every implementation of the state ports promises; run over SQLite in memory and in a file."""
+"""What every implementation of the state ports promises; run over SQLite in memory and in a file, and PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from awf.core.types import (
 )
 from awf.errors import Conflict, Expired, InvalidInput, NotFound
 from awf.state import State
+from tests.postgres import PASSWORD, Postgres
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -51,11 +52,22 @@ def clock() -> MovingClock:
     return MovingClock()
 
 
-@pytest.fixture(params=["memory", "file"])
-async def state(request: pytest.FixtureRequest, tmp_path: Path, clock: MovingClock) -> AsyncIterator[State]:
-    path = ":memory:" if request.param == "memory" else str(tmp_path / "state.db")
-    url = f"sqlite+aiosqlite:///{path}"
-    async with await State.open(url, clock=clock, control_timeout_s=0.1, poll_s=0.05) as opened:
+@pytest.fixture(params=["memory", "file", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        made = server.new_database()
+        yield made
+        server.drop(made)
+    else:
+        path = ":memory:" if request.param == "memory" else str(tmp_path / "state.db")
+        yield f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+async def state(url: str, clock: MovingClock) -> AsyncIterator[State]:
+    options = {"clock": clock, "control_timeout_s": 0.1, "poll_s": 0.05, "password": lambda: PASSWORD}
+    async with await State.open(url, **options) as opened:  # type: ignore[arg-type]
         yield opened
 
 

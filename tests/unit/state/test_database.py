@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,26 @@ async def test_a_database_of_a_newer_version_is_left_as_it_is(tmp_path: Path) ->
     assert tables == [("schema_version",)]
 
 
-async def test_a_wrong_url_and_a_missing_driver_are_named() -> None:
-    with pytest.raises(DataDirError, match="'nope' is not a database URL"):
-        await State.open("nope")
-    with pytest.raises(MissingDependency, match="asyncpg"):
-        await State.open("postgresql+asyncpg://user:secret@127.0.0.1/awf")
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nope", "'nope' is not"),
+        ("mysql://user:secret@host/awf", "is not"),
+        ("postgresql://user:secret@host:port/awf", "is not"),
+        ("user:secret@host/awf", "is not"),
+    ],
+)
+async def test_a_wrong_url_is_named_without_its_password(url: str, said: str) -> None:
+    with pytest.raises(DataDirError, match=f"{said} a database URL") as caught:
+        await State.open(url)
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+async def test_a_missing_driver_is_named_with_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(MissingDependency, match="asyncpg") as caught:
+        await State.open("postgresql://user:secret@127.0.0.1/awf")
+    assert "awf[postgres]" in caught.value.hint
 
 
 async def test_a_closed_state_says_so(tmp_path: Path) -> None:
