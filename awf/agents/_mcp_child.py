@@ -13,8 +13,9 @@ from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp_types import CONNECTION_CLOSED, CallToolResult
 
+from awf.agents._mcp_session import require_allowed
 from awf.agents._mcp_tools import PIP_LINE, Tool, check_tools
-from awf.errors import ConfigError, Forbidden, MissingDependency, QueryError, Unavailable
+from awf.errors import ConfigError, MissingDependency, QueryError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class ChildConfig:
 
 
 class McpChild:
-    """Owns one process. A task of its own holds the session: the SDK wants it left where it was entered."""
+    """Implements `McpSession` over one process. A task of its own holds the session: the SDK wants it left where it was entered."""
 
     def __init__(self, config: ChildConfig) -> None:
         self._config = config
@@ -64,8 +65,7 @@ class McpChild:
 
     async def call(self, tool: Tool, arguments: Mapping[str, Any]) -> CallToolResult:
         """Call a tool; a process that died is started again once. Raises Unavailable, Forbidden."""
-        if tool.name not in self._allowed:
-            raise Forbidden(f"tool {tool.name!r} may not be called here")
+        require_allowed(tool, self._allowed)
         try:
             return await self._call(tool, arguments)
         except _Died:

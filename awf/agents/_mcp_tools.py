@@ -23,10 +23,11 @@ WRITE_FLAGS: Final = ("--enabled-tools", "annotations")
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool's name, the arguments we send, and those of them that it must know."""
+    """A tool's name, the arguments we send, and whether a call may be made again when nobody knows if it was done."""
 
     name: str
     arguments: tuple[str, ...]
+    is_repeatable: bool = True
 
 
 QUERY_METRICS: Final = Tool(
@@ -38,7 +39,7 @@ QUERY_LOGS: Final = Tool(
 SEARCH_TRACES: Final = Tool("search_tempo_traces", ("datasourceUid", "query", "start", "end"))
 GET_TRACE: Final = Tool("get_tempo_trace", ("datasourceUid", "trace_id"))
 LIST_ANNOTATIONS: Final = Tool("get_annotations", ("from", "to", "tags", "limit"))
-CREATE_ANNOTATION: Final = Tool("create_annotation", ("time", "timeEnd", "tags", "text"))
+CREATE_ANNOTATION: Final = Tool("create_annotation", ("time", "timeEnd", "tags", "text"), is_repeatable=False)
 
 READ_TOOLS: Final = (QUERY_METRICS, QUERY_LOGS, SEARCH_TRACES, GET_TRACE, LIST_ANNOTATIONS)
 WRITE_TOOLS: Final = (CREATE_ANNOTATION,)

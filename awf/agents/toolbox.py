@@ -1,56 +1,68 @@
-"""The only way to Grafana: `Telemetry` over the real mcp-grafana, one process to read and one to annotate."""
+"""The only way to Grafana: `Telemetry` over the real mcp-grafana, one to read and one to annotate."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Self
 
 from awf.agents import _mcp_answers as answers
 from awf.agents import _mcp_tools as tools
 from awf.agents._mcp_child import ChildConfig, McpChild
+from awf.agents._mcp_remote import McpRemote, McpServer
+from awf.agents._mcp_session import McpSession
 from awf.core.clock import isoformat
 from awf.core.ports import LogLine, Sample, Series
 from awf.core.types import Json
 from awf.errors import Unavailable
 
+__all__ = ["GrafanaMCPClient", "McpServer"]
+
 MAX_LOG_LINES = 100  # mcp-grafana cuts there without saying so
 
 
 class GrafanaMCPClient:
-    """Implements `Telemetry`. `open()` starts both processes and checks that they have the tools we call.
+    """Implements `Telemetry`. `open()` checks that both have the tools we call.
 
-    Raises MissingDependency (no such program), ConfigError (another version), Unavailable.
+    Each is a process of our own, started by `open()`, unless a server is given for it.
+    Raises MissingDependency (no such program), ConfigError (another version, a server that refuses us), Unavailable.
     """
 
     def __init__(
         self,
         grafana_url: str,
         *,
-        token: str = "",
+        token: str | Path = "",
         write_token: str = "",
-        command: str = "mcp-grafana",
+        command: str | Callable[[], str] = "mcp-grafana",
+        servers: Mapping[str, McpServer] | None = None,
         datasources: Mapping[str, str] | None = None,
         timeout_s: float = 10.0,
         max_concurrency: int = 8,
     ) -> None:
-        """`datasources` maps metrics, logs and traces to uids; `write_token` defaults to `token`."""
+        """`token` is Grafana's, or the file that holds it; `write_token` defaults to it. `servers` maps `read` and
+        `annotate` to servers; `command` is asked only when one of them is missing. `datasources` maps metrics,
+        logs and traces to uids."""
         self._uids = {"metrics": "mimir", "logs": "loki", "traces": "tempo"} | dict(datasources or {})
         self._limit = asyncio.Semaphore(max_concurrency)
         self.call_count = 0
+        given = servers or {}
 
-        def child(flags: tuple[str, ...], used: tuple[tools.Tool, ...], secret: str) -> McpChild:
-            env = {"GRAFANA_URL": grafana_url, "GRAFANA_USAGE_STATS": "disabled"}
-            if secret:
-                env["GRAFANA_SERVICE_ACCOUNT_TOKEN"] = secret
-            return McpChild(ChildConfig(command, flags, env, used, timeout_s))
+        def session(
+            name: str, flags: tuple[str, ...], used: tuple[tools.Tool, ...], secret: str | Path
+        ) -> McpSession:
+            if name in given:
+                return McpRemote(given[name], used, timeout_s=timeout_s)
+            program = command if isinstance(command, str) else command()
+            return McpChild(ChildConfig(program, flags, _environ(grafana_url, secret), used, timeout_s))
 
-        self._reader = child(tools.READ_FLAGS, tools.READ_TOOLS, token)
-        self._writer = child(tools.WRITE_FLAGS, tools.WRITE_TOOLS, write_token or token)
+        self._reader = session("read", tools.READ_FLAGS, tools.READ_TOOLS, token)
+        self._writer = session("annotate", tools.WRITE_FLAGS, tools.WRITE_TOOLS, write_token or token)
 
     async def open(self) -> Self:
-        """Start both processes."""
+        """Start or reach both."""
         await asyncio.gather(self._reader.start(), self._writer.start())
         return self
 
@@ -126,10 +138,19 @@ class GrafanaMCPClient:
     async def _read(self, tool: tools.Tool, **arguments: Any) -> Any:
         return await self._call(self._reader, tool, arguments)
 
-    async def _call(self, child: McpChild, tool: tools.Tool, arguments: Mapping[str, Any]) -> Any:
+    async def _call(self, session: McpSession, tool: tools.Tool, arguments: Mapping[str, Any]) -> Any:
         async with self._limit:
             self.call_count += 1
-            return answers.content(await child.call(tool, arguments), tool.name)
+            return answers.content(await session.call(tool, arguments), tool.name)
+
+
+def _environ(grafana_url: str, token: str | Path) -> dict[str, str]:
+    environ = {"GRAFANA_URL": grafana_url, "GRAFANA_USAGE_STATS": "disabled"}
+    if isinstance(token, Path):  # mcp-grafana reads it anew for every request
+        environ["GRAFANA_SERVICE_ACCOUNT_TOKEN_FILE"] = str(token)
+    elif token:
+        environ["GRAFANA_SERVICE_ACCOUNT_TOKEN"] = token
+    return environ
 
 
 def _milliseconds(moment: datetime) -> int:

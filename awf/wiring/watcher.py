@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from awf.agents.investigation import Investigator
 from awf.agents.parts import WatcherConfig, WatcherParts
-from awf.agents.toolbox import GrafanaMCPClient
+from awf.agents.toolbox import GrafanaMCPClient, McpServer
 from awf.agents.watcher import WatcherAgent
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
@@ -16,18 +18,22 @@ from awf.notify import NotifierSpec
 from awf.remediation.policy import default_policy, load_policy
 from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
-from awf.settings import Settings
+from awf.settings import PREFIX, Settings
 from awf.state import State
 from awf.wiring.doctor import mcp_grafana_path
 from awf.wiring.secrets import find
 
 
 def build_telemetry(settings: Settings) -> GrafanaMCPClient:
-    """Return the client; it starts its processes when it is opened. Raises MissingDependency."""
+    """Return the client; it starts its processes, or reaches its servers, when it is opened.
+
+    Raises MissingDependency for a program that is needed and not there, ConfigError.
+    """
     return GrafanaMCPClient(
         settings.grafana_base,
-        token=find(settings, "grafana_token"),
-        command=mcp_grafana_path(settings),
+        token=_grafana_token(settings),
+        command=partial(mcp_grafana_path, settings),
+        servers=_servers(settings),
         datasources={
             "metrics": settings.datasource_metrics,
             "logs": settings.datasource_logs,
@@ -35,6 +41,23 @@ def build_telemetry(settings: Settings) -> GrafanaMCPClient:
         },
         timeout_s=settings.mcp_timeout_s,
     )
+
+
+def _grafana_token(settings: Settings) -> str | Path:
+    """Return the token, or its file: that may be written after our start, and anew later."""
+    if not settings.grafana_token.get_secret_value() and settings.grafana_token_file is not None:
+        return settings.grafana_token_file
+    return find(settings, "grafana_token")
+
+
+def _servers(settings: Settings) -> dict[str, McpServer]:
+    """Return what the settings name; there is a process of our own for what they do not."""
+    urls = {"read": settings.mcp_read_url, "annotate": settings.mcp_annotate_url}
+    return {
+        name: McpServer(url, partial(settings.secret, f"mcp_{name}_token"), f"{PREFIX}MCP_{name.upper()}")
+        for name, url in urls.items()
+        if url
+    }
 
 
 def build_watcher(
