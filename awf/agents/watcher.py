@@ -29,7 +29,7 @@ from awf.core.types import (
     IncidentId,
     Json,
 )
-from awf.errors import AwfError, Conflict
+from awf.errors import AwfError, Conflict, StateUnavailable
 
 __all__ = ["WATCHER_MANIFEST", "WatcherAgent", "WatcherConfig", "WatcherParts"]
 
@@ -85,7 +85,11 @@ class WatcherAgent:
 
     async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
         fresh = await self._parts.incidents.receive(alerts, body)
-        incidents = await self._intake.take(fresh)
+        try:
+            incidents = await self._intake.take(fresh)
+        except BaseException:  # the sender is not told that they were taken, and sends them again
+            self._parts.incidents.hand_back(fresh)
+            raise
         for incident in incidents:
             self._launch(incident.id)
         return {
@@ -187,6 +191,9 @@ class WatcherAgent:
     async def _advance(self, incident_id: IncidentId) -> None:
         try:
             await self._stages.advance(incident_id)
+        except StateUnavailable as error:  # as after a crash: the sweep goes on from what is stored
+            extra = {"incident_id": incident_id, "error": error.message}
+            logger.warning("incident waits for the state database", extra=extra)
         except (
             Exception
         ) as error:  # boundary: one incident's failure must reach a person, and no other incident
@@ -202,9 +209,17 @@ class WatcherAgent:
             logger.exception("incident could not be escalated", extra={"incident_id": incident_id})
 
     async def _sweep_forever(self) -> None:
+        is_away = False
         while True:
             await self._parts.clock.sleep(self._parts.config.sweep_s)
             try:
                 await self.sweep()
+                if is_away:
+                    logger.info("the state database is back")
+                is_away = False
+            except StateUnavailable as error:
+                if not is_away:
+                    logger.warning("the state database is away", extra={"error": error.message})
+                is_away = True
             except Exception:  # boundary: a database that hiccups must not end the watcher
                 logger.exception("sweep failed")

@@ -184,6 +184,10 @@ class IncidentStore(Protocol):
         """Store a delivery durably and return the alerts whose `dedupe_key` had not been seen."""
         ...
 
+    def hand_back(self, alerts: Sequence[Alert]) -> None:
+        """Say that alerts which were received could not be taken: they are new when they come again."""
+        ...
+
     async def save(self, incident: Incident) -> None: ...
 
     async def get(self, incident_id: IncidentId) -> Incident:

@@ -25,7 +25,7 @@ from awf.core.incidents import (
 )
 from awf.core.ports import AuditLog, Policy
 from awf.core.types import Json
-from awf.errors import AwfError, NotFound
+from awf.errors import AwfError, NotFound, StateUnavailable
 from awf.remediation.limits import INTENT, Limits, place_keys
 from awf.remediation.orders import REQUESTED_BY, take_back
 from awf.remediation.spec import ActionSpec, Situation, Tools
@@ -74,6 +74,10 @@ class ActionRunner:
             return Applied(ApplyStatus.REFUSED, why, self._tools.clock.now())
         try:
             applied = await spec.apply(order, self._tools)
+        except (
+            StateUnavailable
+        ):  # as after a crash: the order, given or not, is given again under the same key
+            raise
         except AwfError as error:  # it may have been done or not: nobody knows
             applied = Applied(ApplyStatus.UNCONFIRMED, error.message, self._tools.clock.now())
         if applied.status is not ApplyStatus.APPLIED:

@@ -15,7 +15,7 @@ from awf.core.codec import from_json, to_json
 from awf.core.incidents import Alert, Incident, IncidentStatus
 from awf.core.ports import Page
 from awf.core.types import IncidentId
-from awf.errors import NotFound
+from awf.errors import NotFound, StateUnavailable
 from awf.state.database import Database
 from awf.state.documents import storable
 from awf.state.paging import fetch_page
@@ -35,6 +35,8 @@ class Incidents:
         self._db = database
         self._revision = revision
         self._owner = secrets.token_hex(16)
+        # Kept here and not in the database: it is needed just when that is away.
+        self._handed_back: set[str] = set()
 
     @classmethod
     async def open(cls, database: Database) -> Incidents:
@@ -50,7 +52,16 @@ class Incidents:
             conn.execute(delete(seen_alerts).where(seen_alerts.c.received_at < forgotten))
             return [alert for alert in alerts if self._claim(conn, alert.dedupe_key)]
 
-        return await self._db.write(work)
+        try:
+            fresh = await self._db.write(work)
+        except StateUnavailable:  # perhaps it was stored all the same, and the sender tries again
+            self.hand_back(alerts)
+            raise
+        self._handed_back -= {alert.dedupe_key for alert in fresh}
+        return fresh
+
+    def hand_back(self, alerts: Sequence[Alert]) -> None:
+        self._handed_back.update(alert.dedupe_key for alert in alerts)
 
     def _claim(self, conn: Connection, key: str) -> bool:
         """Whether the alert is new. One that no incident holds is new again once its claim has lapsed:
@@ -61,7 +72,8 @@ class Incidents:
             conn.execute(insert(seen_alerts).values(dedupe_key=key, is_attached=False, **claim))
             return True
         lapsed = isoformat(self._db.now() - CLAIM)
-        if row.is_attached or (row.owner == self._owner and row.received_at > lapsed):
+        is_in_hand = row.owner == self._owner and row.received_at > lapsed and key not in self._handed_back
+        if row.is_attached or is_in_hand:
             return False
         conn.execute(update(seen_alerts).where(seen_alerts.c.dedupe_key == key).values(**claim))
         return True
