@@ -9,7 +9,7 @@ from typing import Any
 
 from awf.errors import AwfError, NotFound
 from awf.wiring.doctor.case import Case, Trial
-from awf.wiring.doctor.findings import Finding, fail, ok, skip
+from awf.wiring.doctor.findings import Finding, fail, ok, skip, warn
 from awf.wiring.doctor.grafana import Direct
 
 Ask = Callable[..., Awaitable[Any]]
@@ -31,25 +31,40 @@ async def _one(case: Case, trial: Trial, store: str, what: str, look: Look) -> F
     async def through_grafana(path: str, **params: Any) -> Any:
         return await case.grafana.store(case.uid(store), path, **params)
 
-    problem = ""
-    if store in case.answering:
-        found, problem = await _wait(case, trial, what, look, through_grafana)
-        if found:
-            return ok(what, f"{found}, {time.monotonic() - trial.sent:.1f} s after it was sent")
+    if store not in case.answering:
+        return await _without_grafana(case, trial, store, what, look)
+    found, problem = await _wait(case, trial, what, look, through_grafana)
+    if found:
+        return ok(what, f"{found}, {time.monotonic() - trial.sent:.1f} s after it was sent")
     direct = Direct(case.direct(store))
     try:
         in_store = await look(direct.store, trial)
     except AwfError:
-        return _lost(case, store, what, problem)
+        seen = f"; the last answer was: {problem}" if problem else ""
+        return fail(
+            what, f"the collector took it, but it did not appear within {case.timeout_s:g} s{seen}",
+            hint=_COLLECTOR_HINT.format(store=store) + " --timeout waits longer.",
+        )  # fmt: skip
     if in_store:
         return fail(
             what, f"it is in the store ({in_store} at {direct.base}), but not seen through Grafana",
             hint=f"The datasource {case.uid(store)!r} leads elsewhere: compare its address, tenant and proxy settings.",
         )  # fmt: skip
-    return fail(
-        what, f"the collector took it, but the store at {direct.base} does not have it",
-        hint=_COLLECTOR_HINT.format(store=store),
-    )  # fmt: skip
+    return _not_in(store, what, direct)
+
+
+async def _without_grafana(case: Case, trial: Trial, store: str, what: str, look: Look) -> Finding:
+    """Look in the store itself, to tell whether only the way through Grafana is broken."""
+    direct = Direct(case.direct(store))
+    try:
+        await look(direct.store, trial)
+    except AwfError:
+        return skip(what, f"needs the datasource {case.uid(store)!r}")
+    found, _ = await _wait(case, trial, what, look, direct.store)
+    if found:
+        detail = f"it is in the store ({found} at {direct.base}); the way through Grafana is broken"
+        return warn(what, detail, hint="Mend Grafana or its datasource first: see above.")
+    return _not_in(store, what, direct)
 
 
 _COLLECTOR_HINT = (
@@ -58,17 +73,10 @@ _COLLECTOR_HINT = (
 )
 
 
-def _lost(case: Case, store: str, what: str, problem: str) -> Finding:
-    if store not in case.answering:
-        return fail(
-            what, "the collector took it, but the store cannot be asked",
-            hint=f"Mend the datasource {case.uid(store)!r} first: see `datasources` above.",
-        )  # fmt: skip
-    seen = f"; the last answer was: {problem}" if problem else ""
-    limit = f"{case.timeout_s:g} s"
+def _not_in(store: str, what: str, direct: Direct) -> Finding:
     return fail(
-        what, f"the collector took it, but it did not appear within {limit}{seen}",
-        hint=_COLLECTOR_HINT.format(store=store) + " --timeout waits longer.",
+        what, f"the collector took it, but the store at {direct.base} does not have it",
+        hint=_COLLECTOR_HINT.format(store=store),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from awf import __version__
@@ -33,7 +33,6 @@ async def examine(
     only: Collection[str] = (),
     timeout_s: float = 60.0,
     tell: Callable[[str], None] = lambda text: None,
-    environ: Mapping[str, str] | None = None,
 ) -> Report:
     """Look at everything, or at the areas in `only` and what they need. Raises ConfigError for an unknown area."""
     began = time.monotonic()
@@ -41,7 +40,7 @@ async def examine(
     token, broken = _token(settings)
     findings = list(broken)
     async with Grafana(settings.grafana_base, token) as grafana:
-        case = Case(settings, os.environ if environ is None else environ, grafana, timeout_s, tell)
+        case = Case(settings, os.environ, grafana, timeout_s, tell)
         held_up: set[str] = set()
         for checks in rounds:
             tell(f"{checks[0].area}: {', '.join(check.what for check in checks)}")
