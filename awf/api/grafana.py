@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +19,10 @@ from pydantic import (
 
 from awf.api.problems import invalid_fields
 from awf.core.incidents import Alert
+from awf.core.semconv import DOCTOR_ALERT
+
+TESTS: Final = ({"alertname": DOCTOR_ALERT}, {"alertname": "TestAlert", "instance": "Grafana"})
+"""Labels of alerts that only try the way: those of `awf doctor`, and of *Test* on Grafana's contact point."""
 
 
 def _text_only(value: object) -> object:
@@ -85,6 +90,11 @@ def read_alerts(body: bytes) -> list[Alert]:
         return [alert.to_alert() for alert in GrafanaWebhook.model_validate_json(body).alerts]
     except ValidationError as error:
         raise invalid_fields(error.errors()) from error
+
+
+def without_tests(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the alerts that tell of something. No rule of AWF has the name of a test."""
+    return [alert for alert in alerts if not any(test.items() <= alert.labels.items() for test in TESTS)]
 
 
 def _real_time(moment: datetime | None) -> datetime | None:

@@ -1,28 +1,107 @@
-"""Open everything that is configured and say what to fix. Exits 1 when something is wrong."""
+"""Find out where telemetry ends: settings, service, Grafana, datasources, one synthetic workflow read back from all
+three stores, every panel's query, rules, the contact point, clocks and versions; each with what to do.
+
+exit codes of this command:
+  0  nothing failed (with --strict: nothing to warn of either)
+  1  something failed; the first FAIL is the one to mend first
+  2  a wrong setting or argument
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-HELP = "check settings, programs and servers"
+if TYPE_CHECKING:
+    from awf.wiring.doctor import Finding, Report
+
+HELP = "find out where telemetry ends, and what to do"
+AREAS = (
+    "settings", "service", "grafana", "datasources", "telemetry", "dashboards", "rules", "notifications",
+    "clocks", "versions",
+)  # fmt: skip
+_MARKS = {"ok": "ok", "warn": "WARN", "fail": "FAIL", "skip": "skip"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for a machine to read")
+    parser.add_argument("--verbose", "-v", action="store_true", help="show the particulars of every check")
+    parser.add_argument(
+        "--only", action="append", choices=AREAS, default=[], metavar="AREA",
+        help=f"look at this area and what it needs; may be repeated ({', '.join(AREAS)})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--timeout", type=_seconds, default=60.0, metavar="SECONDS",
+        help="how long the synthetic workflow may take to appear (default: 60)",
+    )  # fmt: skip
+    parser.add_argument("--strict", action="store_true", help="exit with 1 on warnings, too")
 
 
 def run(args: argparse.Namespace) -> int:
     from awf.settings import load
-    from awf.wiring.doctor import examine
+    from awf.wiring.doctor import Status, examine
 
-    findings = asyncio.run(examine(load()))
+    tell, clear = _progress(show=not args.json and sys.stderr.isatty())
+    try:
+        report = asyncio.run(examine(load(), only=args.only, timeout_s=args.timeout, tell=tell))
+    finally:
+        clear()
     if args.json:
-        print(json.dumps([finding.as_dict() for finding in findings]))
+        print(json.dumps(report.as_dict()))
     else:
-        for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<22} {finding.detail}")
-            if finding.hint:
-                print(f"{'':30}{finding.hint}")
-    return 0 if all(finding.ok for finding in findings) else 1
+        _print(report, verbose=args.verbose)
+    bad = {Status.FAIL, Status.WARN} if args.strict else {Status.FAIL}
+    return 1 if report.status in bad else 0
+
+
+def _print(report: Report, *, verbose: bool) -> None:
+    area = ""
+    for finding in report.findings:
+        if finding.area != area:
+            area = finding.area
+            print(area)
+        _line(finding, verbose=verbose)
+    counts = report.counts
+    parts = [f"{counts['ok']} ok"]
+    for status, one, many in (
+        ("warn", "warning", "warnings"),
+        ("fail", "failure", "failures"),
+        ("skip", "skipped", "skipped"),
+    ):
+        if counts[status]:
+            parts.append(f"{counts[status]} {one if counts[status] == 1 else many}")
+    print(f"{', '.join(parts)} in {report.took_s:.1f} s")
+
+
+def _line(finding: Finding, *, verbose: bool) -> None:
+    print(f"  {_MARKS[finding.status]:<5} {finding.what:<34} {finding.detail}")
+    if finding.hint:
+        print(f"{'':8}-> {finding.hint}")
+    if verbose:
+        for item in finding.items:
+            print(f"{'':11}{item}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 3600")
+    return value
+
+
+def _progress(*, show: bool) -> tuple[Callable[[str], None], Callable[[], None]]:
+    """Return what shows one line of progress on a terminal, and what removes it."""
+    if not show:
+        return lambda text: None, lambda: None
+
+    def tell(text: str) -> None:
+        print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
+
+    return tell, lambda: print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -187,5 +187,6 @@ LOG_INDEX_LABELS: Final = (SERVICE_NAME, "service_namespace", "deployment_enviro
 LABEL_SEVERITY: Final = "severity"
 LABEL_COMPONENT: Final = "component"
 PIPELINE: Final = "pipeline"  # the value of `component` for alerts about telemetry itself
+DOCTOR_ALERT: Final = "AWFDoctor"  # the name of `awf doctor`'s test notification; nothing is wrong
 ANNOTATION_RUNBOOK: Final = "runbook_url"
 ANNOTATION_ACTION: Final = "awf_action"

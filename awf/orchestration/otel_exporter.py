@@ -85,7 +85,8 @@ class OTelExporter:
     """Exports events: `EventEmitter(recorder=exporter.record)`.
 
     The endpoint is the argument, else `OTEL_EXPORTER_OTLP_ENDPOINT`, else 127.0.0.1; the other `OTEL_*`
-    variables are described in `telemetry.endpoints`. With `spool`, a directory, events survive the process.
+    variables are described in `telemetry.endpoints`. `instance_id` is what tells processes of one service apart;
+    without it each process is another. With `spool`, a directory, events survive the process.
     Providers that are passed in get their signals and stay open at shutdown. Inputs and outputs of workflows
     are exported only with `include_content`. Raises ConfigError, and DataDirError where no spool can be kept.
     """
@@ -95,6 +96,7 @@ class OTelExporter:
         endpoint: str = "",
         *,
         service_name: str = "",
+        instance_id: str = "",
         protocol: str = "",
         spool: SpoolOptions | Path | str | None = None,
         redactor: Masker | None = None,
@@ -113,7 +115,7 @@ class OTelExporter:
             max_age_s=self._spool.max_age_s if self._spool else MAX_AGE_S,
             max_series=max_series,
         )
-        self._resource, self._is_instance_given = resource_of(os.environ, service_name)
+        self._resource, self._is_instance_given = resource_of(os.environ, service_name, instance_id)
         self._writer = RecordWriter(
             redactor or Redactor(counters=self.counters), self.counters, include_content=include_content
         )

@@ -26,13 +26,19 @@ from awf.generate.spec import DashboardSpec, RuleGroup
 from awf.remediation.policy import default_policy
 from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
+from awf.settings import load
 from awf.state import State
 from awf.testing import FakeClock, FakeControls, FakeTelemetry
+from awf.wiring.doctor import AREAS, Check, Status
+from awf.wiring.doctor.case import Case
+from awf.wiring.doctor.grafana import Grafana
 from tests.unit.cli._program import awf
 
 REPOSITORY = Path(__file__).parents[2]
 CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
-TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in (ActionSpec, RuleGroup, DashboardSpec, Fault)}
+TYPES: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (ActionSpec, RuleGroup, DashboardSpec, Fault, Check)
+}
 NAME = "sample"
 
 SAMPLES = {
@@ -133,6 +139,19 @@ SPEC = ActionSpec(
     verify=verify,
 )
 ''',
+    "Check": '''
+"""The data directory has a name."""
+
+from awf.wiring.doctor.case import Case
+from awf.wiring.doctor.findings import Check, Finding, ok
+
+
+async def _run(case: Case) -> list[Finding]:
+    return [ok("name", case.settings.data_dir.name)]
+
+
+SPEC = Check("sample", "settings", "name", _run)
+''',
 }
 
 
@@ -225,11 +244,19 @@ async def _use_action(spec: ActionSpec) -> None:
     ]
 
 
+async def _use_check(spec: Check) -> None:
+    assert spec.area in AREAS
+    async with Grafana("http://127.0.0.1:1", "") as grafana:
+        (finding,) = await spec.run(Case(load(data_dir="/some/where"), {}, grafana))
+    assert (finding.status, finding.detail) == (Status.OK, "where")
+
+
 USES: dict[str, Callable[[Any], Awaitable[None]]] = {
     "RuleGroup": _use_rule_group,
     "DashboardSpec": _use_dashboard,
     "Fault": _use_fault,
     "ActionSpec": _use_action,
+    "Check": _use_check,
 }
 
 

@@ -7,7 +7,7 @@ import hmac
 from fastapi import APIRouter, Request
 
 from awf.api.gate import LOOPBACK
-from awf.api.grafana import GrafanaWebhook, read_alerts
+from awf.api.grafana import GrafanaWebhook, read_alerts, without_tests
 from awf.api.runtime import Parts, Runtime
 from awf.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 from awf.core.types import Json
@@ -17,13 +17,22 @@ router = APIRouter(tags=["webhooks"])
 
 _BODY = {"content": {"application/json": {"schema": GrafanaWebhook.model_json_schema()}}, "required": True}
 
+_RECEIVED: Json = {"status": "received", "incidents": [], "duplicates": 0}
+
 
 @router.post("/webhooks/grafana-alerts", status_code=202, openapi_extra={"requestBody": _BODY})
 async def receive_alerts(request: Request, parts: Parts) -> Json:
-    """Take a delivery, signed or with the shared secret as bearer; answers once it is durable."""
+    """Take a delivery, signed or with the shared secret as bearer; answers once it is durable.
+
+    Test notifications (of `awf doctor`, of Grafana's *Test* button) are counted in the answer and open nothing.
+    """
     body = await request.body()
     _authenticate(request, parts, body)
-    return await parts.intake.handle_alert(read_alerts(body), body)
+    alerts = read_alerts(body)
+    real = without_tests(alerts)
+    answer = _RECEIVED if alerts and not real else await parts.intake.handle_alert(real, body)
+    tests = len(alerts) - len(real)
+    return {**answer, "tests": tests} if tests else answer
 
 
 def _authenticate(request: Request, parts: Runtime, body: bytes) -> None:

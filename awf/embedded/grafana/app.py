@@ -22,6 +22,7 @@ from awf.embedded.grafana.annotation_store import AnnotationStore
 from awf.embedded.grafana.annotations import AnnotationEndpoints
 from awf.embedded.grafana.dashboards import DashboardEndpoints
 from awf.embedded.grafana.datasources import Datasource, DatasourceEndpoints, datasources
+from awf.embedded.grafana.receivers import ReceiverEndpoints
 from awf.embedded.grafana.requests import error_response
 from awf.embedded.ruler import Ruler
 from awf.embedded.ruler.grafana_terms import APP_VERSION, METRICS_UID, ORG_ID
@@ -55,6 +56,7 @@ def create_app(
         *AnnotationEndpoints(annotations).routes(),
         *AlertRuleEndpoints(ruler).routes(),
         *AlertmanagerEndpoints(ruler).routes(),
+        *ReceiverEndpoints(ruler).routes(),
         # After the rules of `grafana`, which would else pass for a datasource.
         *DatasourceEndpoints(sources, access).routes(),
     ]

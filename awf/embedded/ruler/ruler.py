@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +16,17 @@ from awf.core import semconv
 from awf.core.clock import Clock, SystemClock
 from awf.core.counters import Counters
 from awf.embedded.model import Sink
+from awf.embedded.ruler.alerts import AlertInstance, AlertState
 from awf.embedded.ruler.evaluation import GroupState, InstantEngine, RuleState
-from awf.embedded.ruler.labels import fnv1a64
+from awf.embedded.ruler.labels import fingerprint, fnv1a64
 from awf.embedded.ruler.notifier import Notifier, NotifyTimes
+from awf.embedded.ruler.payload import Notified
 from awf.embedded.ruler.rules import AlertRule, CheckExpr, RuleGroup, load_rules
 from awf.embedded.ruler.silences import Silences
 from awf.embedded.ruler.state import RulerState, StateFile
 from awf.embedded.ruler.view import active_alerts, alert_json, group_json
 from awf.embedded.ruler.webhook import Webhook
-from awf.errors import DataDirError
+from awf.errors import DataDirError, NotFound
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +141,14 @@ class Ruler:
     def now_ms(self) -> int:
         """Return the clock's time in milliseconds."""
         return int(self._clock.now().timestamp() * 1000)
+
+    async def try_contact_point(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+        """Send a test notification and return why it was not taken; nothing when it was. Raises NotFound."""
+        if self._webhook is None:
+            raise NotFound("there is no contact point", hint="Set a webhook address.")
+        now = self.now_ms()
+        found = AlertInstance(fingerprint(labels), labels, annotations, 1.0, AlertState.FIRING, now, now)
+        return await self._webhook.try_out(Notified("", found))
 
     async def start(self) -> None:
         """Begin to evaluate and to notify."""

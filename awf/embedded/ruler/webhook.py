@@ -62,6 +62,13 @@ class Webhook:
             )
         return outcome
 
+    async def try_out(self, alert: Notified) -> str:
+        """Send one alert that is no group's, and return why it was not taken; nothing when it was."""
+        now_ms = self._now_ms()
+        body = webhook_body([alert], base_url=self._base_url, now_ms=now_ms, max_alerts=1)
+        outcome, why = await self._post(body, now_ms // 1000)
+        return "" if outcome is Delivery.DELIVERED else why
+
     async def _post(self, body: Json, timestamp: int) -> tuple[Delivery, str]:
         content = await asyncio.to_thread(lambda: json.dumps(body, ensure_ascii=False).encode())
         headers = {"Content-Type": "application/json", "User-Agent": "Grafana"}

@@ -75,9 +75,13 @@ def endpoints_from(
     return {s: endpoint_for(s, environ, endpoint=endpoint, protocol=protocol) for s in SIGNALS}
 
 
-def resource_of(environ: Mapping[str, str], service_name: str) -> tuple[dict[str, str], bool]:
+def resource_of(
+    environ: Mapping[str, str], service_name: str, instance_id: str = ""
+) -> tuple[dict[str, str], bool]:
     """Return the resource attributes, and whether the instance id among them was given from outside."""
     given = dict(_pairs(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""), "OTEL_RESOURCE_ATTRIBUTES"))
+    if instance_id:
+        given["service.instance.id"] = instance_id
     is_instance_given = bool(given.get("service.instance.id"))
     name = service_name or environ.get("OTEL_SERVICE_NAME", "") or given.get("service.name", "awf")
     made = {

@@ -71,6 +71,39 @@ async def test_a_signed_delivery_reaches_the_watcher_with_its_raw_body(api: Api)
     assert alerts[0].rule_uid == "awf_error_budget_fast"
 
 
+TESTS = [{"alertname": "AWFDoctor", "awf_doctor": "1"}, {"alertname": "TestAlert", "instance": "Grafana"}]
+
+
+@pytest.mark.parametrize("labels", TESTS, ids=["of the doctor", "of Grafana's button"])
+async def test_a_test_notification_is_answered_and_opens_nothing(labels: dict[str, str], api: Api) -> None:
+    body = json.dumps(make_body(labels=labels)).encode()
+    answer = await api.client().post(PATH, content=body, headers=signed(api, body))
+    assert (answer.status_code, answer.json()) == (
+        202,
+        {"status": "received", "incidents": [], "duplicates": 0, "tests": 1},
+    )
+    assert api.intake.deliveries == []
+
+
+@pytest.mark.parametrize("labels", TESTS, ids=["of the doctor", "of Grafana's button"])
+async def test_a_test_notification_needs_the_signature_too(labels: dict[str, str], api: Api) -> None:
+    body = json.dumps(make_body(labels=labels)).encode()
+    answer = await api.client().post(PATH, content=body, headers=signed(api, body, secret="other"))
+    assert answer.status_code == 401
+
+
+async def test_an_alert_beside_a_test_or_with_half_of_its_marks_reaches_the_watcher(api: Api) -> None:
+    delivery = make_body()
+    half = {"alertname": "TestAlert", "instance": "web-1"}
+    delivery["alerts"] += [{**delivery["alerts"][0], "labels": labels} for labels in (half, TESTS[0])]
+    body = json.dumps(delivery).encode()
+    answer = await api.client().post(PATH, content=body, headers=signed(api, body))
+    assert answer.json()["tests"] == 1
+    ((alerts, raw),) = api.intake.deliveries
+    assert [alert.labels["alertname"] for alert in alerts] == ["AWF error budget burns fast", "TestAlert"]
+    assert raw == body
+
+
 async def test_a_repeat_is_answered_as_a_duplicate(api: Api) -> None:
     body = json.dumps(make_body()).encode()
     client = api.client()

@@ -1,0 +1,108 @@
+"""Rules as AWF generates them, and how those that a server has loaded differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from awf.embedded.promql.parser import format_query
+from awf.errors import QueryError
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One rule as a server tells it."""
+
+    name: str
+    expr: str
+    health: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Names of rules: not loaded, loaded but not ours, with another expression, and failing (with why)."""
+
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    changed: tuple[str, ...]
+    failing: Mapping[str, str]
+
+
+def generated(kind: str, public_url: str) -> dict[str, list[str]]:
+    """Return what AWF generates: a rule's name -> its expressions. `kind` is record or alert."""
+    from awf.generate.output import render_rules
+
+    found: dict[str, list[str]] = {}
+    for path, text in render_rules(public_url).items():
+        if path.startswith("loki/"):
+            continue
+        for group in (yaml.safe_load(text) or {}).get("groups") or ():
+            for rule in group.get("rules") or ():
+                if kind in rule:
+                    found.setdefault(rule[kind], []).append(str(rule["expr"]))
+    return found
+
+
+def loaded(groups: Iterable[Mapping[str, Any]], kind: str) -> list[Loaded]:
+    """Return the rules in the answer of a rules API; `kind` is recording or alerting."""
+    return [
+        Loaded(str(rule.get("name", "")), str(rule.get("query", "")), str(rule.get("health", "")), str(rule.get("lastError") or ""))
+        for group in groups
+        for rule in group.get("rules") or ()
+        if rule.get("type", kind) == kind
+    ]  # fmt: skip
+
+
+def compare(
+    ours: Mapping[str, Collection[str]],
+    theirs: Iterable[Loaded],
+    *,
+    with_expressions: bool,
+    prefixes: tuple[str, ...],
+) -> Comparison:
+    """Compare by name, and by what expressions mean. Extra are only names that begin like AWF's."""
+    found: dict[str, list[Loaded]] = {}
+    for rule in theirs:
+        found.setdefault(rule.name, []).append(rule)
+    changed = [
+        name
+        for name in ours
+        if with_expressions
+        and name in found
+        and normal_all(ours[name]) != normal_all(r.expr for r in found[name])
+    ]
+    failing = {
+        rule.name: rule.error or rule.health
+        for rules in found.values()
+        for rule in rules
+        if rule.error or rule.health.lower() in {"err", "error"}
+    }
+    return Comparison(
+        missing=tuple(sorted(name for name in ours if name not in found)),
+        extra=tuple(sorted(name for name in found if name not in ours and name.startswith(prefixes))),
+        changed=tuple(sorted(changed)),
+        failing=failing,
+    )
+
+
+def normal_all(expressions: Iterable[str]) -> list[str]:
+    return sorted(map(normal, expressions))
+
+
+def normal(expression: str) -> str:
+    """Return an expression in one layout: servers print what they have parsed, not what they were given."""
+    try:
+        laid_out = format_query(expression)
+    except QueryError:
+        laid_out = expression
+    return "".join(laid_out.split())
+
+
+def told(names: Collection[str], most: int = 5) -> str:
+    """Return names as a list that stays short."""
+    shown = list(names)[:most]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
