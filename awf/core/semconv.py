@@ -107,6 +107,7 @@ SIGNAL: Final = "signal"
 KIND: Final = "kind"
 METRIC: Final = "metric"
 SLO: Final = "slo"
+SUBJECT: Final = "subject"  # of an SLO's series: what it is about in one word, such as a workflow's id
 STAGE: Final = "stage"
 
 METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
