@@ -55,9 +55,14 @@ class Approvals:
             return
 
     async def count(self) -> None:
-        """Show how many questions wait."""
-        waiting = len(await self._parts.approvals.pending())
-        self._parts.counters.set(sc.WATCHER_APPROVALS_PENDING, waiting)
+        """Show how many questions wait, and when the first of them expires."""
+        waiting, counters = await self._parts.approvals.pending(), self._parts.counters
+        counters.set(sc.WATCHER_APPROVALS_PENDING, len(waiting))
+        if not waiting:
+            counters.unset(sc.WATCHER_APPROVAL_EXPIRES)
+            return
+        left = min(approval.expires_at for approval in waiting) - self._parts.clock.now()
+        counters.set(sc.WATCHER_APPROVAL_EXPIRES, max(left.total_seconds(), 0.0))
 
     async def _note(self, event: str, approval: Approval, *, by: str) -> None:
         await self.count()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,6 +20,7 @@ from awf.core.types import IncidentId
 logger = logging.getLogger(__name__)
 
 MAX_TEXT, MAX_ENTRIES = 1000, 500
+BELIEVED = timedelta(days=7)  # an alert that says it began earlier, or later than now, is not believed
 
 
 class Journal:
@@ -53,6 +55,8 @@ class Journal:
             await self._parts.incidents.save(after)
         if before.status is not after.status:
             self._count(after)
+        if before.resolved_at is None and after.resolved_at is not None:
+            self._time_recovery(after)
         return after
 
     def _entry(self, kind: str, text: str, detail: Mapping[str, Any]) -> TimelineEntry:
@@ -62,6 +66,16 @@ class Journal:
         status: IncidentStatus = incident.status
         self._parts.counters.add(sc.WATCHER_INCIDENTS, status=status.value)
         logger.info("incident", extra={"incident_id": incident.id, "status": status.value})
+
+    def _time_recovery(self, incident: Incident) -> None:
+        """Time an incident from the first alert's start until its end was seen. A false alarm was no trouble."""
+        if incident.status is IncidentStatus.FALSE_ALARM or incident.resolved_at is None:
+            return
+        began = min(alert.starts_at for alert in incident.alerts)
+        if not timedelta() <= incident.opened_at - began <= BELIEVED:
+            began = incident.opened_at
+        took_ms = (incident.resolved_at - began).total_seconds() * 1000
+        self._parts.counters.observe(sc.WATCHER_RECOVERY_MS, took_ms, status=incident.status.value)
 
     @asynccontextmanager
     async def _alone(self, incident_id: str) -> AsyncIterator[None]:

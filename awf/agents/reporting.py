@@ -8,7 +8,7 @@ from awf.agents.decision import NOTIFY
 from awf.agents.journal import Journal
 from awf.agents.parts import WatcherParts
 from awf.core import semconv as sc
-from awf.core.actions import Applied, WorkOrder
+from awf.core.actions import Applied, ApplyStatus, WorkOrder
 from awf.core.escape import plain_text
 from awf.core.incidents import ActionCall, ActionOutcome, Approval, Incident, IncidentStatus
 from awf.errors import AwfError
@@ -37,6 +37,7 @@ class Reporter:
             said = f"annotated in Grafana (annotation {number})"
         except AwfError as error:
             said = f"not annotated in Grafana: {error.message}"
+            self._parts.counters.add(sc.WATCHER_FAILURES, stage="annotating")
         await self._journal.record(incident.id, "annotation", said)
 
     async def escalate(
@@ -79,6 +80,11 @@ class Reporter:
         if incident.action is not None and outcome is not None:
             self._parts.counters.add(sc.WATCHER_ACTIONS, action=incident.action.name, outcome=outcome.value)
 
+    def count_page(self, applied: Applied) -> None:
+        """Count that on-call could not be told."""
+        if applied.status is not ApplyStatus.APPLIED:
+            self._parts.counters.add(sc.WATCHER_FAILURES, stage="notifying")
+
     async def _page(self, incident: Incident, why: str) -> str:
         if NOTIFY not in self._parts.remediation.actions():
             return "nobody was told: notify_oncall is not registered"
@@ -86,6 +92,7 @@ class Reporter:
             NOTIFY, {"cause": incident.cause.value if incident.cause else "unknown", "text": why}
         )
         applied = await self._parts.remediation.apply(self.work_order(incident, call, why=why))
+        self.count_page(applied)
         return applied.detail
 
     def _link(self, incident: Incident) -> str:

@@ -92,7 +92,9 @@ class Stages:
         for look in range(1, config.looks + 1):
             async with self._looking:
                 found = await self._parts.investigator.investigate(incident.alerts)
-            self._parts.counters.set(sc.WATCHER_INVESTIGATION_MS, round(found.duration_ms, 1))
+            self._parts.counters.observe(sc.WATCHER_INVESTIGATION_MS, round(found.duration_ms, 1))
+            if found.not_looked_at:
+                self._parts.counters.add(sc.WATCHER_FAILURES, stage="querying")
             if found.hypotheses[0].cause is not CauseClass.UNKNOWN or look == config.looks:
                 break
             text = f"{found.hypotheses[0].summary}; looking again in {config.look_again_s:.0f} s"
@@ -224,6 +226,8 @@ class Stages:
         work = await self._work(incident)
         applied = await self._parts.remediation.apply(work)
         name = work.call.name
+        if name == NOTIFY:
+            self.report.count_page(applied)
         if applied.status is ApplyStatus.APPLIED and name == NOTIFY:
             await self._end(incident, IncidentStatus.ESCALATED, ActionOutcome.NOTIFIED, applied.detail)
         elif applied.status is ApplyStatus.APPLIED:

@@ -11,6 +11,7 @@ from awf.agents.intake import Intake
 from awf.agents.journal import Journal
 from awf.agents.parts import WatcherConfig, WatcherParts
 from awf.agents.stages import Stages
+from awf.core import semconv as sc
 from awf.core.escape import plain_text
 from awf.core.incidents import (
     Alert,
@@ -72,6 +73,7 @@ class WatcherAgent:
 
     async def start(self) -> None:
         """Carry open incidents on, then look after waiting ones (approvals, pauses) until `aclose`."""
+        self._prepare_counters()
         await self.sweep()
         self._sweeper = asyncio.create_task(self._sweep_forever(), name="watcher sweep")
 
@@ -84,11 +86,11 @@ class WatcherAgent:
             await asyncio.wait(running, timeout=STOP_TIMEOUT_S)
 
     async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
-        fresh = await self._parts.incidents.receive(alerts, body)
         try:
-            incidents = await self._intake.take(fresh)
-        except BaseException:  # the sender is not told that they were taken, and sends them again
-            self._parts.incidents.hand_back(fresh)
+            fresh = await self._parts.incidents.receive(alerts, body)
+            incidents = await self._take(fresh)
+        except Exception:  # boundary: counted, then the sender hears of it and delivers again
+            self._parts.counters.add(sc.WATCHER_FAILURES, stage="receiving")
             raise
         for incident in incidents:
             self._launch(incident.id)
@@ -97,6 +99,13 @@ class WatcherAgent:
             "incidents": [incident.id for incident in incidents],
             "duplicates": len(alerts) - len(fresh),
         }
+
+    async def _take(self, fresh: Sequence[Alert]) -> list[Incident]:
+        try:
+            return await self._intake.take(fresh)
+        except BaseException:  # the sender is not told that they were taken, and sends them again
+            self._parts.incidents.hand_back(fresh)
+            raise
 
     async def investigate_alert(self, alert: Alert) -> Investigation:
         """Look for the cause of an alert, without opening an incident."""
@@ -144,6 +153,7 @@ class WatcherAgent:
     async def sweep(self) -> None:
         """Carry on every open incident that nobody works on and that need not wait. Safe to repeat."""
         await self._intake.reopen_ignored()
+        await self._stages.approvals.count()  # the time until one expires goes on
         paused = await self._parts.switch.is_paused()
         async for incident in self._intake.open_incidents():
             if incident.id in self._tasks:
@@ -204,9 +214,23 @@ class WatcherAgent:
         said = error.message if isinstance(error, AwfError) else type(error).__name__
         try:
             incident = await self._journal.record(incident_id, "error", f"the watcher failed: {said}")
+            stage = incident.status.value if incident.status.is_open else "escalating"
+            self._parts.counters.add(sc.WATCHER_FAILURES, stage=stage)
             await self._stages.report.escalate(incident, f"the watcher failed: {plain_text(said, 200)}")
         except Exception:  # boundary: even telling failed; the sweep will find the incident still open
+            self._parts.counters.add(sc.WATCHER_FAILURES, stage="escalating")
             logger.exception("incident could not be escalated", extra={"incident_id": incident_id})
+
+    def _prepare_counters(self) -> None:
+        prepare = self._parts.counters.prepare
+        for status in ("firing", "resolved"):
+            prepare(sc.WATCHER_ALERTS, status=status)
+        for each in IncidentStatus:
+            prepare(sc.WATCHER_INCIDENTS, status=each.value)
+        for stage in sc.WATCHER_STAGES:
+            prepare(sc.WATCHER_FAILURES, stage=stage)
+        prepare(sc.WATCHER_INVESTIGATION_MS)
+        prepare(sc.WATCHER_RECOVERY_MS, status=IncidentStatus.RESOLVED.value)
 
     async def _sweep_forever(self) -> None:
         is_away = False
@@ -222,4 +246,5 @@ class WatcherAgent:
                     logger.warning("the state database is away", extra={"error": error.message})
                 is_away = True
             except Exception:  # boundary: a database that hiccups must not end the watcher
+                self._parts.counters.add(sc.WATCHER_FAILURES, stage="sweeping")
                 logger.exception("sweep failed")

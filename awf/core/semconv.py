@@ -71,6 +71,19 @@ STEP_DURATION_BUCKETS_MS: Final = (
     10_000.0, 30_000.0, 60_000.0, 120_000.0, 300_000.0, 600_000.0,
 )  # fmt: skip
 
+# What the watcher times lies between a second and a day.
+WATCHER_RECOVERY_BUCKETS_MS: Final = tuple(
+    1000.0 * seconds
+    for seconds in (5, 10, 15, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
+)
+HISTOGRAM_BUCKETS: Final[dict[str, tuple[float, ...]]] = {
+    STEP_DURATION: STEP_DURATION_BUCKETS_MS,
+    EXPORT_DURATION: STEP_DURATION_BUCKETS_MS,
+    WATCHER_INVESTIGATION_MS: STEP_DURATION_BUCKETS_MS,
+    WATCHER_RECOVERY_MS: WATCHER_RECOVERY_BUCKETS_MS,
+}
+"""Our histograms with their buckets: each has series with the suffixes _bucket, _sum and _count."""
+
 # -- labels, span attributes and structured metadata share their names
 WORKFLOW_ID: Final = "workflow_id"
 EXECUTION_ID: Final = "execution_id"
@@ -94,6 +107,8 @@ SIGNAL: Final = "signal"
 KIND: Final = "kind"
 METRIC: Final = "metric"
 SLO: Final = "slo"
+SUBJECT: Final = "subject"  # of an SLO's series: what it is about in one word, such as a workflow's id
+STAGE: Final = "stage"
 
 METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     STEP_DURATION: (WORKFLOW_ID, STEP_ID, AGENT_ID, FRAMEWORK, STATUS),
@@ -128,7 +143,7 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     WATCHER_APPROVALS_PENDING: (),
     WATCHER_INVESTIGATION_MS: (),
     WATCHER_RECOVERY_MS: (STATUS,),
-    WATCHER_FAILURES: ("stage",),
+    WATCHER_FAILURES: (STAGE,),
     WATCHER_APPROVAL_EXPIRES: (),
     RULER_EVALUATIONS: ("group",),
     RULER_EVALUATION_FAILURES: ("group",),
@@ -142,6 +157,12 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 SKIPPED: Final = "skipped"
 """The values of `status`."""
+
+WATCHER_STAGES: Final = (
+    "receiving", "investigating", "querying", "held", "awaiting_approval", "acting", "verifying", "annotating",
+    "notifying", "escalating", "sweeping",
+)  # fmt: skip
+"""Where the watcher can fail, the values of `stage`: the status an incident had, or what was tried."""
 
 # -- reasons of lost events, by what they mean for the export path
 REFUSED: Final = ("spool_full", "spool_failed")

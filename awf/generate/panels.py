@@ -1,69 +1,40 @@
-"""What grafanalib 0.7.1 lacks for a current Grafana, and our defaults for panels.
-
-grafanalib writes schema version 12 with fields that Grafana has since dropped; `dashboard` brings the
-result to the current form, so that Grafana does not migrate (and mark as changed) what it loads.
-"""
+"""Our defaults for panels: one function a kind, with a description that says what to do."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import grafanalib.core as g
-from grafanalib._gen import DashboardEncoder
 
-SCHEMA_VERSION = 41
-# Panels that name no version are migrated from Grafana 6.1 on, options and all.
-PLUGIN_VERSION = "12.0.0"
-# Chosen by a variable, so that the dashboards work in a Grafana whose datasource has another uid.
+from awf.generate.links import Link
+from awf.generate.panel_kinds import BarGauge, Heatmap, Logs, NodeGraph, StateTimeline, values_mean
+
+# Chosen by variables, so that the dashboards work in a Grafana whose datasources have other uids.
 METRICS = {"type": "prometheus", "uid": "${datasource}"}
-DEFAULT_UID = "mimir"
-WIDTH = 24
+LOGS = {"type": "loki", "uid": "${logs}"}
+TRACES = {"type": "tempo", "uid": "${traces}"}
 
-OBSOLETE_PANEL = ("cacheTimeout", "editable", "error", "height", "hideTimeOverride", "minSpan", "span",
-                  "color", "columns", "fontSize", "mappings")  # fmt: skip
-OBSOLETE_TARGET = ("query", "target", "metric", "step", "intervalFactor", "interval")
-OBSOLETE_DASHBOARD = ("__inputs", "hideControls", "rows", "sharedCrosshair", "style", "gnetId", "timepicker")
-OBSOLETE_VARIABLE = ("auto", "auto_count", "auto_min", "useTags", "tagsQuery", "tagValuesQuery")
-
-GREEN, YELLOW, RED = "green", "yellow", "red"
+GREEN, YELLOW, RED, CLEAR = "green", "yellow", "red", "transparent"
+Steps = Sequence[tuple[str, float | None]]  # (colour, from value)
+Query = tuple[str, str]  # (expression, legend)
 
 
-class ModernHeatmap(g.Panel):  # type: ignore[misc]
-    """The heatmap panel of Grafana 9 and later, over a classic Prometheus histogram."""
-
-    def to_json_data(self) -> dict[str, Any]:
-        options = {
-            "calculate": False,
-            "cellGap": 1,
-            "cellValues": {"unit": "ops"},
-            "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5,
-                      "fill": "dark-orange", "reverse": False, "scale": "exponential"},
-            "yAxis": {"unit": "ms", "axisPlacement": "left", "reverse": False},
-            "rowsFrame": {"layout": "auto", "value": "Steps per second"},
-            "filterValues": {"le": 1e-9},  # an empty bucket is no cell
-            "showValue": "never",
-            "tooltip": {"mode": "single", "yHistogram": True, "showColorScale": True},
-            "legend": {"show": True},
-            "exemplars": {"color": "rgba(255,0,255,0.7)"},
-        }  # fmt: skip
-        return dict(self.panel_json({"type": "heatmap", "options": options}))
+def _thresholds(steps: Steps) -> list[dict[str, Any]]:
+    return [{"color": color, "value": value} for color, value in steps]
 
 
-class ModernBarGauge(g.Panel):  # type: ignore[misc]
-    """The bar gauge of Grafana 7 and later; grafanalib writes the form of Grafana 6."""
+DEFAULT_STEPS = _thresholds(((GREEN, None),))
 
-    def to_json_data(self) -> dict[str, Any]:
-        options = {
-            "displayMode": "basic",
-            "orientation": "horizontal",
-            "valueMode": "color",
-            "namePlacement": "left",
-            "showUnfilled": True,
-            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-        }
-        return dict(self.panel_json({"type": "bargauge", "options": options}))
+
+def above(value: float) -> Steps:
+    """Return the steps of a line in a graph: where the alert fires."""
+    return ((CLEAR, None), (RED, value))
+
+
+def below(value: float) -> Steps:
+    """Return the steps of a line in a graph that values should stay above."""
+    return ((RED, None), (CLEAR, value))
 
 
 def target(expr: str, legend: str = "", *, instant: bool = False, format_: str = "time_series") -> g.Target:
@@ -72,51 +43,37 @@ def target(expr: str, legend: str = "", *, instant: bool = False, format_: str =
 
 
 def stat(
-    title: str,
-    expr: str,
-    unit: str,
-    description: str,
-    *,
-    steps: Sequence[tuple[str, float | None]] = (),
-    link: dict[str, Any] | None = None,
-) -> g.Stat:
-    """Return a single number with a sparkline; `steps` are (colour, from value)."""
+    title: str, expr: str, unit: str, description: str, *, steps: Steps = (), link: Link | None = None,
+    empty: str = "no data yet",
+) -> g.Stat:  # fmt: skip
+    """Return a single number with a sparkline; `empty` is what stands there when there is none."""
     return g.Stat(
         title=title, description=description, dataSource=METRICS, targets=[target(expr)], format=unit,
-        reduceCalc="lastNotNull", graphMode="area", colorMode="value", noValue="no data yet",
-        thresholds=_thresholds(steps or ((GREEN, None),)), links=[link] if link else [],
+        reduceCalc="lastNotNull", graphMode="area", colorMode="value", noValue=empty,
+        thresholds=_thresholds(steps) if steps else DEFAULT_STEPS, links=[link] if link else [],
     )  # fmt: skip
-
-
-def link_to(title: str, uid: str) -> dict[str, Any]:
-    """Return a panel's link to another dashboard of ours; time range and datasource go with it."""
-    url = f"/d/{uid}?${{__url_time_range}}&${{datasource:queryparam}}"
-    return {"title": title, "url": url, "targetBlank": False}
 
 
 def timeseries(
-    title: str,
-    queries: Iterable[tuple[str, str]],
-    unit: str,
-    description: str,
-    *,
-    stacked: bool = False,
-    steps: Sequence[tuple[str, float | None]] = (),
-) -> g.TimeSeries:
-    """Return lines over time; `queries` are (expression, legend)."""
+    title: str, queries: Iterable[Query], unit: str, description: str, *, stacked: bool = False,
+    steps: Steps = (), links: Sequence[Link] = (), low: int | None = 0,
+) -> g.TimeSeries:  # fmt: skip
+    """Return lines over time. `links` are offered where a point is clicked; `low` is where the axis begins."""
+    defaults = {"links": list(links)} if links else {}
     return g.TimeSeries(
-        title=title, description=description, dataSource=METRICS, unit=unit, valueMin=0,
+        title=title, description=description, dataSource=METRICS, unit=unit, valueMin=low,
         targets=[target(expr, legend) for expr, legend in queries],
         fillOpacity=25 if stacked else 8, stacking={"mode": "normal" if stacked else "none", "group": "A"},
         tooltipMode="multi", tooltipSort="desc", legendDisplayMode="table", legendCalcs=["lastNotNull", "max"],
-        thresholds=_thresholds(steps) if steps else [], thresholdsStyleMode="line" if steps else "off",
+        thresholds=_thresholds(steps), thresholdsStyleMode="line" if steps else "off",
+        extraJson={"fieldConfig": {"defaults": defaults}},
     )  # fmt: skip
 
 
-def heatmap(title: str, expr: str, description: str) -> ModernHeatmap:
+def heatmap(title: str, expr: str, description: str) -> Heatmap:
     """Return a heatmap of a histogram's buckets."""
     query = target(expr, "{{le}}", format_="heatmap")
-    return ModernHeatmap(title=title, description=description, dataSource=METRICS, targets=[query])
+    return Heatmap(title=title, description=description, dataSource=METRICS, targets=[query])
 
 
 def pie(title: str, expr: str, legend: str, unit: str, description: str) -> g.PieChartv2:
@@ -128,30 +85,78 @@ def pie(title: str, expr: str, legend: str, unit: str, description: str) -> g.Pi
     )  # fmt: skip
 
 
-def bars(title: str, expr: str, legend: str, unit: str, description: str) -> ModernBarGauge:
-    """Return horizontal bars of an instant query, 0 to 1."""
-    defaults = {"unit": unit, "min": 0, "max": 1, "color": {"mode": "thresholds"}}
-    return ModernBarGauge(
+def bars(
+    title: str, expr: str, legend: str, unit: str, description: str, *, steps: Steps, low: float = 0
+) -> BarGauge:
+    """Return horizontal bars of an instant query, up to 1."""
+    defaults = {"unit": unit, "min": low, "max": 1, "color": {"mode": "thresholds"}}
+    return BarGauge(
         title=title, description=description, dataSource=METRICS,
         targets=[target(expr, legend, instant=True)], extraJson={"fieldConfig": {"defaults": defaults}},
-        thresholds=_thresholds(((RED, None), (YELLOW, 0.6), (GREEN, 0.8))),
+        thresholds=_thresholds(steps),
+    )  # fmt: skip
+
+
+def states(
+    title: str, queries: Iterable[Query], meanings: Mapping[int, tuple[str, str]], description: str
+) -> StateTimeline:
+    """Return a lane for each series; `meanings` are what its whole numbers say, and in which colour."""
+    defaults = {
+        "mappings": values_mean(meanings),
+        "color": {"mode": "thresholds"},
+        "custom": {"fillOpacity": 70, "lineWidth": 0},
+    }
+    return StateTimeline(
+        title=title, description=description, dataSource=METRICS,
+        targets=[target(expr, legend) for expr, legend in queries],
+        extraJson={"fieldConfig": {"defaults": defaults}},
+    )  # fmt: skip
+
+
+def logs(title: str, expr: str, description: str) -> Logs:
+    """Return the newest log lines that a LogQL query finds."""
+    query = {"datasource": LOGS, "expr": expr, "queryType": "range", "editorMode": "code", "maxLines": 100}
+    return Logs(title=title, description=description, dataSource=LOGS, targets=[query])
+
+
+def traces(title: str, query: str, description: str) -> g.Table:
+    """Return the newest spans that a TraceQL query finds; the trace id opens the trace."""
+    asked = {
+        "datasource": TRACES, "query": query, "queryType": "traceql", "tableType": "spans", "limit": 20,
+        "spss": 3, "filters": [],
+    }  # fmt: skip
+    return g.Table(title=title, description=description, dataSource=TRACES, targets=[asked], filterable=True)
+
+
+def graph(title: str, edges: str, description: str) -> NodeGraph:
+    """Return a graph; `edges` gives one series with the labels id, source and target for each."""
+    query = target(edges, instant=True, format_="table")
+    query.refId = "edges"
+    organize = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": {"Value": "mainstat"}}
+    return NodeGraph(
+        title=title, description=description, dataSource=METRICS, targets=[query],
+        transformations=[{"id": "organize", "options": organize}],
     )  # fmt: skip
 
 
 def table(
-    title: str, columns: Sequence[tuple[str, str, str]], key: str, description: str, *, red_above: float
-) -> g.Table:
+    title: str, columns: Sequence[tuple[str, str, str]], key: str, description: str, *,
+    red_above: float, links: Sequence[Link] = (), heading: str = "",
+) -> g.Table:  # fmt: skip
     """Return one row per `key` label; `columns` are (heading, expression, unit). The second column sorts
-    the rows, worst first, and is red above `red_above`."""
+    the rows, worst first, and is red above `red_above`. `links` are those of the key's cells."""
     targets = [target(expr, instant=True, format_="table") for _, expr, _ in columns]
     values = [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
-    heading = key.removesuffix("_id").capitalize()
+    heading = heading or key.removesuffix("_id").capitalize()
     renames = {key: heading} | {value: name for value, (name, _, _) in zip(values, columns, strict=True)}
     overrides = [_column(name, unit) for name, _, unit in columns]
     overrides[1]["properties"] += [
         {"id": "custom.cellOptions", "value": {"type": "color-text"}},
         {"id": "thresholds", "value": {"mode": "absolute", "steps": _thresholds(((GREEN, None), (RED, red_above)))}},
     ]  # fmt: skip
+    if links:
+        matcher = {"id": "byName", "options": heading}
+        overrides.append({"matcher": matcher, "properties": [{"id": "links", "value": list(links)}]})
     organize = {
         "renameByName": renames,
         "excludeByName": {"Time": True} | {f"Time {index + 1}": True for index in range(len(columns))},
@@ -170,121 +175,3 @@ def table(
 def _column(name: str, unit: str) -> dict[str, Any]:
     properties: list[dict[str, Any]] = [{"id": "unit", "value": unit}]
     return {"matcher": {"id": "byName", "options": name}, "properties": properties}
-
-
-def variable(name: str, label: str, query: str, *, all_value: str = ".+") -> g.Template:
-    """Return a multi-value variable that starts at All; `.*` for a label that series may lack."""
-    return g.Template(
-        name=name, label=label, query=query, dataSource=METRICS, includeAll=True, multi=True,
-        allValue=all_value, default="All", refresh=2, sort=1,
-    )  # fmt: skip
-
-
-def _datasource_variable() -> dict[str, Any]:
-    return {
-        "name": "datasource", "label": "Metrics", "type": "datasource", "query": "prometheus",
-        "current": {"text": DEFAULT_UID, "value": DEFAULT_UID}, "hide": 0, "includeAll": False,
-        "multi": False, "options": [], "refresh": 1, "regex": "",
-    }  # fmt: skip
-
-
-def dashboard(
-    uid: str,
-    title: str,
-    description: str,
-    rows: Sequence[tuple[str, int, Sequence[g.Panel]]],
-    variables: Sequence[g.Template],
-) -> dict[str, Any]:
-    """Return a dashboard's JSON. `rows` are (heading, height, panels sharing the width evenly)."""
-    panels: list[g.Panel] = []
-    top = 0
-    for heading, height, members in rows:
-        panels.append(g.RowPanel(title=heading, gridPos=g.GridPos(h=1, w=WIDTH, x=0, y=top)))
-        width = WIDTH // len(members)
-        for index, panel in enumerate(members):
-            panel.gridPos = g.GridPos(h=height, w=width, x=index * width, y=top + 1)
-            panels.append(panel)
-        top += height + 1
-    board = g.Dashboard(
-        uid=uid, title=title, description=description, tags=["awf"], editable=True, timezone="browser",
-        refresh="10s", time=g.Time("now-30m", "now"), graphTooltip=1, schemaVersion=SCHEMA_VERSION,
-        panels=panels, templating=g.Templating(list=list(variables)),
-        annotations=g.Annotations(list=[_built_in_annotations(), _remediations()]), links=[_links()],
-    )  # fmt: skip
-    plain = json.loads(json.dumps(board.auto_panel_ids().to_json_data(), cls=DashboardEncoder))
-    return _modernise(plain)
-
-
-def _modernise(board: dict[str, Any]) -> dict[str, Any]:
-    for name in OBSOLETE_DASHBOARD:
-        board.pop(name, None)
-    for panel in board["panels"]:
-        for name in OBSOLETE_PANEL:
-            panel.pop(name, None)
-        for index, query in enumerate(panel.get("targets", [])):
-            for name in OBSOLETE_TARGET:
-                query.pop(name, None)
-            query["refId"] = chr(ord("A") + index)
-            query["range"] = not query["instant"]
-            query["exemplar"] = panel["type"] in {"timeseries", "heatmap"} and "_bucket" in query["expr"]
-        if panel["type"] in {"timeseries", "heatmap"}:
-            panel["maxDataPoints"] = None
-        if panel["type"] != "row":
-            _modernise_fields(panel)
-    for item in board["templating"]["list"]:
-        for name in OBSOLETE_VARIABLE:
-            item.pop(name, None)
-        item["current"] = {"text": ["All"], "value": ["$__all"]}
-        item["definition"] = item["query"]
-        item["query"] = {"query": item["definition"], "refId": "StandardVariableQuery"}
-    board["templating"]["list"].insert(0, _datasource_variable())
-    return dict(_without_nulls(board))
-
-
-def _modernise_fields(panel: dict[str, Any]) -> None:
-    panel["pluginVersion"] = PLUGIN_VERSION
-    panel["fieldConfig"].setdefault("overrides", [])
-    defaults = panel["fieldConfig"]["defaults"]
-    if not defaults.get("thresholds", {}).get("steps"):
-        defaults["thresholds"] = {"mode": "absolute", "steps": _thresholds(((GREEN, None),))}
-    if panel["type"] == "table":
-        defaults["custom"] = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True}
-    legend = panel["options"].get("legend")
-    if legend is not None and "displayMode" in legend:
-        legend["showLegend"] = True
-
-
-def _without_nulls(value: Any) -> Any:
-    # `value: null` in a threshold means minus infinity and must stay.
-    if isinstance(value, dict):
-        return {
-            key: _without_nulls(item) for key, item in value.items() if item is not None or key == "value"
-        }
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-def _thresholds(steps: Sequence[tuple[str, float | None]]) -> list[dict[str, Any]]:
-    return [{"color": color, "value": value} for color, value in steps]
-
-
-def _built_in_annotations() -> dict[str, Any]:
-    # Grafana adds it by itself when it is missing, and then takes the dashboard for edited.
-    return {
-        "name": "Annotations & Alerts", "builtIn": 1, "enable": True, "hide": True, "type": "dashboard",
-        "iconColor": "rgba(0, 211, 255, 1)", "datasource": {"type": "grafana", "uid": "-- Grafana --"},
-    }  # fmt: skip
-
-
-def _remediations() -> dict[str, Any]:
-    return {
-        "name": "Remediations", "enable": True, "iconColor": "purple", "type": "tags",
-        "datasource": {"type": "grafana", "uid": "-- Grafana --"},
-        "target": {"type": "tags", "tags": ["awf", "remediation"], "matchAny": False, "limit": 100},
-    }  # fmt: skip
-
-
-def _links() -> dict[str, Any]:
-    return {
-        "title": "AWF dashboards", "type": "dashboards", "tags": ["awf"], "asDropdown": True,
-        "includeVars": True, "keepTime": True,
-    }  # fmt: skip

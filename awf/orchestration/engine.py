@@ -7,7 +7,7 @@ import copy
 import logging
 import random
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from awf.core.clock import Clock, SystemClock
@@ -38,11 +38,15 @@ CANCEL_GRACE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class EngineSnapshot:
-    """How busy an engine is now. Every registered workflow is listed, with 0 when nothing runs."""
+    """How busy an engine is now. Every registered workflow is listed, with 0 when nothing runs.
+
+    `oldest_age_s` is how long the execution that began first runs: waiting does not count.
+    """
 
     active: Mapping[WorkflowId, int]
     pending: Mapping[WorkflowId, int]
     workers: int
+    oldest_age_s: Mapping[WorkflowId, float]
     trust_scores: Mapping[AgentId, float]
 
 
@@ -106,12 +110,14 @@ class Engine:
     def snapshot(self) -> EngineSnapshot:
         """Return how busy it is; any thread may ask."""
         names = [workflow.id for workflow in self.registry.describe()]
-        active = Counter(execution.workflow.id for execution in tuple(self._active))
+        running = tuple(self._active)
+        active = Counter(execution.workflow.id for execution in running)
         pending = Counter(execution.workflow.id for execution in tuple(self._pending))
         return EngineSnapshot(
             active={name: active[name] for name in names},
             pending={name: pending[name] for name in names},
             workers=self.workers,
+            oldest_age_s=self._oldest_ages(running),
             trust_scores={agent.id: agent.trust_score for agent in self.registry.agents()},
         )
 
@@ -217,6 +223,15 @@ class Engine:
 
     # -- inside
 
+    def _oldest_ages(self, running: Sequence[Execution]) -> dict[WorkflowId, float]:
+        now = self._clock.now()
+        ages = dict.fromkeys((workflow.id for workflow in self.registry.describe()), 0.0)
+        for execution in running:
+            if execution.running_since is not None:
+                age = (now - execution.running_since).total_seconds()
+                ages[execution.workflow.id] = max(age, ages.get(execution.workflow.id, 0.0))
+        return ages
+
     def _known(self, execution_id: str) -> Execution:
         execution = self._executions.get(ExecutionId(execution_id))
         if execution is None:
@@ -240,7 +255,8 @@ class Engine:
 
     async def _run(self, execution: Execution) -> None:
         execution.status = ExecutionStatus.RUNNING
-        execution.started_at = execution.started_at or self._clock.now()
+        execution.running_since = self._clock.now()
+        execution.started_at = execution.started_at or execution.running_since
         try:
             await self._emit(EventType.WORKFLOW_STARTED, execution, data=_start_data(execution))
             await execution.run_steps(self._runtime)

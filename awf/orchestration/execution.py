@@ -46,6 +46,7 @@ class Execution:
         self.link = link
         self.status = ExecutionStatus.PENDING
         self.started_at: datetime | None = None
+        self.running_since: datetime | None = None  # the present run: `started_at` is that of the first
         self.finished_at: datetime | None = None
         self.outputs: dict[StepId, Any] = {}
         self.failures: dict[StepId, StepFailure] = {}

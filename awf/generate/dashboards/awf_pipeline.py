@@ -1,4 +1,7 @@
-"""AWF Pipeline: do the events reach the collector, how much waits, what was lost and why?"""
+"""AWF Pipeline: do the events reach the collector and the stores, how much waits, what was lost and why?
+
+The rows about Alloy and the stores are in `_stack.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from typing import Any
 
 from awf.core import semconv as sc
 from awf.generate import panels as p
+from awf.generate import thresholds
+from awf.generate.board import dashboard, variable
+from awf.generate.dashboards._stack import alloy, losses, stack, stores
 from awf.generate.expr import any_of, by, gained, quantile, rate, selector
 from awf.generate.spec import DashboardSpec
 
@@ -16,28 +22,32 @@ WINDOW = "$__rate_interval"
 LOST = {sc.REASON: any_of(sc.LOST_ON_EXPORT)}
 # Zero is only the truth where something reports: an empty store must not look like a quiet one.
 ZERO = f"max({selector(sc.SPOOL_LIMIT_BYTES, **P)}) * 0"
-OLDEST_STEPS = ((p.GREEN, None), (p.YELLOW, 30.0), (p.RED, 120.0))
-FULL_STEPS = ((p.GREEN, None), (p.YELLOW, 0.5), (p.RED, 0.8))
+OLDEST_STEPS = ((p.GREEN, None), (p.YELLOW, 30.0), (p.RED, thresholds.EXPORT_STALLED_S))
+FULL_STEPS = ((p.GREEN, None), (p.YELLOW, 0.5), (p.RED, thresholds.SPOOL_FULL))
 NONE_STEPS = ((p.GREEN, None), (p.RED, 1.0))
 
 
 def build() -> dict[str, Any]:
     """Return the dashboard's JSON."""
-    return p.dashboard(
+    return dashboard(
         "awf-pipeline",
         "AWF Pipeline",
-        "The way of the events from the engines to the collector, as the exporters report it about themselves. While "
-        "the collector takes nothing, these panels stand still: look at the spools with `awf spool inspect`.",
+        "The way of the events from the engines through the collector to the stores, as each reports it about itself. "
+        "While the collector takes nothing, these panels stand still: look at the spools with `awf spool inspect`.",
         [
             ("Now", 4, _now()),
             ("Spool", 8, _spool()),
             ("Export", 8, _export()),
             ("Losses", 8, _losses()),
             ("Limits", 7, _limits()),
+            ("Stack", 8, stack()),
+            ("Alloy", 8, alloy()),
+            ("Refused and failed", 8, losses()),
+            ("Stores", 8, stores()),
         ],
         [
-            p.variable("job", "Job", f"label_values({sc.SPOOL_LIMIT_BYTES}, job)", all_value=".*"),
-            p.variable("instance", "Process", f'label_values({sc.SPOOL_LIMIT_BYTES}{{job=~"$job"}}, instance)', all_value=".*"),
+            variable("job", "Job", f"label_values({sc.SPOOL_LIMIT_BYTES}, job)", all_value=".*"),
+            variable("instance", "Process", f'label_values({sc.SPOOL_LIMIT_BYTES}{{job=~"$job"}}, instance)', all_value=".*"),
         ],
     )  # fmt: skip
 
@@ -76,7 +86,6 @@ def _now() -> list[Any]:
 
 
 def _spool() -> list[Any]:
-    transparent = ("transparent", None)
     return [
         p.timeseries("In and out",
                      [(f"sum({rate(sc.EVENTS, WINDOW, **P)})", "emitted"),
@@ -86,10 +95,10 @@ def _spool() -> list[Any]:
                      "short", "Growing in one process: its own way to the collector. In all of them: the collector."),
         p.timeseries("Spool use by process", [(_fill(PROCESS), "{{instance}}")],
                      "percentunit", "Share of the limit. Above 80% for a minute the alert AWFSpoolNearlyFull fires: mend the "
-                     "collector, or raise AWF_SPOOL_MAX_MB.", steps=(transparent, (p.RED, 0.8))),
+                     "collector, or raise AWF_SPOOL_MAX_MB.", steps=p.above(thresholds.SPOOL_FULL)),
         p.timeseries("Oldest event by process", [(by("max", PROCESS, selector(sc.SPOOL_OLDEST_AGE, **P)), "{{instance}}")],
                      "s", "Above two minutes for a minute the alert AWFExportStalled fires. At AWF_SPOOL_MAX_AGE_S events "
-                     "are given up.", steps=(transparent, (p.RED, 120.0))),
+                     "are given up.", steps=p.above(thresholds.EXPORT_STALLED_S)),
     ]  # fmt: skip
 
 

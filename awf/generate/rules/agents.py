@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from awf.core import semconv as sc
+from awf.generate import thresholds as t
 from awf.generate.expr import by, quantile, rate
 from awf.generate.spec import AlertRule, RuleGroup
 
@@ -22,7 +23,7 @@ SPEC = RuleGroup(
     alerts=(
         AlertRule(
             alert="AWFAgentErrors",
-            expr=f"{FAILED} / {ALL} > 0.3 and {ENOUGH}",
+            expr=f"{FAILED} / {ALL} > {t.AGENT_FAILED_SHARE} and {ENOUGH}",
             hold="10s",
             severity="critical",
             summary="Agent {{ $labels.agent_id }} fails {{ $value | humanizePercentage }} of its invocations",
@@ -31,7 +32,7 @@ SPEC = RuleGroup(
         ),
         AlertRule(
             alert="AWFStepSlow",
-            expr=f"{quantile(0.95, (sc.WORKFLOW_ID, sc.STEP_ID), '2m')} > 10000",
+            expr=f"{quantile(0.95, (sc.WORKFLOW_ID, sc.STEP_ID), '2m')} > {t.STEP_SLOW_MS:.0f}",
             hold="15s",
             severity="warning",
             summary="Step {{ $labels.step_id }} of {{ $labels.workflow_id }} takes "

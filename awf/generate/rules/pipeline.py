@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from awf.core import semconv as sc
+from awf.generate import thresholds as t
 from awf.generate.expr import any_of, by, gained, rate
 from awf.generate.spec import AlertRule, RuleGroup
 
@@ -71,7 +72,7 @@ LOST = (
 BACKLOG = (
     AlertRule(
         alert="AWFSpoolNearlyFull",
-        expr=f"{by('max', JOB, f'{sc.SPOOL_BYTES} / {sc.SPOOL_LIMIT_BYTES}')} > 0.8",
+        expr=f"{by('max', JOB, f'{sc.SPOOL_BYTES} / {sc.SPOOL_LIMIT_BYTES}')} > {t.SPOOL_FULL}",
         hold="1m",
         severity="warning",
         summary="A spool of {{ $labels.job }} is {{ $value | humanizePercentage }} full",
@@ -82,7 +83,7 @@ BACKLOG = (
     ),
     AlertRule(
         alert="AWFExportStalled",
-        expr=f"{by('max', JOB, sc.SPOOL_OLDEST_AGE)} > 120",
+        expr=f"{by('max', JOB, sc.SPOOL_OLDEST_AGE)} > {t.EXPORT_STALLED_S:.0f}",
         hold="1m",
         severity="critical",
         summary="Events of {{ $labels.job }} wait {{ $value | humanizeDuration }} for the collector",
@@ -93,7 +94,7 @@ BACKLOG = (
     ),
     AlertRule(
         alert="AWFExportRetries",
-        expr=f"{RETRIED} / ({RETRIED} + ({TAKEN} or {RETRIED} * 0)) > 0.2",
+        expr=f"{RETRIED} / ({RETRIED} + ({TAKEN} or {RETRIED} * 0)) > {t.EXPORT_RETRIED_SHARE}",
         hold="10m",
         severity="warning",
         summary="{{ $value | humanizePercentage }} of the {{ $labels.signal }} requests of {{ $labels.job }} fail and are "
@@ -120,7 +121,7 @@ LIMITS = (
     AlertRule(
         alert="AWFTelemetryTruncated",
         # One long text is not worth anyone's time.
-        expr=gained(sc.TRUNCATIONS, ("job", sc.KIND), WINDOW) + " >= 10",
+        expr=gained(sc.TRUNCATIONS, ("job", sc.KIND), WINDOW) + f" >= {t.TRUNCATED_IN_5M}",
         hold="0s",
         severity="info",
         summary="{{ $value | humanize }} times {{ $labels.job }} exported less than it was given ({{ $labels.kind }})",

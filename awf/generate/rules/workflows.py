@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from awf.core import semconv as sc
+from awf.generate import thresholds as t
 from awf.generate.expr import by, failed_share
 from awf.generate.spec import AlertRule, RuleGroup
 
@@ -14,7 +15,7 @@ SPEC = RuleGroup(
     alerts=(
         AlertRule(
             alert="AWFWorkflowFailures",
-            expr=f"{failed_share(sc.WORKFLOWS, WORKFLOW, '2m')} > 0.2 and "
+            expr=f"{failed_share(sc.WORKFLOWS, WORKFLOW, '2m')} > {t.WORKFLOW_FAILED_SHARE} and "
             + by("sum", WORKFLOW, f'increase({sc.WORKFLOWS}{{status="{sc.FAILED}"}}[2m])')
             + " >= 3",
             hold="15s",
@@ -24,7 +25,7 @@ SPEC = RuleGroup(
         ),
         AlertRule(
             alert="AWFWorkersSaturated",
-            expr=f"sum({sc.EXECUTIONS_PENDING}) > 2 * sum({sc.WORKERS})",
+            expr=f"sum({sc.EXECUTIONS_PENDING}) > {t.PENDING_PER_WORKER} * sum({sc.WORKERS})",
             hold="10s",
             severity="warning",
             summary="{{ $value | humanize }} executions wait for a worker",

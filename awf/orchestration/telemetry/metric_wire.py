@@ -8,23 +8,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from awf.orchestration.telemetry.aggregate import Exemplar, Histogram, MetricState, attributes_of
-from awf.orchestration.telemetry.measurements import BY_PROCESS, Instrument
+from awf.orchestration.telemetry.measurements import BY_PROCESS
 from awf.orchestration.telemetry.wire import Attributes, double, field, fixed64, text
 
 _CUMULATIVE = b"\x10\x02"
 _MONOTONIC = b"\x18\x01"
 
 Points = Sequence[tuple[Mapping[str, Any], float]]
+Distributions = Sequence[tuple[Mapping[str, Any], Histogram]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A gauge or counter as it stands now."""
+    """A gauge or counter as it stands now; a histogram where there are `buckets`, with its `distributions`."""
 
     name: str
     description: str
     is_counter: bool
-    points: Points
+    points: Points = ()
+    buckets: tuple[float, ...] = ()
+    distributions: Distributions = ()
 
 
 Probe = Callable[[], Iterable[Reading]]
@@ -50,10 +53,15 @@ class MetricEncoder:
                 items.append(self._sum(instrument.name, instrument.description, points, times))
         for instrument, histograms in state.histograms():
             if histograms:
-                is_ours = instrument.name in BY_PROCESS
-                items.append(self._histogram(instrument, histograms, read_times if is_ours else times))
+                since = read_times if instrument.name in BY_PROCESS else times
+                found = [(attributes_of(instrument, labels), each) for labels, each in histograms.items()]
+                data = self._histogram(instrument.buckets, found, since)
+                items.append(_metric(instrument.name, instrument.description, instrument.unit, b"\x4a", data))
         for reading in readings:
-            if reading.is_counter and reading.points:
+            if reading.distributions:
+                data = self._histogram(reading.buckets, reading.distributions, read_times)
+                items.append(_metric(reading.name, reading.description, "", b"\x4a", data))
+            elif reading.is_counter and reading.points:
                 items.append(self._sum(reading.name, reading.description, reading.points, read_times))
             elif reading.points:
                 items.append(self._gauge(reading, fixed64(0x19, now_ns)))
@@ -74,20 +82,17 @@ class MetricEncoder:
             for attributes, value in points
         )
 
-    def _histogram(self, instrument: Instrument, series: Mapping[Any, Histogram], times: bytes) -> bytes:
-        bounds = field(b"\x3a", struct.pack(f"<{len(instrument.buckets)}d", *instrument.buckets))
+    def _histogram(self, buckets: Sequence[float], series: Distributions, times: bytes) -> bytes:
+        bounds = field(b"\x3a", struct.pack(f"<{len(buckets)}d", *buckets))
         points = b"".join(
             field(b"\x0a", b"".join([
                 times, fixed64(0x21, found.count), double(0x29, found.sum),
                 field(b"\x32", struct.pack(f"<{len(found.counts)}Q", *found.counts)), bounds,
-                *map(_exemplar, found.exemplars.values()),
-                *self._histogram_attributes(attributes_of(instrument, labels)),
+                *map(_exemplar, found.exemplars.values()), *self._histogram_attributes(attributes),
             ]))
-            for labels, found in series.items()
+            for attributes, found in series
         )  # fmt: skip
-        return _metric(
-            instrument.name, instrument.description, instrument.unit, b"\x4a", points + _CUMULATIVE
-        )
+        return points + _CUMULATIVE
 
 
 def _metric(name: str, description: str, unit: str, tag: bytes, data: bytes) -> bytes:

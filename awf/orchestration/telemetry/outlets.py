@@ -131,6 +131,13 @@ def probe_all(probes: Sequence[Probe]) -> Iterable[Reading]:
             continue
         for reading in readings:
             known = found.get(reading.name)
-            points = [*known.points, *reading.points] if known else reading.points
-            found[reading.name] = replace(reading, points=points)
+            found[reading.name] = _joined(known, reading) if known else reading
     return found.values()
+
+
+def _joined(known: Reading, more: Reading) -> Reading:
+    return replace(
+        known,
+        points=[*known.points, *more.points],
+        distributions=[*known.distributions, *more.distributions],
+    )

@@ -9,6 +9,7 @@ from awf.core import semconv
 from awf.core.counters import Counters
 from awf.orchestration.engine import EngineSnapshot
 from awf.orchestration.spool import Depth
+from awf.orchestration.telemetry.aggregate import Histogram
 from awf.orchestration.telemetry.metric_wire import Reading
 
 
@@ -22,6 +23,11 @@ def read_engine(now: EngineSnapshot) -> Iterable[Reading]:
     return (
         _gauge(semconv.EXECUTIONS_ACTIVE, "Executions that run now.", by(workflow, now.active)),
         _gauge(semconv.EXECUTIONS_PENDING, "Executions that wait for a worker.", by(workflow, now.pending)),
+        _gauge(
+            semconv.EXECUTION_OLDEST_AGE,
+            "How long the execution that began first runs, in seconds; 0 where none runs.",
+            by(workflow, now.oldest_age_s),
+        ),
         _gauge(semconv.WORKERS, "Executions that may run at once.", [({}, float(now.workers))]),
         _gauge(
             semconv.AGENT_TRUST_SCORE,
@@ -36,7 +42,18 @@ def read_counters(counters: Counters) -> Iterable[Reading]:
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
     for name, labels, value in counters.snapshot():
         found.setdefault(name, []).append((labels, value))
-    return [Reading(name, "", name.endswith("_total"), points) for name, points in found.items()]
+    histograms: dict[str, list[tuple[dict[str, str], Histogram]]] = {}
+    buckets = {}
+    for name, labels, each in counters.distributions():
+        histograms.setdefault(name, []).append((labels, Histogram(list(each.counts), each.sum)))
+        buckets[name] = each.buckets
+    return [
+        *(Reading(name, "", name.endswith("_total"), points) for name, points in found.items()),
+        *(
+            Reading(name, "", is_counter=False, buckets=buckets[name], distributions=series)
+            for name, series in histograms.items()
+        ),
+    ]
 
 
 def read_backlog(depth: Depth, max_bytes: int, oldest_age_s: float) -> Iterable[Reading]:

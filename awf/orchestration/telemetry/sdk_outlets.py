@@ -161,7 +161,8 @@ class SdkLogs:
 
 
 class SdkMetrics:
-    """Metrics through a MeterProvider: events are recorded, readings are observed when it collects."""
+    """Metrics through a MeterProvider: events are recorded, readings are observed when it collects. Histograms
+    that are read are left out: the SDK knows none that are observed."""
 
     def __init__(
         self, provider: MeterProvider, read: Callable[[], Iterable[Reading]], counters: Counters
@@ -179,7 +180,7 @@ class SdkMetrics:
                 ).record
             else:
                 self._record[name] = meter.create_counter(name, unit, text).add
-        for name in semconv.METRIC_LABELS.keys() - self._record.keys():
+        for name in semconv.METRIC_LABELS.keys() - self._record.keys() - semconv.HISTOGRAM_BUCKETS.keys():
             self._observe(meter, name)
 
     def settled(self, batch: Sequence[Record]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from awf.core.counters import Counters
+from awf.core.semconv import WATCHER_RECOVERY_MS
 
 _SAMPLE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)", re.DOTALL)
 _LABEL = re.compile(r'(?P<name>[a-zA-Z_]\w*)="(?P<value>(?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
@@ -129,6 +130,44 @@ def test_a_name_that_ends_in_total_is_a_counter_and_others_are_gauges() -> None:
         "# TYPE awf_workers gauge\n"
         "awf_workers 4\n"
     )
+
+
+def test_a_gauge_that_has_nothing_to_say_is_taken_away() -> None:
+    counters = Counters()
+    counters.set("awf_workers", 4)
+    counters.unset("awf_workers")
+    counters.unset("awf_workers")
+    assert counters.render() == ""
+
+
+def test_a_histogram_counts_each_measurement_in_its_bucket_and_renders_them_added_up() -> None:
+    counters = Counters()
+    counters.prepare(WATCHER_RECOVERY_MS, status="resolved")
+    for value in (5_000.0, 5_000.1, 1e12):  # at a bound, just above it, above all
+        counters.observe(WATCHER_RECOVERY_MS, value, status="resolved")
+    ((_, labels, found),) = counters.distributions()
+    assert (labels, found.sum) == ({"status": "resolved"}, 1e12 + 10_000.1)
+    assert (found.counts[0], found.counts[1], found.counts[-1]) == (1, 1, 1)
+    lines = counters.render().splitlines()
+    assert lines[0] == f"# TYPE {WATCHER_RECOVERY_MS} histogram"
+    assert lines[1] == f'{WATCHER_RECOVERY_MS}_bucket{{status="resolved",le="5000.0"}} 1'
+    assert lines[-3:] == [
+        f'{WATCHER_RECOVERY_MS}_bucket{{status="resolved",le="+Inf"}} 3',
+        f'{WATCHER_RECOVERY_MS}_sum{{status="resolved"}} {1e12 + 10_000.1!r}',
+        f'{WATCHER_RECOVERY_MS}_count{{status="resolved"}} 3',
+    ]
+
+
+def test_what_is_prepared_exists_at_zero_and_keeps_what_it_has() -> None:
+    counters = Counters()
+    counters.observe(WATCHER_RECOVERY_MS, 7.0, status="resolved")
+    counters.add("a_total")
+    for _ in range(2):
+        counters.prepare(WATCHER_RECOVERY_MS, status="resolved")
+        counters.prepare("a_total")
+        counters.prepare("b_total")
+    assert [sum(found.counts) for _, _, found in counters.distributions()] == [1]
+    assert [(name, value) for name, _, value in counters.snapshot()] == [("a_total", 1.0), ("b_total", 0.0)]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -201,6 +202,36 @@ async def test_the_worker_limit_holds_and_moves_both_ways() -> None:
         assert engine.snapshot().active == {"w": 0}
         await bench.settle()
     assert [e.data["input"]["n"] for e in bench.of(E.WORKFLOW_STARTED)] == [0, 1, 2, 3, 4]
+
+
+async def test_the_age_of_the_oldest_execution_is_that_of_its_present_run() -> None:
+    gate = asyncio.Semaphore(0)
+
+    async def fail(context: StepContext) -> AgentResult:
+        await gate.acquire()
+        raise AgentError("no", retryable=False)
+
+    registry = make_registry(
+        {"a": fail}, make_workflow("w", make_step("s")), make_workflow("v", make_step("s"))
+    )
+    async with Bench(registry, workers=1) as bench:
+        engine, clock = bench.engine, bench.clock
+        first = await engine.submit("w", {})
+        await engine.submit("w", {})  # waits for the worker: it does not age
+        await bench.settle()
+        clock.moment += timedelta(seconds=90)
+        assert engine.snapshot().oldest_age_s == {"w": 90.0, "v": 0.0}
+        gate.release()
+        await engine.wait(first)
+        await bench.settle()
+        assert engine.snapshot().oldest_age_s == {"w": 0.0, "v": 0.0}
+        clock.moment += timedelta(seconds=30)
+        gate.release()
+        await bench.settle()
+        await engine.retry_step(first, "s")
+        await bench.settle()
+        clock.moment += timedelta(seconds=5)
+        assert engine.snapshot().oldest_age_s["w"] == 5.0
 
 
 async def test_cancelling_a_running_execution_closes_every_event() -> None:

@@ -15,6 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from awf.core import semconv
+from awf.core.counters import Counters
 from awf.core.types import ExecutionId
 from awf.errors import ConfigError, DataDirError
 from awf.orchestration import AgentResult, EventEmitter, StepContext
@@ -162,6 +163,23 @@ async def test_what_the_exporter_says_of_itself_arrives() -> None:
     assert collector.values(semconv.EXPORTED_EVENTS) == {(): 11}
     assert collector.values(semconv.SPOOL_EVENTS) == {(): 0}
     assert set(collector.values(semconv.EXPORT_DURATION)) == {("traces",), ("logs",)}
+
+
+async def test_histograms_of_parts_arrive_as_histograms_and_those_of_several_parts_together() -> None:
+    with Collector() as collector:
+        exporter, other = OTelExporter(collector.url), Counters()
+        exporter.watch_counters(other)
+        exporter.counters.observe(semconv.WATCHER_RECOVERY_MS, 12_000.0, status="resolved")
+        other.observe(semconv.WATCHER_RECOVERY_MS, 90_000_000.0, status="escalated")
+        record(exporter, completed("x1"))
+        await exporter.shutdown()
+    assert collector.values(semconv.WATCHER_RECOVERY_MS) == {("resolved",): 1, ("escalated",): 1}
+    found = collector.metrics[semconv.WATCHER_RECOVERY_MS].histogram
+    for point in found.data_points:
+        assert tuple(point.explicit_bounds) == semconv.WATCHER_RECOVERY_BUCKETS_MS
+        at = {"resolved": 2, "escalated": len(point.explicit_bounds)}[point.attributes[0].value.string_value]
+        assert [index for index, count in enumerate(point.bucket_counts) if count] == [at]
+        assert point.start_time_unix_nano < point.time_unix_nano
 
 
 async def test_series_beyond_the_limit_add_up_in_one() -> None:

@@ -1,0 +1,121 @@
+"""The rows of AWF Pipeline about the programs of the stack: Alloy, the stores, Grafana, as they report themselves.
+
+They are scraped in the stack of compose.yaml; elsewhere, and with `awf up`, these panels are empty and say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from awf.generate import foreign_metrics as fm
+from awf.generate import panels as p
+from awf.generate import thresholds
+from awf.generate.expr import any_of, by, rate, selector
+
+WINDOW = "$__rate_interval"
+JOBS = {"job": any_of(fm.STACK_JOBS)}
+COMPONENT = (fm.COMPONENT_ID,)
+ONLY = "Only where Alloy scrapes the stack."
+
+
+def _each(
+    metrics: Iterable[str], labels: tuple[str, ...], legend: str, window: str = WINDOW
+) -> list[p.Query]:
+    """Return one rate for each signal; the legend begins with the signal's name."""
+    return [
+        (by("sum", labels, rate(metric, window)), f"{signal.replace('_', ' ')} {legend}".strip())
+        for signal, metric in zip(fm.SIGNALS, metrics, strict=True)
+    ]
+
+
+def _all(metrics: Iterable[str], window: str = "5m") -> str:
+    # A counter that never counted is not there. Zero is only the truth where Alloy reports at all.
+    zero = f"max({fm.QUEUE_CAPACITY}) * 0"
+    return " + ".join(f"(sum(increase({metric}[{window}])) or {zero})" for metric in metrics)
+
+
+def stack() -> list[Any]:
+    """Return what is up, how much memory it takes, and when it last started."""
+    return [
+        p.states("Up", [(by("min", ("job",), selector(fm.UP, **JOBS)), "{{job}}")],
+                 {0: ("down", p.RED), 1: ("up", p.GREEN)},
+                 f"Whether each program answers its scrape. Down: docker compose ps and its log; Alloy keeps what it cannot "
+                 f"deliver meanwhile. A gap in all lanes: Alloy itself, or Mimir. {ONLY}"),
+        p.timeseries("Memory", [(by("max", ("job",), selector(fm.MEMORY, **JOBS)), "{{job}}")],
+                     "bytes", f"Resident memory. Climbing towards its limit in compose.yaml: fewer series, a shorter range of "
+                     f"queries, or a higher limit. {ONLY}"),
+        p.timeseries("Running for", [(by("min", ("job",), f"time() - {selector(fm.STARTED, **JOBS)}"), "{{job}}")],
+                     "s", f"Time since the start. A saw is a program that is restarted again and again: its last lines of log "
+                     f"say why. {ONLY}"),
+    ]  # fmt: skip
+
+
+def alloy() -> list[Any]:
+    """Return what Alloy takes, keeps and hands on."""
+    fill = f"{fm.QUEUE_SIZE} / {fm.QUEUE_CAPACITY}"
+    return [
+        p.timeseries("Accepted by Alloy", _each(fm.ACCEPTED, (), ""),
+                     "cps", f"Items per second that Alloy took in. Far below Events in above: the exporters' way to it. {ONLY}"),
+        p.timeseries("Sent by Alloy", _each(fm.SENT, COMPONENT, "{{component_id}}"),
+                     "cps", f"Items per second that the stores took. One at zero while others go on: that store. {ONLY}"),
+        p.timeseries("Queue use", [(by("max", (fm.COMPONENT_ID, fm.DATA_TYPE), fill), "{{component_id}} {{data_type}}")],
+                     "percentunit", "Share of its queue on disk that each exporter of Alloy uses. Growing: its store is down or "
+                     f"too slow; at 100% Alloy takes no more and the spools fill instead. {ONLY}",
+                     steps=p.above(thresholds.SPOOL_FULL)),
+        p.timeseries("Waiting in Alloy", [(by("sum", (fm.COMPONENT_ID, fm.DATA_TYPE), fm.QUEUE_SIZE), "{{component_id}} {{data_type}}")],
+                     "bytes", f"Bytes in the queues on disk. Not back at zero minutes after an outage: see Refused and failed. {ONLY}"),
+    ]  # fmt: skip
+
+
+def losses() -> list[Any]:
+    """Return what was refused, failed or dropped, by whom and why."""
+    discarded = [
+        (by("sum", ("reason",), rate(metric, WINDOW)), f"{store} {{{{reason}}}}")
+        for store, metric in zip(("Mimir", "Loki", "Tempo"), fm.DISCARDED, strict=True)
+    ]
+    dropped = _each(fm.SEND_FAILED, COMPONENT, "not sent, {{component_id}}")
+    dropped += _each(fm.ENQUEUE_FAILED, COMPONENT, "not queued, {{component_id}}")
+    return [
+        p.stat("Dropped by Alloy in 1 h", _all((*fm.SEND_FAILED, *fm.ENQUEUE_FAILED), "1h"), "short",
+               "Items that Alloy gave up: a store refused them for good, or the queue could not take them. Not zero: the "
+               "graph beside says where, Alloy's log says why.", steps=((p.GREEN, None), (p.RED, 1.0))),
+        p.timeseries("Dropped by Alloy", dropped,
+                     "cps", f"not sent: the store refused them (HTTP 400: too old, too long, a limit); not queued: the disk, or "
+                     f"a full queue. {ONLY}", stacked=True),
+        p.timeseries("Refused by Alloy", _each(fm.REFUSED, COMPONENT, "{{component_id}}"),
+                     "cps", f"Items that Alloy did not take, for lack of memory or room. Nothing is lost: the exporters keep "
+                     f"them and try again. Steady: more memory, or mend the store. {ONLY}", stacked=True),
+        p.timeseries("Discarded by the stores", discarded,
+                     "cps", "What a store accepted and threw away, by its reason. too_old, out_of_bounds: later than the 6 h "
+                     f"that metrics and logs have; rate_limited, max_series: raise the limit, or send less. {ONLY}", stacked=True),
+    ]  # fmt: skip
+
+
+def stores() -> list[Any]:
+    """Return how much each store holds, how it answers, and whether rules and notifications work."""
+    names = ("Mimir", "Loki", "Tempo")
+    errors = [
+        (
+            f'(sum(rate({metric}{{status_code=~"5.."}}[5m])) or sum(rate({metric}[5m])) * 0) / (sum(rate({metric}[5m])) > 0)',
+            name,
+        )
+        for name, metric in zip(names, fm.REQUESTS, strict=True)
+    ]
+    units = ("series", "streams", "live traces")
+    held = [
+        (f"sum({metric})", f"{name} {unit}") for name, unit, metric in zip(names, units, fm.HELD, strict=True)
+    ]
+    return [
+        p.timeseries("Requests that failed", errors,
+                     "percentunit", "Share of each store's requests that ended with HTTP 5xx over five minutes. Above a few "
+                     f"percent: its log; often the disk is full or memory short. {ONLY}", steps=p.above(0.05)),
+        p.timeseries("Held in memory", held,
+                     "short", "Series, streams and traces in memory. Mimir refuses new series above 100,000: find the label "
+                     f"that takes too many values. {ONLY}"),
+        p.timeseries("Rules and notifications that failed",
+                     [(f"sum(increase({fm.RULES_FAILED}[5m]))", "rules in Mimir"),
+                      (by("sum", ("integration",), f"increase({fm.NOTIFICATIONS_FAILED}[5m])"), "Grafana to {{integration}}")],
+                     "short", "Failed in the last five minutes. Rules: awf generate --check, and Mimir's log. Notifications: the "
+                     f"watcher is down or its secret another; the watcher asks Grafana itself too. {ONLY}"),
+    ]  # fmt: skip
