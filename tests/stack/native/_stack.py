@@ -41,8 +41,12 @@ def metrics_to_prometheus(config: str) -> str:
 class Stack:
     """Programs of one test, by name. Metrics go to Mimir where it is given, otherwise to Prometheus."""
 
-    def __init__(self, folder: Path, *, alertmanager: str = "", **environ: str) -> None:
+    def __init__(
+        self, folder: Path, *, alertmanager: str = "", is_unchanged: bool = False, **environ: str
+    ) -> None:
+        """`is_unchanged` keeps Alloy's metrics on OTLP even without Mimir; MIMIR_OTLP_URL then says where."""
         self.folder = folder
+        self._is_unchanged = is_unchanged or bool(given("mimir"))
         self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         self._alertmanager = alertmanager
         self._environ = environ
@@ -143,7 +147,7 @@ class Stack:
         folder.mkdir(exist_ok=True)
         config = (REPOSITORY / "alloy/config.alloy").read_text()
         (folder / "config.alloy").write_text(
-            metrics_to_prometheus(config) if self.metrics == "prometheus" else config
+            config if self._is_unchanged else metrics_to_prometheus(config)
         )
         return folder
 
