@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[3]
 PORTS = (
     "mimir", "mimir_grpc", "mimir_gossip", "loki", "loki_grpc", "tempo", "tempo_grpc", "tempo_gossip",
     "tempo_otlp_grpc", "tempo_otlp_http", "alloy", "alloy_otlp_grpc", "alloy_otlp_http",
-    "alloy_tls_grpc", "alloy_tls_http", "prometheus", "grafana",
+    "alloy_tls_grpc", "alloy_tls_http", "alloy_auth_grpc", "alloy_auth_http", "prometheus", "grafana",
 )  # fmt: skip
 
 OTLP_OUT = "metrics = [otelcol.exporter.otlphttp.mimir.input]"
@@ -90,6 +90,8 @@ class Stack:
             "ALLOY_OTLP_HTTP_ADDRESS": self.address("alloy_otlp_http"),
             "ALLOY_TLS_GRPC_ADDRESS": self.address("alloy_tls_grpc"),
             "ALLOY_TLS_HTTP_ADDRESS": self.address("alloy_tls_http"),
+            "ALLOY_AUTH_GRPC_ADDRESS": self.address("alloy_auth_grpc"),
+            "ALLOY_AUTH_HTTP_ADDRESS": self.address("alloy_auth_http"),
             "ALLOY_SCRAPE_MIMIR": self.address(self.metrics), "ALLOY_SCRAPE_LOKI": self.address("loki"),
             "ALLOY_SCRAPE_TEMPO": self.address("tempo"), "ALLOY_SCRAPE_GRAFANA": self.address("grafana"),
             "MIMIR_PUSH_URL": push, "LOKI_PUSH_URL": self.url("loki", "/loki/api/v1/push"),

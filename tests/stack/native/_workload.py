@@ -25,7 +25,7 @@ class Workload(Product):
         (data / "webhook-secret").write_text(SECRET)
         (data / "grafana-token").write_text(TOKEN)
         alertmanager = f"127.0.0.1:{self.ports['GRAFANA']}"
-        self.stack = Stack(folder, alertmanager=alertmanager).add("metrics", "loki", "tempo", "alloy")
+        self.stack = Stack(folder, alertmanager=alertmanager, TEMPO_BLOCKLIST_POLL="5s").add("metrics", "loki", "tempo", "alloy")
         self.environ |= {
             "AWF_OTLP_GRPC_PORT": str(self.stack.ports["alloy_otlp_grpc"]),
             "AWF_OTLP_HTTP_PORT": str(self.stack.ports["alloy_otlp_http"]),
@@ -53,7 +53,7 @@ class Workload(Product):
         command = (sys.executable, "-m", "awf", name)
         return Program(f"awf-{name}", command, self.environ, self.url("API", ready), self.stack.folder / "run")
 
-    def start(self) -> Workload:  # type: ignore[override]
+    def start(self) -> Workload:
         """Start everything and wait until all is ready."""
         self.grafana.start()
         for program in self.stack.programs.values():
@@ -64,11 +64,15 @@ class Workload(Product):
         self.demo.launch()
         return self
 
-    def stop(self) -> None:  # type: ignore[override]
+    def stop(self) -> None:
         self.demo.stop()
         self.serve.stop()
         self.grafana.stop()
         self.stack.stop()
+
+    def explain(self) -> str:
+        """Say how the logs of all programs end."""
+        return self._tail()
 
     def _tail(self) -> str:
         everything = (*self.stack.programs.values(), self.serve, self.demo)
