@@ -66,6 +66,10 @@ class Settings(BaseSettings):
 
     bootstrap_token: SecretStr = Field(SecretStr(""), description="First admin token, for automation.")
     bootstrap_token_file: Path | None = Field(None, description="File that holds AWF_BOOTSTRAP_TOKEN.")
+    worker_token: SecretStr = Field(
+        SecretStr(""), description="Token of engines in other processes; default: made in the data directory."
+    )
+    worker_token_file: Path | None = Field(None, description="File that holds AWF_WORKER_TOKEN.")
     token: SecretStr = Field(SecretStr(""), description="Token that the CLI and engines send to the API.")
     token_file: Path | None = Field(None, description="File that holds AWF_TOKEN.")
     webhook_secret: SecretStr = Field(

@@ -52,7 +52,7 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
 async def open_state(settings: Settings) -> State:
     """Open the state and make the first tokens valid. Raises DataDirError."""
     admin = settings.secret("bootstrap_token") or read_or_make(settings.data_dir, ADMIN)
-    worker = read_or_make(settings.data_dir, WORKER)
+    worker = settings.secret("worker_token") or read_or_make(settings.data_dir, WORKER)
     url = f"sqlite+aiosqlite:///{settings.data_dir / 'state.db'}"
     state = await State.open(url, control_timeout_s=settings.control_timeout_s)
     await state.tokens.ensure("admin", "admin", admin)
