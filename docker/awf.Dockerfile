@@ -5,7 +5,8 @@ ARG PYTHON_IMAGE
 
 FROM ${PYTHON_IMAGE} AS build
 ARG SOURCE_DATE_EPOCH=1767225600
-ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 
 # Dependencies first: they change less often than AWF does. No pip in the environment that is shipped.
@@ -14,7 +15,8 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements/build.txt \
  && python -m venv --without-pip /opt/awf \
  && /opt/build/bin/pip --python /opt/awf install --require-hashes --only-binary :all: --no-compile \
-      -r requirements/runtime.txt
+      -r requirements/runtime.txt \
+ && /opt/awf/bin/mcp-grafana --version # makes its program executable, which the user below could not
 
 COPY pyproject.toml README.md ./
 COPY awf awf
