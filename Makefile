@@ -36,6 +36,8 @@ generate: $(STAMP) ## Write dashboards/ and rules/ anew
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade
 lock: ## Resolve requirements/*.txt anew for all supported Pythons (needs uv)
 	$(LOCK) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/runtime.txt
+	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group bridges -o requirements/bridges.txt
 	$(LOCK) --group bridges-crewai -o requirements/bridges-crewai.txt
 

@@ -19,6 +19,7 @@ LEAVES = (
     "remediation",
     "generate",
     "connectors",
+    "stack",
     "state",
 )
 ALLOWED: dict[str, set[str]] = {
