@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     )
 
     rules_dir: Path | None = Field(None, description="Rules for the embedded ruler; default: generated ones.")
+    slo_file: Path | None = Field(
+        None, description="Service level objectives (OpenSLO, YAML); default: the packaged ones."
+    )
     rule_interval_s: float = Field(
         5.0, gt=0, description="How often the embedded ruler evaluates, in seconds."
     )

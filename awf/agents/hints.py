@@ -15,8 +15,13 @@ _CAUSES = {
     "AWFWorkflowFailures": {CauseClass.WORKFLOW_FAILURE},
     "AWFWorkersSaturated": {CauseClass.WORKER_SATURATION},
     "AWFTokenSurge": {CauseClass.TOKEN_SURGE},
+    "AWFCostSurge": {CauseClass.TOKEN_SURGE},
+    "AWFRetryStorm": {CauseClass.AGENT_ERROR, CauseClass.AGENT_LATENCY, CauseClass.RATE_LIMIT},
+    "AWFFallbackSurge": {CauseClass.AGENT_ERROR, CauseClass.AGENT_LATENCY, CauseClass.RATE_LIMIT},
+    "AWFExecutionStuck": {CauseClass.AGENT_LATENCY, CauseClass.WORKER_SATURATION},
     "AWFTelemetryAbsent": {CauseClass.TELEMETRY_GAP},
 }
+# Alerts about an error budget say by their labels what they are about; any cause can have spent it.
 _DISPROVABLE = frozenset({"AWFAgentErrors", "AWFWorkflowFailures", "AWFWorkersSaturated"})
 _LABELS = (sc.WORKFLOW_ID, sc.STEP_ID, sc.AGENT_ID, sc.PROVIDER)
 
@@ -25,7 +30,7 @@ def hints_of(alerts: Sequence[Alert]) -> Hints:
     """Return what the alerts' names and labels point to."""
     causes = {cause for alert in alerts for cause in _CAUSES.get(alert.name, ())}
     targets = tuple(target for alert in alerts if (target := target_of(alert)))
-    return Hints(frozenset(causes), targets, bool(alerts) and all(map(is_about_telemetry, alerts)))
+    return Hints(frozenset(causes), targets, bool(alerts) and all(map(is_about_us, alerts)))
 
 
 def target_of(alert: Alert) -> Target | None:
@@ -34,9 +39,9 @@ def target_of(alert: Alert) -> Target | None:
     return Target(**named) if named else None
 
 
-def is_about_telemetry(alert: Alert) -> bool:
-    """Whether the alert is about AWF's own telemetry: whoever says so only makes the watcher do less."""
-    return alert.labels.get(sc.LABEL_COMPONENT) == sc.PIPELINE
+def is_about_us(alert: Alert) -> bool:
+    """Whether the alert is about AWF's own telemetry or the watcher: whoever says so only makes the watcher do less."""
+    return alert.labels.get(sc.LABEL_COMPONENT) in (sc.PIPELINE, sc.WATCHER)
 
 
 def is_disprovable(alert: Alert) -> bool:

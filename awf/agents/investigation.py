@@ -64,9 +64,10 @@ class Investigator:
 def _undecided(alerts: Sequence[Alert], hints: Hints, picture: Picture, *, has_rivals: bool) -> Hypothesis:
     """Return a false alarm if what the alert is about was seen, at work and well; otherwise unknown.
 
-    Trouble of telemetry itself is for people, and nothing that could be asked again would change that.
+    Trouble of telemetry itself, or of the watcher, is for people, and nothing that could be asked again would
+    change that.
     """
-    if hints.is_about_telemetry:
+    if hints.is_about_us:
         return Hypothesis(CauseClass.TELEMETRY_GAP, Target(), 0.0, _told(alerts[0]))
     unknown = Hypothesis(CauseClass.UNKNOWN, Target(), 0.0, _unknown_summary(alerts, picture))
     if has_rivals or not alerts or not all(is_disprovable(alert) for alert in alerts) or picture.missing:
@@ -99,7 +100,8 @@ def _unknown_summary(alerts: Sequence[Alert], picture: Picture) -> str:
 def _told(alert: Alert) -> str:
     said = plain_text(alert.annotations.get("summary", ""), 300)
     name = plain_text(alert.name, 100)
-    return f"{name} is about telemetry itself, which only people can mend" + (f": {said}" if said else "")
+    about = "the watcher" if alert.labels.get(sc.LABEL_COMPONENT) == sc.WATCHER else "telemetry"
+    return f"{name} is about {about} itself, which only people can mend" + (f": {said}" if said else "")
 
 
 def _seen_well(hint: Target, picture: Picture) -> Evidence | None:

@@ -31,8 +31,9 @@ class Hints:
 
     causes: frozenset[CauseClass] = frozenset()
     targets: tuple[Target, ...] = ()
-    # No workflow, agent or worker makes an exporter lose events: what is found there is another incident's.
-    is_about_telemetry: bool = False
+    # No workflow, agent or worker makes an exporter lose events or the watcher fail: what is found there is another
+    # incident's.
+    is_about_us: bool = False
 
     def fit(self, finding: Finding) -> bool:
         if finding.cause in self.causes and not self.targets:
@@ -70,9 +71,9 @@ def _weigh(finding: Finding, findings: Sequence[Finding], hints: Hints) -> Findi
             strength *= EXPLAINED
             against.append(f"explained by: {other.summary}")
             break
-    if hints.is_about_telemetry and finding.cause is not CauseClass.TELEMETRY_GAP:
+    if hints.is_about_us and finding.cause is not CauseClass.TELEMETRY_GAP:
         strength = min(1.0, strength) * UNRELATED
-        against.append("the alert is about telemetry itself")
+        against.append("the alert is about AWF itself")
     elif not hints.is_empty and not hints.fit(finding):
         strength *= OFF_TOPIC
         against.append("it is not what the alert is about")
@@ -95,5 +96,7 @@ def _is_about(hint: Target, place: Target) -> bool:
         return True
     if hint.provider and hint.provider == place.provider:
         return True
+    if hint.step_id and not hint.workflow_id:  # fallbacks are counted by step alone
+        return hint.step_id == place.step_id
     is_workflow = bool(hint.workflow_id) and not hint.step_id and not hint.agent_id
     return is_workflow and hint.workflow_id == place.workflow_id

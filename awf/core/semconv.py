@@ -52,6 +52,8 @@ WATCHER_APPROVAL_EXPIRES: Final = "awf_watcher_approval_expires_seconds"
 
 # -- service level objectives, recorded by generated rules; labelled by `slo` and what the indicator is about
 SLO_ERRORS: Final = "awf:slo_errors:ratio_rate"  # and the window: 5m, 30m, 1h, 2h, 6h, 1d, 3d, 30d
+SLO_TOTAL: Final = "awf:slo_total:increase5m"
+SLO_BAD: Final = "awf:slo_bad:increase5m"
 SLO_OBJECTIVE: Final = "awf:slo_objective:ratio"
 ERROR_BUDGET_REMAINING: Final = "awf:error_budget_remaining:ratio"
 WORKFLOW_SUCCESS_RATE: Final = "awf:workflow_success_rate:ratio_rate5m"
@@ -208,6 +210,7 @@ LOG_INDEX_LABELS: Final = (SERVICE_NAME, "service_namespace", "deployment_enviro
 LABEL_SEVERITY: Final = "severity"
 LABEL_COMPONENT: Final = "component"
 PIPELINE: Final = "pipeline"  # the value of `component` for alerts about telemetry itself
+WATCHER: Final = "watcher"  # and for those about the watcher itself
 DOCTOR_ALERT: Final = "AWFDoctor"  # the name of `awf doctor`'s test notification; nothing is wrong
 ANNOTATION_RUNBOOK: Final = "runbook_url"
 ANNOTATION_ACTION: Final = "awf_action"

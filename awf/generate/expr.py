@@ -32,10 +32,10 @@ def by(operator: str, labels: tuple[str, ...], inner: str) -> str:
 
 
 def failed_share(metric: str, labels: tuple[str, ...], window: str, **matchers: str) -> str:
-    """Return the failed share of `metric` in 0..1; 0 (not nothing) where none failed."""
+    """Return the failed share of `metric` in 0..1; 0 (not nothing) where none failed, nothing without traffic."""
     failed = by("sum", labels, rate(metric, window, **matchers, status=semconv.FAILED))
     every = by("sum", labels, rate(metric, window, **matchers))
-    return f"({failed} or {every} * 0) / {every}"
+    return f"({failed} or {every} * 0) / ({every} > 0)"
 
 
 def quantile(
@@ -57,3 +57,22 @@ def gained(metric: str, labels: tuple[str, ...], window: str, memory: str = "6h"
     now = selector(metric, **matchers)
     before = f"last_over_time({now}[{memory}] offset {window})"
     return by("sum", labels, f"{now} - {before} >= 0 or {now} < {before} or {now} unless {before}")
+
+
+def risen(series: str, beside: str, labels: tuple[str, ...], window: str, memory: str = "1h") -> str:
+    """Return by how much counters have risen since `window` ago, for shares over long times.
+
+    As `gained` it hears after an outage (of up to `memory`) what was counted meanwhile. It differs in what a new
+    counter says: AWF's go on over restarts, so one that was away for long may bring an old count with it, and
+    added up over 30 days that would not be forgotten. The first value counts only where the same process
+    reported `beside` (the counters that this one is one of) before the window; otherwise only what it rises by.
+    """
+    before = f"last_over_time({series}[{memory}] offset {window})"
+    known = f"last_over_time({beside}[{memory}] offset {window})"
+    parts = (
+        f"{series} - {before} >= 0",
+        f"{series} < {before}",
+        f"({series} unless {before}) and on (job, instance) {known}",
+        f"increase({series}[{window}])",
+    )
+    return by("sum", labels, " or ".join(parts))

@@ -13,13 +13,23 @@ class RecordingRule:
 
     record: str
     expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PanelLink:
+    """The panel that shows what an alert is about: a dashboard's uid and the panel's title."""
+
+    dashboard: str
+    panel: str
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
     """An alert. `summary` and `description` may use `{{ $labels.x }}` and `{{ $value | humanize }}`;
     `action` names a remediation that the watcher may consider, never one it must take; `component` says that
-    the alert is about a part of AWF rather than about workflows."""
+    the alert is about a part of AWF rather than about workflows; `shown_by` is where to look. With `on_error`
+    "Alerting" the alert also fires in Grafana when its query cannot be answered at all."""
 
     alert: str
     expr: str
@@ -30,6 +40,8 @@ class AlertRule:
     keep_firing_for: str = ""
     action: str = ""
     component: str = ""
+    shown_by: PanelLink | None = None
+    on_error: Literal["KeepLast", "Alerting"] = "KeepLast"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,7 @@ class RuleGroup:
     interval: str
     recording: tuple[RecordingRule, ...] = ()
     alerts: tuple[AlertRule, ...] = ()
+    is_of_slos: bool = False  # made of data, not of a module of this name
 
     @property
     def folder(self) -> str:

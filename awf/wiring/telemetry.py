@@ -8,6 +8,7 @@ from pathlib import Path
 from awf.embedded.server import EmbeddedConfig, EmbeddedServer, Ports
 from awf.errors import DataDirError
 from awf.generate.output import render_dashboards, render_rules, write
+from awf.generate.slo import load_slos
 from awf.settings import Settings
 from awf.wiring.secrets import GRAFANA, WEBHOOK, read_or_make
 
@@ -23,9 +24,10 @@ def embedded_config(settings: Settings) -> EmbeddedConfig:
     """Return what the backend is told; writes the generated rules and dashboards into the data directory."""
     grafana_token = settings.secret("grafana_token") or read_or_make(settings.data_dir, GRAFANA)
     generated = settings.data_dir / "generated"
+    rules = render_rules(settings.public_base, load_slos(settings.slo_file)) if not settings.rules_dir else {}
     return EmbeddedConfig(
         data_dir=settings.data_dir,
-        rules_dir=settings.rules_dir or _written(generated / "rules", render_rules(settings.public_base)),
+        rules_dir=settings.rules_dir or _written(generated / "rules", rules),
         dashboards_dir=_written(generated / "dashboards", render_dashboards()),
         host=settings.host,
         ports=Ports(

@@ -22,6 +22,8 @@ from awf.embedded.server import EmbeddedConfig
 from awf.embedded.store.spans import MAX_SPANS
 from awf.errors import QueryError, UnsupportedQuery
 from awf.generate.output import rule_groups
+from awf.generate.slo import load_slos
+from awf.generate.slo_rules import BURNS
 from awf.orchestration import Controls, Engine, EventEmitter, EventType, WorkflowEvent
 from awf.orchestration.memory_spool import MAX_BYTES as MEMORY_BYTES
 from awf.orchestration.otel_exporter import SpoolOptions
@@ -36,9 +38,10 @@ REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
 WATCHER = (DOCS / "watcher-agent-configuration.md").read_text()
 EMBEDDED = (DOCS / "embedded.md").read_text()
-DASHBOARDS = (DOCS / "grafana-dashboards.md").read_text()
+ALERTS = (DOCS / "alerts.md").read_text()
+SLOS = (DOCS / "slos.md").read_text()
 SPECS = discover("awf.remediation.actions", ActionSpec)
-PAGES = sorted([*DOCS.glob("*.md"), *REPOSITORY.glob("*.md")])
+PAGES = sorted([*DOCS.rglob("*.md"), *REPOSITORY.glob("*.md")])
 
 
 def rows(text: str, first: str) -> list[list[str]]:
@@ -119,7 +122,7 @@ def test_functions_listed_as_not_answered_are_not() -> None:
 
 
 def test_the_table_of_alerts_is_that_of_the_rules() -> None:
-    table = {cells[0].strip("`"): cells for cells in rows(DASHBOARDS, "`AWF[A-Za-z]+`")}
+    table = {cells[0].strip("`"): cells for cells in rows(ALERTS, "`AWF[A-Za-z]+`")}
     alerts = {rule.alert: rule for group in rule_groups().values() for rule in group.alerts}
     assert set(table) == set(alerts)
     for name, (_, condition, severity) in table.items():
@@ -127,6 +130,30 @@ def test_the_table_of_alerts_is_that_of_the_rules() -> None:
         hold = alerts[name].hold
         wait = f"for {hold[:-1]} {'min' if hold[-1] == 'm' else hold[-1]}" if hold != "0s" else "at once"
         assert condition.endswith(wait)
+
+
+def test_the_page_of_objectives_says_what_is_packaged_and_what_is_made_of_it(tmp_path: Path) -> None:
+    table = {cells[0].strip("`"): cells[3] for cells in rows(SLOS, "`[a-z]+-[a-z]+`")}
+    assert table == {slo.name: f"{slo.objective:.0%}" for slo in load_slos()}
+    burns = {cells[0].strip("`"): cells[1:] for cells in rows(SLOS, "`AWFErrorBudget[A-Za-z]+`")}
+    assert list(burns) == [burn.alert for burn in BURNS]
+    for burn in BURNS:
+        spent, long, short, severity = burns[burn.alert]
+        assert (long.replace(" ", ""), short.replace(" ", "").removesuffix("in")) == (burn.long, burn.short)
+        assert severity == burn.severity
+        assert burn.factor == 1 or spent.startswith(f"{burn.factor:g} times")
+    assert ", ".join(f"{bound:.0f}" for bound in semconv.STEP_DURATION_BUCKETS_MS[:-1]) in " ".join(
+        SLOS.split()
+    )
+    recorded = {
+        rule.record for group in rule_groups().values() for rule in group.recording if "awf:" in rule.record
+    }
+    assert {name for name in recorded if name.startswith("awf:")} <= {
+        f"{semconv.SLO_ERRORS}{window}" for window in ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")
+    } | set(re.findall(r"`(awf:[a-z0-9_:]+)`", SLOS))
+    example = tmp_path / "slos.yaml"
+    example.write_text(re.search(r"```yaml\n(.*?)```", SLOS, re.DOTALL)[1])  # type: ignore[index]
+    assert [slo.name for slo in load_slos(example)] == ["report-latency"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

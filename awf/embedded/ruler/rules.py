@@ -15,6 +15,7 @@ from typing import Annotated, Final
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from awf.core.names import UID_LENGTH, rule_uid
 from awf.embedded.ruler.durations import parse_duration_ms
 from awf.embedded.ruler.labels import fnv1a64, label_key
 from awf.embedded.ruler.templates import Template, compile_template
@@ -24,7 +25,6 @@ FOLDERS: Final = ("recording", "alerts")
 
 _METRIC_NAME: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_UID_LENGTH: Final = 40  # Grafana's limit
 
 CheckExpr = Callable[[str], object]
 """Raises an AwfError for an expression that cannot be evaluated."""
@@ -199,7 +199,7 @@ def _rule(entry: _RuleEntry, where: str, check_expr: CheckExpr) -> Rule:
         return RecordingRule(name, entry.expr, entry.labels)
     return AlertRule(
         name=name,
-        uid=_slug(name),
+        uid=rule_uid(name),
         expr=entry.expr,
         for_ms=entry.for_,
         keep_firing_for_ms=entry.keep_firing_for,
@@ -218,11 +218,6 @@ def _templates(texts: Mapping[str, str], where: str) -> dict[str, Template]:
     return compiled
 
 
-def _slug(name: str) -> str:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:_UID_LENGTH] or "rule"
-
-
 def _with_unique_uids(groups: list[RuleGroup]) -> tuple[RuleGroup, ...]:
     """Give rules that share a name (the levels of one alert) different uids, by group and labels."""
     alerts = [rule for group in groups for rule in group.rules if isinstance(rule, AlertRule)]
@@ -234,7 +229,7 @@ def _with_unique_uids(groups: list[RuleGroup]) -> tuple[RuleGroup, ...]:
             return rule
         labels = label_key({name: template.source for name, template in rule.labels.items()})
         digest = fnv1a64(repr((group.file, group.name, rule.name, labels)).encode()) & 0xFFFFFFFF
-        uid = f"{rule.uid[: _UID_LENGTH - 9]}_{digest:08x}"
+        uid = f"{rule.uid[: UID_LENGTH - 9]}_{digest:08x}"
         if uid in seen:
             raise ConfigError(
                 f"rule file {group.file}, group {group.name!r}: two alerts {rule.name!r} have the same labels",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from awf.core import semconv as sc
 from awf.generate import thresholds as t
 from awf.generate.expr import any_of, by, gained, rate
-from awf.generate.spec import AlertRule, RuleGroup
+from awf.generate.spec import AlertRule, PanelLink, RuleGroup
 
 JOB, LOSS, REQUESTS = ("job",), ("job", sc.REASON), ("job", sc.SIGNAL)
 WINDOW = "5m"
@@ -32,6 +32,7 @@ LOST = (
         f"failing (spool_failed). Workflows go on, but what they did is not recorded. {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Lost on the way by reason"),
     ),
     AlertRule(
         alert="AWFEventsLost",
@@ -43,6 +44,7 @@ LOST = (
         f"part of it (corrupt). {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Lost on the way by reason"),
     ),
     AlertRule(
         alert="AWFEventsRejected",
@@ -54,6 +56,7 @@ LOST = (
         f"requests (rejected) are set aside in the spool; parts of a request (partly_rejected) are gone. {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Set aside"),
     ),
     AlertRule(
         alert="AWFEventsDropped",
@@ -66,6 +69,7 @@ LOST = (
         f"(invalid). {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Dropped for other subscribers by reason"),
     ),
 )
 
@@ -80,6 +84,7 @@ BACKLOG = (
         f"refused and lost. {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Spool use by process"),
     ),
     AlertRule(
         alert="AWFExportStalled",
@@ -91,6 +96,7 @@ BACKLOG = (
         f"not be known. Where nothing arrives at all, AWFTelemetryAbsent fires instead. {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Oldest event by process"),
     ),
     AlertRule(
         alert="AWFExportRetries",
@@ -103,6 +109,7 @@ BACKLOG = (
         f"spool. {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Retries by reason"),
     ),
 )
 
@@ -117,6 +124,7 @@ LIMITS = (
         f"but what belongs to whom is no longer known. {SEE}",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Series overflows by metric"),
     ),
     AlertRule(
         alert="AWFTelemetryTruncated",
@@ -129,6 +137,7 @@ LIMITS = (
         "cut off.",
         action="notify_oncall",
         component=sc.PIPELINE,
+        shown_by=PanelLink("awf-pipeline", "Truncations by kind"),
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from awf.core import semconv as sc
 from awf.generate import thresholds as t
 from awf.generate.expr import by, failed_share
-from awf.generate.spec import AlertRule, RuleGroup
+from awf.generate.spec import AlertRule, PanelLink, RuleGroup
 
 WORKFLOW = (sc.WORKFLOW_ID,)
 
@@ -22,6 +22,7 @@ SPEC = RuleGroup(
             severity="critical",
             summary="{{ $value | humanizePercentage }} of the executions of {{ $labels.workflow_id }} fail",
             description="More than 20% of this workflow's executions failed over the last two minutes.",
+            shown_by=PanelLink("awf-overview", "Failed share by workflow"),
         ),
         AlertRule(
             alert="AWFWorkersSaturated",
@@ -32,6 +33,16 @@ SPEC = RuleGroup(
             description="More than twice as many executions wait as there are workers. "
             "Either more arrive than usual, or each takes longer.",
             action="scale_workers",
+            shown_by=PanelLink("awf-overview", "Active and waiting"),
+        ),
+        AlertRule(
+            alert="AWFExecutionStuck",
+            expr=f"{by('max', WORKFLOW, sc.EXECUTION_OLDEST_AGE)} > {t.EXECUTION_STUCK_S:.0f}",
+            hold="1m",
+            severity="warning",
+            summary="An execution of {{ $labels.workflow_id }} runs for {{ $value | humanizeDuration }}",
+            description="An execution has not ended for over an hour. It holds a worker, and whoever waits for it waits.",
+            shown_by=PanelLink("awf-overview", "Active and waiting"),
         ),
         AlertRule(
             alert="AWFTelemetryAbsent",
@@ -44,6 +55,8 @@ SPEC = RuleGroup(
             "collector is. Every other alert is blind until this one clears.",
             action="notify_oncall",
             component=sc.PIPELINE,
+            shown_by=PanelLink("awf-pipeline", "Events in"),
+            on_error="Alerting",  # a store that does not answer is silence too
         ),
     ),
 )

@@ -40,7 +40,7 @@ def test_scores_stay_between_0_and_1_and_the_order_is_stable() -> None:
 
 def test_nothing_but_telemetry_convinces_when_the_alert_is_about_telemetry() -> None:
     silent = Finding(CauseClass.TELEMETRY_GAP, Target(), 0.9, "silence")
-    first, *others = rank([ERROR, FULL, silent], Hints(is_about_telemetry=True))
+    first, *others = rank([ERROR, FULL, silent], Hints(is_about_us=True))
     assert (first.summary, first.score) == ("silence", 0.9)
     assert all(other.score < 0.5 for other in others)
-    assert others[0].against == ("the alert is about telemetry itself",)
+    assert others[0].against == ("the alert is about AWF itself",)
