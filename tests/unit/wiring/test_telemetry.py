@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from awf.generate.output import render_dashboards, render_rules
+from awf.generate.slo import DEFAULT_FILE
 from awf.settings import load
 from awf.wiring.secrets import GRAFANA, WEBHOOK, read_or_make
 from awf.wiring.telemetry import embedded_config
@@ -43,3 +44,10 @@ def test_ruler_and_watcher_share_a_secret_that_nobody_had_to_set(tmp_path: Path)
     assert config.webhook_secret == read_or_make(tmp_path, WEBHOOK)
     assert config.grafana_token == read_or_make(tmp_path, GRAFANA)
     assert embedded_config(load(data_dir=tmp_path, webhook_secret="mine")).webhook_secret == "mine"
+
+
+def test_the_objectives_of_the_user_are_those_of_the_ruler(tmp_path: Path) -> None:
+    file = tmp_path / "slos.yaml"
+    file.write_text(DEFAULT_FILE.read_text().replace("target: 0.99", "target: 0.5"))
+    rules = embedded_config(load(data_dir=tmp_path, slo_file=file)).rules_dir
+    assert "vector(0.5)" in (rules / "recording" / "slo_hours.yaml").read_text()
