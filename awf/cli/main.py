@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 COMMANDS = (
     "up", "serve", "embedded", "demo", "generate", "doctor", "incidents", "approvals", "executions",
-    "audit", "token", "pause", "resume", "spool", "redact", "stack",
+    "audit", "token", "pause", "resume", "spool", "redact", "stack", "annotate",
 )  # fmt: skip
 
 EXIT_CODES = """\

@@ -36,20 +36,31 @@ def render_rules(public_url: str = PUBLIC_URL) -> dict[str, str]:
     return files
 
 
-def render_dashboards() -> dict[str, str]:
-    """Return the dashboards: file name -> JSON text. Needs grafanalib."""
+def render_dashboards(public_url: str = PUBLIC_URL) -> dict[str, str]:
+    """Return the dashboards: file name -> JSON text. They link to AWF's pages. Needs grafanalib."""
     specs = discover("awf.generate.dashboards", DashboardSpec)
-    return {
-        f"{spec.uid}.json": json.dumps(spec.build(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        for spec in specs.values()
-    }
+    files = {}
+    for spec in specs.values():
+        board = with_address(spec.build(), public_url)
+        files[f"{spec.uid}.json"] = json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return files
+
+
+def with_address(board: Mapping[str, Any], public_url: str) -> dict[str, Any]:
+    """Return a dashboard with one more constant, `awf`: where its links to AWF's own pages lead."""
+    url = public_url.rstrip("/")
+    constant = {
+        "name": "awf", "label": "AWF", "type": "constant", "query": url, "hide": 2,
+        "current": {"text": url, "value": url}, "options": [], "skipUrlSync": True,
+    }  # fmt: skip
+    return {**board, "templating": {"list": [*board["templating"]["list"], constant]}}
 
 
 def render(public_url: str = PUBLIC_URL) -> dict[str, str]:
     """Return everything that is generated: path relative to the repository -> text."""
     files = {f"rules/{path}": text for path, text in render_rules(public_url).items()}
     files |= render_loki_rules()
-    files |= {f"dashboards/{path}": text for path, text in render_dashboards().items()}
+    files |= {f"dashboards/{path}": text for path, text in render_dashboards(public_url).items()}
     return dict(sorted(files.items()))
 
 

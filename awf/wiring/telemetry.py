@@ -38,7 +38,7 @@ def embedded_config(settings: Settings) -> EmbeddedConfig:
     return EmbeddedConfig(
         data_dir=settings.data_dir,
         rules_dir=settings.rules_dir or _written(generated / "rules", render_rules(settings.public_base)),
-        dashboards_dir=_written(generated / "dashboards", render_dashboards()),
+        dashboards_dir=_written(generated / "dashboards", render_dashboards(settings.public_base)),
         host=settings.host,
         ports=Ports(
             grafana=settings.grafana_port,
