@@ -90,7 +90,7 @@ class WatcherAgent:
             fresh = await self._parts.incidents.receive(alerts, body)
             incidents = await self._take(fresh)
         except Exception:  # boundary: counted, then the sender hears of it and delivers again
-            self._parts.counters.add(sc.WATCHER_FAILURES, stage="receiving")
+            self._count_failure("receiving")
             raise
         for incident in incidents:
             self._launch(incident.id)
@@ -215,11 +215,14 @@ class WatcherAgent:
         try:
             incident = await self._journal.record(incident_id, "error", f"the watcher failed: {said}")
             stage = incident.status.value if incident.status.is_open else "escalating"
-            self._parts.counters.add(sc.WATCHER_FAILURES, stage=stage)
+            self._count_failure(stage)
             await self._stages.report.escalate(incident, f"the watcher failed: {plain_text(said, 200)}")
         except Exception:  # boundary: even telling failed; the sweep will find the incident still open
-            self._parts.counters.add(sc.WATCHER_FAILURES, stage="escalating")
+            self._count_failure("escalating")
             logger.exception("incident could not be escalated", extra={"incident_id": incident_id})
+
+    def _count_failure(self, stage: str) -> None:
+        self._parts.counters.add(sc.WATCHER_FAILURES, stage=stage)
 
     def _prepare_counters(self) -> None:
         prepare = self._parts.counters.prepare
@@ -242,9 +245,10 @@ class WatcherAgent:
                     logger.info("the state database is back")
                 is_away = False
             except StateUnavailable as error:
+                self._count_failure("sweeping")
                 if not is_away:
                     logger.warning("the state database is away", extra={"error": error.message})
                 is_away = True
             except Exception:  # boundary: a database that hiccups must not end the watcher
-                self._parts.counters.add(sc.WATCHER_FAILURES, stage="sweeping")
+                self._count_failure("sweeping")
                 logger.exception("sweep failed")

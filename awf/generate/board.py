@@ -20,7 +20,6 @@ SCHEMA_VERSION = 41
 PLUGIN_VERSION = "12.0.0"
 WIDTH = 24
 REFRESH = "10s"  # never below 5 s: every open browser asks all panels that often
-PUBLIC_URL = "http://127.0.0.1:8000"  # where AWF answers when nothing is set
 GRAFANA = {"type": "grafana", "uid": "-- Grafana --"}
 
 OBSOLETE_PANEL = ("cacheTimeout", "editable", "error", "height", "hideTimeOverride", "minSpan", "span",
@@ -40,7 +39,6 @@ def dashboard(
     variables: Sequence[g.Template],
     *,
     since: str = "now-30m",
-    public_url: str = PUBLIC_URL,
 ) -> dict[str, Any]:
     """Return a dashboard's JSON. `rows` are (heading, height, panels sharing the width evenly)."""
     board = g.Dashboard(
@@ -50,7 +48,7 @@ def dashboard(
         annotations=g.Annotations(list=[_built_in(), *_annotations()]), links=_links(),
     )  # fmt: skip
     plain = json.loads(json.dumps(board.auto_panel_ids().to_json_data(), cls=DashboardEncoder))
-    return _modernise(plain, public_url)
+    return _modernise(plain)
 
 
 def variable(name: str, label: str, query: str, *, all_value: str = ".+") -> g.Template:
@@ -74,7 +72,7 @@ def _placed(rows: Sequence[Row]) -> list[g.Panel]:
     return panels
 
 
-def _modernise(board: dict[str, Any], public_url: str) -> dict[str, Any]:
+def _modernise(board: dict[str, Any]) -> dict[str, Any]:
     for name in OBSOLETE_DASHBOARD:
         board.pop(name, None)
     for panel in board["panels"]:
@@ -95,7 +93,6 @@ def _modernise(board: dict[str, Any], public_url: str) -> dict[str, Any]:
         item["definition"] = item["query"]
         item["query"] = {"query": item["definition"], "refId": "StandardVariableQuery"}
     board["templating"]["list"][:0] = _datasources()
-    board["templating"]["list"].append(_address(public_url))
     return dict(_without_nulls(board))
 
 
@@ -143,14 +140,6 @@ def _datasources() -> list[dict[str, Any]]:
             ("traces", "Traces", "tempo", "tempo", 2),
         )
     ]  # fmt: skip
-
-
-def _address(public_url: str) -> dict[str, Any]:
-    url = public_url.rstrip("/")
-    return {
-        "name": "awf", "label": "AWF", "type": "constant", "query": url, "hide": 2,
-        "current": {"text": url, "value": url}, "options": [], "skipUrlSync": True,
-    }  # fmt: skip
 
 
 def _built_in() -> dict[str, Any]:

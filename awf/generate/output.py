@@ -45,18 +45,29 @@ def render_rules(public_url: str = PUBLIC_URL, slos: Sequence[Slo] | None = None
     }
 
 
-def render_dashboards() -> dict[str, str]:
-    """Return the dashboards: file name -> JSON text. Needs grafanalib."""
+def render_dashboards(public_url: str = PUBLIC_URL) -> dict[str, str]:
+    """Return the dashboards: file name -> JSON text. They link to AWF's pages. Needs grafanalib."""
     specs = discover("awf.generate.dashboards", DashboardSpec)
-    return {
-        f"{spec.uid}.json": json.dumps(spec.build(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        for spec in specs.values()
-    }
+    files = {}
+    for spec in specs.values():
+        board = with_address(spec.build(), public_url)
+        files[f"{spec.uid}.json"] = json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return files
+
+
+def with_address(board: Mapping[str, Any], public_url: str) -> dict[str, Any]:
+    """Return a dashboard with one more constant, `awf`: where its links to AWF's own pages lead."""
+    url = public_url.rstrip("/")
+    constant = {
+        "name": "awf", "label": "AWF", "type": "constant", "query": url, "hide": 2,
+        "current": {"text": url, "value": url}, "options": [], "skipUrlSync": True,
+    }  # fmt: skip
+    return {**board, "templating": {"list": [*board["templating"]["list"], constant]}}
 
 
 def render(public_url: str = "", slos: Sequence[Slo] | None = None) -> dict[str, str]:
     """Return everything that is generated: path relative to the repository -> text."""
-    boards = render_dashboards()
+    boards = render_dashboards(public_url or PUBLIC_URL)
     alerts = render_alerts(
         rule_groups(slos).values(), Panels.of(boards), public_url, known=[burn.alert for burn in BURNS]
     )

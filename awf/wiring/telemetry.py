@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from awf.core.counters import Counters
 from awf.embedded.server import EmbeddedConfig, EmbeddedServer, Ports
 from awf.errors import DataDirError
 from awf.generate.output import render_dashboards, render_rules, write
 from awf.generate.slo import load_slos
 from awf.settings import Settings
+from awf.wiring.engine import open_exporter
 from awf.wiring.secrets import GRAFANA, WEBHOOK, read_or_make
 
 
 async def start_telemetry(settings: Settings) -> Callable[[], Awaitable[None]]:
-    """Start the backend and return the function that stops it. Raises PortInUse, DataDirError, ConfigError."""
-    server = EmbeddedServer(embedded_config(settings))
+    """Start the backend and return the function that stops it. Raises PortInUse, DataDirError, ConfigError.
+
+    What its ruler counts about itself it sends to itself, like any other process.
+    """
+    counters = Counters()
+    server = EmbeddedServer(embedded_config(settings), counters=counters)
     await server.start()
-    return server.stop
+    exporter = open_exporter(settings, "awf-embedded", counters)
+
+    async def stop() -> None:
+        await exporter.shutdown(1.0)
+        await server.stop()
+
+    return stop
 
 
 def embedded_config(settings: Settings) -> EmbeddedConfig:
@@ -28,7 +40,7 @@ def embedded_config(settings: Settings) -> EmbeddedConfig:
     return EmbeddedConfig(
         data_dir=settings.data_dir,
         rules_dir=settings.rules_dir or _written(generated / "rules", rules),
-        dashboards_dir=_written(generated / "dashboards", render_dashboards()),
+        dashboards_dir=_written(generated / "dashboards", render_dashboards(settings.public_base)),
         host=settings.host,
         ports=Ports(
             grafana=settings.grafana_port,

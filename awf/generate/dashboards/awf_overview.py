@@ -18,9 +18,8 @@ WORKFLOW = (sc.WORKFLOW_ID,)
 STEP = (sc.WORKFLOW_ID, sc.STEP_ID)
 WINDOW = "$__rate_interval"
 FAILED_EVENTS = "workflow.failed|workflow.step.failed|agent.failed"
-# Alternatives in words that any TraceQL and LogQL knows: a variable of several values becomes a regular expression.
 FAILED_SPANS = (
-    f'{{ name = "{sc.SPAN_STEP}" && status = error && span.{sc.WORKFLOW_ID} =~ "$workflow" '
+    f'{{ status = error && span.{sc.WORKFLOW_ID} =~ "$workflow" '
     f'&& span.{sc.AGENT_ID} =~ "$agent" }} '
     f"| select(span.{sc.WORKFLOW_ID}, span.{sc.STEP_ID}, span.{sc.AGENT_ID}, span.{sc.ERROR_TYPE})"
 )
@@ -133,8 +132,8 @@ def _failures() -> list[Any]:
     return [
         p.logs("What the failed said", said,
                "The newest failures in words. Open a line for its execution and error type; its trace_id leads to the trace."),
-        p.traces("Failed steps", FAILED_SPANS,
-                 "The newest steps that failed. Open a trace to see what was tried, for how long, and what came before."),
+        p.traces("Failed steps and invocations", FAILED_SPANS,
+                 "The newest spans that failed; an invocation that failed in a step that did not was made good. Open a trace to see what was tried, for how long, and what came before."),
     ]  # fmt: skip
 
 

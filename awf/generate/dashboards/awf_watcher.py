@@ -154,9 +154,9 @@ def _works() -> list[Any]:
 
 
 def _failures() -> list[Any]:
-    said = f'{{service_name=~".+"}} | {sc.EVENT_TYPE}=~"workflow.failed|workflow.step.failed"'
+    said = f'{{service_name=~".+"}} | {sc.EVENT_TYPE}=~"workflow.failed|workflow.step.failed|agent.failed"'
     return [
-        p.logs("Failures of workflows", said,
+        p.logs("Failures of workflows and agents", said,
                "What failed while the watcher was at work (purple marks above are its actions). Still failing after an "
                "action: read the incident, links are at the top."),
     ]  # fmt: skip

@@ -50,6 +50,7 @@ _WRITERS: Final = (
     ("tempo", "Alloy scrapes Tempo for it; the embedded stack has no Tempo"),
     ("grafana_", "Alloy scrapes Grafana for it; the embedded stack has none"),
     ("prometheus_", "Alloy's self-monitoring writes it; the embedded stack has no Alloy"),
+    ("process_", "Alloy scrapes each program for it; the embedded stack has no Alloy"),
     ("up", "Alloy writes it for what it scrapes; the embedded stack has no Alloy"),
 )
 _HISTOGRAM: Final = ("_bucket", "_sum", "_count")
