@@ -25,7 +25,9 @@ def test_the_first_data_is_there_after_a_cold_start(tmp_path: Path) -> None:
     looks: dict[str, Callable[[], object]] = {
         f"first sample of {WORKFLOWS} in {stack.metrics}": lambda: ask.samples(stack, WORKFLOWS),
         "first line of the demo in loki": lambda: ask.lines(stack, '{service_name="awf-demo"}', limit=1),
-        "first trace of the demo in tempo": lambda: ask.traces(stack, '{ resource.service.name = "awf-demo" }'),
+        "first trace of the demo in tempo": lambda: ask.traces(
+            stack, '{ resource.service.name = "awf-demo" }'
+        ),
         "first sample of a recording rule": lambda: ask.samples(stack, "workflow:awf_executions:rate5m"),
     }
     began = time.monotonic()
