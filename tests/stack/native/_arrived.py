@@ -29,7 +29,9 @@ def samples(stack: Stack, service: str) -> set[int]:
     query = {"query": f'{METRIC}{{job="{service}"}}[7h]'}
     answer = httpx.get(f"{stack.promql_url}/api/v1/query", params=query, timeout=20)
     assert answer.status_code == 200, answer.text
-    return {int(float(number)) for series in answer.json()["data"]["result"] for _, number in series["values"]}
+    return {
+        int(float(number)) for series in answer.json()["data"]["result"] for _, number in series["values"]
+    }
 
 
 def collected(collector: Collector) -> set[int]:

@@ -59,9 +59,7 @@ def count_lines(stack: Stack, query: str) -> int:
 
 def traces(stack: Stack, query: str, *, limit: int = 20) -> list[dict[str, Any]]:
     """Return the summaries of traces that a TraceQL query finds."""
-    answer = httpx.get(
-        stack.url("tempo", "/api/search"), params={"q": query, "limit": limit}, timeout=10
-    )
+    answer = httpx.get(stack.url("tempo", "/api/search"), params={"q": query, "limit": limit}, timeout=10)
     assert answer.status_code == 200, answer.text
     return list(answer.json().get("traces") or ())
 

@@ -148,9 +148,7 @@ class Stack:
         folder = self.folder / "alloy-config"
         folder.mkdir(exist_ok=True)
         config = (REPOSITORY / "alloy/config.alloy").read_text()
-        (folder / "config.alloy").write_text(
-            config if self._is_unchanged else metrics_to_prometheus(config)
-        )
+        (folder / "config.alloy").write_text(config if self._is_unchanged else metrics_to_prometheus(config))
         return folder
 
     def _alloy(self) -> Program:

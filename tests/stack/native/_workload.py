@@ -25,7 +25,9 @@ class Workload(Product):
         (data / "webhook-secret").write_text(SECRET)
         (data / "grafana-token").write_text(TOKEN)
         alertmanager = f"127.0.0.1:{self.ports['GRAFANA']}"
-        self.stack = Stack(folder, alertmanager=alertmanager, TEMPO_BLOCKLIST_POLL="5s").add("metrics", "loki", "tempo", "alloy")
+        self.stack = Stack(folder, alertmanager=alertmanager, TEMPO_BLOCKLIST_POLL="5s").add(
+            "metrics", "loki", "tempo", "alloy"
+        )
         self.environ |= {
             "AWF_OTLP_GRPC_PORT": str(self.stack.ports["alloy_otlp_grpc"]),
             "AWF_OTLP_HTTP_PORT": str(self.stack.ports["alloy_otlp_http"]),
@@ -51,7 +53,9 @@ class Workload(Product):
 
     def _awf(self, name: str, ready: str) -> Program:
         command = (sys.executable, "-m", "awf", name)
-        return Program(f"awf-{name}", command, self.environ, self.url("API", ready), self.stack.folder / "run")
+        return Program(
+            f"awf-{name}", command, self.environ, self.url("API", ready), self.stack.folder / "run"
+        )
 
     def start(self) -> Workload:
         """Start everything and wait until all is ready."""

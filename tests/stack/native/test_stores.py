@@ -99,7 +99,9 @@ def test_every_rule_is_evaluated_without_an_error(stack: Stack) -> None:
 def test_loki_records_series_that_only_logs_can_give(stack: Stack) -> None:
     query = 'agent:awf_agent_failures:rate5m{error_type="rate_limit"}'
     assert wait_for("a series that Loki recorded", lambda: ask.samples(stack, query), 150)
-    assert {each["metric"].get(LEVEL) for each in ask.samples(stack, "service:awf_log_lines:rate5m")} >= {"info"}
+    assert {each["metric"].get(LEVEL) for each in ask.samples(stack, "service:awf_log_lines:rate5m")} >= {
+        "info"
+    }
 
 
 def test_tempo_makes_metrics_of_spans_with_exemplars_that_lead_back(stack: Stack) -> None:
@@ -164,7 +166,9 @@ def test_spans_that_are_six_days_late_are_found_by_id_at_once_and_soon_by_search
 
 
 def test_samples_that_are_five_hours_late_are_taken_and_found(stack: Stack) -> None:
-    require("mimir")  # the way to Prometheus is another one: Alloy's remote write refuses what is out of order
+    require(
+        "mimir"
+    )  # the way to Prometheus is another one: Alloy's remote write refuses what is out of order
     sender, _ = _send_late(stack, "metrics", LATE)
     wait_for("both samples", lambda: _arrived.samples(stack, sender.service) == {1, 2}, 30)
 
