@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from awf.cli._client import show
 from awf.stack.pins import Pin, read_pins
-from awf.stack.programs import Running, ask_all
+from awf.stack.programs import Running
 from awf.stack.upgrades import Advice, advise, load_facts
 from awf.stack.version import numbers
 
@@ -78,7 +78,6 @@ def _pinned(pins: Mapping[str, Pin]) -> dict[str, str]:
 
 def _running(at: Mapping[str, str]) -> dict[str, Running]:
     from awf.settings import load
+    from awf.wiring.stack_versions import running_versions
 
-    settings = load()
-    addresses = {"awf": settings.api_base, "grafana": settings.grafana_base, **at}
-    return asyncio.run(ask_all(addresses))
+    return asyncio.run(running_versions(load(), at))

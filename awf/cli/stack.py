@@ -86,7 +86,7 @@ def _secrets(args: argparse.Namespace) -> int:
     if lines:
         print("\nWhat you need to log in, printed this once:")
         _print_secrets(lines)
-        print("Again: docker compose run --rm secrets awf stack secrets --folder /secrets --show\n")
+        print("Again: docker compose run --rm secrets awf stack secrets --show\n")
     return 0
 
 
