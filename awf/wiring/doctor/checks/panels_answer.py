@@ -84,17 +84,22 @@ def _verdict(what: str, answers: list[_Answer], items: list[str], away: list[str
 
 def _by_reason(answers: list[_Answer], *, is_normal: bool) -> str:
     """Return panels that are empty, by why."""
-    found: dict[str, list[str]] = {}
+    panels: dict[str, list[str]] = {}
+    metrics: dict[str, list[str]] = {}
     for answer in answers:
         if answer.empty is not None and answer.empty.is_normal is is_normal:
-            panels = found.setdefault(answer.empty.why, [])
-            if answer.query.panel not in panels:
-                panels.append(answer.query.panel)
-    return "; ".join(f"{', '.join(panels)} ({why})" for why, panels in found.items())
+            panels.setdefault(answer.empty.why, []).append(answer.query.panel)
+            metrics.setdefault(answer.empty.why, []).extend(answer.empty.metrics)
+    parts = []
+    for why, names in panels.items():
+        about = f"{', '.join(dict.fromkeys(metrics[why]))} " if metrics[why] else ""
+        parts.append(f"{', '.join(dict.fromkeys(names))} ({about}{why})")
+    return "; ".join(parts)
 
 
 def _told(answer: _Answer) -> str:
-    said = answer.error or (f"empty: {answer.empty.why}" if answer.empty else "answers")
+    empty = answer.empty
+    said = answer.error or (f"empty: {' '.join((*empty.metrics, empty.why))}" if empty else "answers")
     return f"{answer.query.panel}: {said}  [{answer.query.text}]"
 
 

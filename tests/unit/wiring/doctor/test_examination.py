@@ -68,7 +68,7 @@ async def test_what_needs_something_that_failed_is_skipped_and_what_only_comes_a
         Check("following", "service", "following", _well, after=("first",)),
     )
     assert found["needing"].status is found["further"].status is Status.SKIP
-    assert found["needing"].detail == "needs first"
+    assert found["needing"].detail == "needs: first"
     assert found["following"].status is Status.OK
 
 
