@@ -30,7 +30,7 @@ def test_every_check_is_of_an_area_and_needs_only_what_comes_before() -> None:
 
 def test_an_area_brings_what_it_needs_and_nothing_else() -> None:
     names = {check.name for round_ in plan(ALL.values(), ["rules"]) for check in round_}
-    assert names == {"grafana_answers", "datasources", "recording_rules", "alert_rules"}
+    assert names == {"grafana_answers", "datasources", "recording_rules", "alert_rules", "log_rules"}
 
 
 def test_an_unknown_area_is_refused_with_those_there_are() -> None:
