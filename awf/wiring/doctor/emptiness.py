@@ -57,10 +57,11 @@ _HISTOGRAM: Final = ("_bucket", "_sum", "_count")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The metric names that the store has: in the dashboard's time range, and at all."""
+    """The metric names that the store has, in the dashboard's time range and at all; and which its rules record."""
 
     lately: Collection[str]
     ever: Collection[str]
+    recorded: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,12 @@ def explain(names: Collection[str], known: Known) -> Emptiness:
         return Emptiness(", ".join(dict.fromkeys(events)), is_normal=True)
     if before := [name for name in others if name in known.ever]:
         return Emptiness("not written in the time range, but before", is_normal=True, metrics=tuple(before))
-    if recorded := [name for name in others if ":" in name]:
-        return Emptiness("recorded by rules: see `rules`", is_normal=False, metrics=tuple(recorded))
+    if waiting := [name for name in others if name in known.recorded]:
+        return Emptiness(
+            "a rule records it, and has had nothing to record yet", is_normal=True, metrics=tuple(waiting)
+        )
+    if unrecorded := [name for name in others if ":" in name]:
+        return Emptiness("no rule records it: see `rules`", is_normal=False, metrics=tuple(unrecorded))
     who = _writer(others[0])
     same = tuple(name for name in others if _writer(name) == who)
     return Emptiness(f"never written: {who}", is_normal="embedded stack has no" in who, metrics=same)

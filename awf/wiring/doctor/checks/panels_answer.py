@@ -10,6 +10,7 @@ from typing import Any
 
 from awf.embedded.promql.parser import metric_names
 from awf.errors import AwfError, QueryError
+from awf.wiring.doctor import rules
 from awf.wiring.doctor.case import METRICS, STORES, TRACES, Case
 from awf.wiring.doctor.emptiness import Emptiness, Known, explain
 from awf.wiring.doctor.findings import Check, Finding, fail, ok, skip, warn
@@ -139,7 +140,15 @@ async def _known(case: Case, now_s: int, window: int) -> Known:
 
     if METRICS not in case.answering:
         return Known((), ())
-    return Known(await names(window), await names(max(window, LONG_S)))
+    return Known(await names(window), await names(max(window, LONG_S)), await _recorded(case))
+
+
+async def _recorded(case: Case) -> frozenset[str]:
+    try:
+        body = await case.grafana.store(case.uid(METRICS), "api/v1/rules", type="record")
+    except AwfError:  # `recording_rules` tells of it
+        return frozenset()
+    return frozenset(rule.name for rule in rules.loaded(body["data"]["groups"], "recording"))
 
 
 SPEC = Check(

@@ -117,7 +117,11 @@ def test_every_query_of_our_dashboards_is_filled_and_can_be_parsed(path: str) ->
             promql.parse(query.text)
 
 
-KNOWN = Known(lately={sc.WORKFLOWS, "awf_step_duration_ms_bucket"}, ever={sc.WORKFLOWS, sc.WORKERS})
+KNOWN = Known(
+    lately={sc.WORKFLOWS, "awf_step_duration_ms_bucket"},
+    ever={sc.WORKFLOWS, sc.WORKERS},
+    recorded={"awf:y:ratio"},
+)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +133,8 @@ KNOWN = Known(lately={sc.WORKFLOWS, "awf_step_duration_ms_bucket"}, ever={sc.WOR
         ({sc.AGENT_INVOCATIONS, sc.AGENT_TRUST_SCORE}, "never written: engines write", False,
          (sc.AGENT_INVOCATIONS, sc.AGENT_TRUST_SCORE)),
         ({"awf_watcher_investigation_duration_ms_bucket"}, "the watcher investigated nothing", True, ()),
-        ({"awf:x:ratio", sc.WORKFLOWS}, "recorded by rules: see", False, ("awf:x:ratio",)),
+        ({"awf:x:ratio", sc.WORKFLOWS}, "no rule records it: see", False, ("awf:x:ratio",)),
+        ({"awf:y:ratio"}, "nothing to record yet", True, ("awf:y:ratio",)),
         ({"otelcol_exporter_queue_size"}, "Alloy", True, ("otelcol_exporter_queue_size",)),
         ({"made_up"}, "nobody that AWF knows writes it", False, ("made_up",)),
     ],
