@@ -24,7 +24,7 @@ async def arrives(case: Case, store: str, what: str, looks: Sequence[tuple[str, 
     """Return one finding for each way to look; each is given `timeout_s` since the sending."""
     trial = case.trial
     if trial is None or store in trial.lost:
-        return [skip(what, "needs the delivery of the synthetic workflow to the collector")]
+        return [skip(what, "needs: the delivery of the synthetic workflow to the collector")]
     return [await _one(case, trial, store, f"{what} {by}".strip(), look) for by, look in looks]
 
 
@@ -70,7 +70,7 @@ async def _without_grafana(case: Case, trial: Trial, store: str, what: str, look
             detail = f"it is in the store ({found} at {base}); the way through Grafana is broken"
             return warn(what, detail, hint="Mend Grafana or its datasource first: see above.")
         return _not_in(store, what, base)
-    return skip(what, f"needs the datasource {case.uid(store)!r}")
+    return skip(what, f"needs: the datasource {case.uid(store)!r}")
 
 
 _COLLECTOR_HINT = (

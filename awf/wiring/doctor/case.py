@@ -54,7 +54,8 @@ class Case:
 
     def direct(self, store: str) -> list[str]:
         """Return where a store may answer without Grafana: on this machine, and where Grafana asks it."""
-        host, settings = self.settings.host, self.settings
+        settings = self.settings
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
         here = {
             METRICS: f"http://{host}:{settings.mimir_port}/prometheus",
             LOGS: f"http://{host}:{settings.loki_port}",

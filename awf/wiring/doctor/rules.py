@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from awf.embedded.promql.parser import format_query
 from awf.errors import QueryError
 from awf.wiring.doctor.grafana import Grafana
+
+RIGHT: Final = "Give the token's service account the right alert.rules.external:read, or the role Editor."
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,13 @@ async def _run(case: Case) -> list[Finding]:
     except (Forbidden, Unauthorized) as error:
         return [skip(WHAT, f"this token may not read it: {error.message}", hint=_RIGHT)]
     except AwfError as error:
-        return [fail(WHAT, error.message, hint=error.hint), skip(ROUTE, "needs the contact point")]
+        return [fail(WHAT, error.message, hint=error.hint), skip(ROUTE, "needs: the contact point")]
     point = next((each for each in points if each.get("name") == RECEIVER), None)
     if point is None:
         names = ", ".join(sorted({str(each.get("name")) for each in points})) or "none"
         return [
             fail(WHAT, f"Grafana has no contact point {RECEIVER!r}; it has: {names}", hint=_HINT),
-            skip(ROUTE, "needs the contact point"),
+            skip(ROUTE, "needs: the contact point"),
         ]
     return [_point(point), await _route(case)]
 

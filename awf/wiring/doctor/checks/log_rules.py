@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from awf.errors import NotFound
+from awf.errors import Forbidden, NotFound, Unauthorized
 from awf.wiring.doctor import rules
 from awf.wiring.doctor.case import LOGS, METRICS, Case
 from awf.wiring.doctor.findings import Check, Finding, fail, ok, skip
@@ -20,6 +20,8 @@ async def _run(case: Case) -> list[Finding]:
         return [skip(WHAT, "needs: a datasource for logs")]
     try:
         body = await case.grafana.store(case.uid(LOGS), "prometheus/api/v1/rules")
+    except (Forbidden, Unauthorized) as error:
+        return [skip(WHAT, f"this token may not read them: {error.message}", hint=rules.RIGHT)]
     except NotFound:
         return [
             ok(WHAT, "this store of logs has no ruler, so nothing is recorded from logs (the embedded one)")

@@ -40,7 +40,7 @@ async def _run(case: Case) -> list[Finding]:
         if window not in known:
             known[window] = await _known(case, now_s, window)
         findings.append(await _board(case, board, now_s, known[window]))
-    return findings or [skip(WHAT, "needs dashboards in Grafana")]
+    return findings or [skip(WHAT, "needs: dashboards in Grafana")]
 
 
 async def _board(case: Case, board: Mapping[str, Any], now_s: int, known: Known) -> Finding:
@@ -69,7 +69,7 @@ def _verdict(what: str, answers: list[_Answer], items: list[str], away: list[str
         hint = "`awf doctor --only dashboards -v` shows every query."
         return fail(what, detail, hint=hint, items=items)
     if away and not answers:
-        return skip(what, f"needs a datasource for {' and '.join(away)}")
+        return skip(what, f"needs: a datasource for {' and '.join(away)}")
     answered = f"{len(answers)} queries answer"
     if away:
         return warn(what, f"{answered}; {' and '.join(away)} could not be asked", items=items)

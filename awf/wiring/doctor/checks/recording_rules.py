@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from awf.errors import Forbidden, Unauthorized
 from awf.wiring.doctor import rules
 from awf.wiring.doctor.case import METRICS, Case
 from awf.wiring.doctor.findings import Check, Finding, fail, ok, skip, warn
@@ -15,8 +16,11 @@ _HINT = "Give rules/recording/ of this AWF to the ruler (Mimir: the mounted fold
 
 async def _run(case: Case) -> list[Finding]:
     if METRICS not in case.answering:
-        return [skip(WHAT, "needs a datasource for metrics")]
-    body = await case.grafana.store(case.uid(METRICS), "api/v1/rules", type="record")
+        return [skip(WHAT, "needs: a datasource for metrics")]
+    try:
+        body = await case.grafana.store(case.uid(METRICS), "api/v1/rules", type="record")
+    except (Forbidden, Unauthorized) as error:
+        return [skip(WHAT, f"this token may not read them: {error.message}", hint=rules.RIGHT)]
     ours = rules.generated("record", case.settings.public_base)
     theirs = rules.loaded(body["data"]["groups"], "recording")
     found = rules.compare(ours, theirs, with_expressions=True, prefixes=_OURS)

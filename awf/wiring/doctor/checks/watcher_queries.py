@@ -14,7 +14,7 @@ WHAT = "through mcp-grafana"
 
 async def _run(case: Case) -> list[Finding]:
     if METRICS not in case.answering:
-        return [skip(WHAT, "needs a datasource for metrics")]
+        return [skip(WHAT, "needs: a datasource for metrics")]
     began = time.monotonic()
     telemetry = await build_telemetry(case.settings).open()
     try:
