@@ -12,7 +12,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -42,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    # gRPC's own lines about a failed connection say less than the findings do; it reads this when it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from awf.settings import load
     from awf.wiring.doctor import Status, examine
 
@@ -78,12 +83,31 @@ def _print(report: Report, *, verbose: bool) -> None:
 
 
 def _line(finding: Finding, *, verbose: bool) -> None:
-    print(f"  {_MARKS[finding.status]:<5} {finding.what:<34} {finding.detail}")
+    _wrapped(f"  {_MARKS[finding.status]:<5} {finding.what:<34} ", finding.detail)
     if finding.hint:
-        print(f"{'':8}-> {finding.hint}")
+        _wrapped(" " * 8 + "-> ", finding.hint)
     if verbose:
         for item in finding.items:
-            print(f"{'':11}{item}")
+            _wrapped(" " * 11, item)
+
+
+def _wrapped(lead: str, text: str) -> None:
+    """Print a text after its lead: in the width of a terminal, as one line anywhere else (for grep)."""
+    if not sys.stdout.isatty():
+        print(f"{lead}{text}")
+        return
+    width = max(shutil.get_terminal_size().columns, 72)
+    indent = " " * (len(lead) if len(lead) < width // 2 else 11)
+    print(
+        textwrap.fill(
+            text,
+            width,
+            initial_indent=lead,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    )
 
 
 def _seconds(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.collector import Collector
+from tests.e2e.grafana_face import serving
 from tests.e2e.product import Product, free_ports
 from tests.e2e.tampering import Answer, Tamper, TamperingProxy
 
@@ -96,10 +98,9 @@ def test_it_opens_no_incident_and_makes_no_second_series(product: Product) -> No
 
 def test_on_paper_each_area_has_its_lines_and_the_last_one_counts(product: Product) -> None:
     lines = doctor(product, "--only", "datasources").stdout.splitlines()
-    assert lines[0] == "grafana"
-    assert [line for line in lines if not line.startswith(" ")][:-1] == ["grafana", "datasources"]
-    assert [line.split()[0] for line in lines if line.startswith("  ")] == ["ok"] * 4
-    assert lines[-1].startswith("4 ok in ")
+    assert [line for line in lines if not line.startswith(" ")][:-1] == ["settings", "grafana", "datasources"]
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == ["ok"] * 6
+    assert lines[-1].startswith("6 ok in ")
 
 
 def test_a_dead_otlp_endpoint_is_named_and_what_stands_behind_it_is_skipped(product: Product) -> None:
@@ -223,6 +224,45 @@ def test_a_wrong_webhook_secret_is_refused_and_said_so(product: Product) -> None
     assert found["Grafana notifies"]["status"] == "ok"
 
 
+async def test_a_grafana_with_another_secret_than_the_watcher_is_told_from_a_wrong_secret_here(
+    product: Product, tmp_path: Path
+) -> None:
+    (tmp_path / "rules").mkdir()
+    stores = {
+        "prometheus": product.url("MIMIR", "/prometheus"), "loki": product.url("LOKI"), "tempo": product.url("TEMPO"),
+    }  # fmt: skip
+    webhook = product.url("API", "/webhooks/grafana-alerts")
+    token = (product.data_dir / "grafana-token").read_text().strip()
+    async with serving(tmp_path, stores, token=token, webhook_url=webhook, webhook_secret="another") as url:
+        found = await asyncio.to_thread(examine, product, "notifications", AWF_GRAFANA_URL=url)
+    assert failing(found) == {"Grafana notifies"}
+    assert "could not deliver: 401" in found["Grafana notifies"]["detail"]
+    assert "different secrets" in found["Grafana notifies"]["hint"]
+
+
+@pytest.mark.parametrize("status", ["ok", "failed"])
+def test_a_grafana_12_is_asked_in_its_own_way(product: Product, status: str) -> None:
+    def grafana_12(answer: Answer) -> None:
+        if answer.path.startswith("/apis/notifications"):
+            answer.refuse(404, "Not found")
+        if answer.path.endswith("/config/api/v1/receivers/test"):
+            answer.status = 200 if status == "ok" else 400
+            config = {
+                "name": "awf-watcher",
+                "uid": "awf-watcher",
+                "status": status,
+                "error": "dial tcp: refused",
+            }
+            answer.json = {
+                "receivers": [{"name": "awf-watcher", "grafana_managed_receiver_configs": [config]}]
+            }
+
+    finding = through(product, grafana_12, "notifications")["Grafana notifies"]
+    assert "its Alertmanager API" in finding["detail"]
+    assert finding["status"] == ("ok" if status == "ok" else "fail")
+    assert ("dial tcp" in finding["detail"]) == (status == "failed")
+
+
 def test_a_contact_point_that_is_missing_or_not_routed_to_is_named(product: Product) -> None:
     def other(answer: Answer) -> None:
         if answer.path.endswith("/policies"):
@@ -274,8 +314,13 @@ def test_a_viewers_token_may_not_read_datasources_and_that_is_no_fault_of_theirs
         ):
             answer.refuse(403, "You'll need additional permissions to perform this action.")
 
-    found = through(product, viewer, "datasources")
+        if "api/v1/rules?type=record" in answer.path or "/provisioning/" in answer.path:
+            answer.refuse(403, "You'll need additional permissions to perform this action.")
+
+    found = through(product, viewer, "datasources", "rules", "notifications")
     assert failing(found) == set()
+    for what in ("recording rules", "contact point", "Grafana notifies"):
+        assert found[what]["status"] == "skip"
 
 
 def test_an_old_grafana_and_an_old_tempo_are_named_with_the_range(product: Product) -> None:

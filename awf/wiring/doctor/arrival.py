@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ async def arrives(case: Case, store: str, what: str, looks: Sequence[tuple[str, 
     """Return one finding for each way to look; each is given `timeout_s` since the sending."""
     trial = case.trial
     if trial is None or store in trial.lost:
-        return [skip(what, "needs the delivery of the synthetic workflow to the collector")]
+        return [skip(what, "needs: the delivery of the synthetic workflow to the collector")]
     return [await _one(case, trial, store, f"{what} {by}".strip(), look) for by, look in looks]
 
 
@@ -36,35 +37,40 @@ async def _one(case: Case, trial: Trial, store: str, what: str, look: Look) -> F
     found, problem = await _wait(case, trial, what, look, through_grafana)
     if found:
         return ok(what, f"{found}, {time.monotonic() - trial.sent:.1f} s after it was sent")
-    direct = Direct(case.direct(store))
-    try:
-        in_store = await look(direct.store, trial)
-    except AwfError:
-        seen = f"; the last answer was: {problem}" if problem else ""
-        return fail(
-            what, f"the collector took it, but it did not appear within {case.timeout_s:g} s{seen}",
-            hint=_COLLECTOR_HINT.format(store=store) + " --timeout waits longer.",
-        )  # fmt: skip
-    if in_store:
-        return fail(
-            what, f"it is in the store ({in_store} at {direct.base}), but not seen through Grafana",
-            hint=f"The datasource {case.uid(store)!r} leads elsewhere: compare its address, tenant and proxy settings.",
-        )  # fmt: skip
-    return _not_in(store, what, direct)
+    looked = []
+    for base in case.direct(store):
+        with contextlib.suppress(AwfError):
+            in_store = await look(Direct(base).store, trial)
+            looked.append(base)
+            if in_store:
+                return fail(
+                    what, f"it is in the store ({in_store} at {base}), but not seen through Grafana",
+                    hint=f"The datasource {case.uid(store)!r} leads elsewhere: compare its address, tenant and proxy "
+                    "settings.",
+                )  # fmt: skip
+    if looked:
+        return _not_in(store, what, looked[-1])
+    seen = f"; the last answer was: {problem}" if problem else ""
+    return fail(
+        what, f"the collector took it, but it did not appear within {case.timeout_s:g} s{seen}",
+        hint=_COLLECTOR_HINT.format(store=store) + " --timeout waits longer.",
+    )  # fmt: skip
 
 
 async def _without_grafana(case: Case, trial: Trial, store: str, what: str, look: Look) -> Finding:
     """Look in the store itself, to tell whether only the way through Grafana is broken."""
-    direct = Direct(case.direct(store))
-    try:
-        await look(direct.store, trial)
-    except AwfError:
-        return skip(what, f"needs the datasource {case.uid(store)!r}")
-    found, _ = await _wait(case, trial, what, look, direct.store)
-    if found:
-        detail = f"it is in the store ({found} at {direct.base}); the way through Grafana is broken"
-        return warn(what, detail, hint="Mend Grafana or its datasource first: see above.")
-    return _not_in(store, what, direct)
+    for base in case.direct(store):
+        direct = Direct(base)
+        try:
+            await look(direct.store, trial)
+        except AwfError:
+            continue
+        found, _ = await _wait(case, trial, what, look, direct.store)
+        if found:
+            detail = f"it is in the store ({found} at {base}); the way through Grafana is broken"
+            return warn(what, detail, hint="Mend Grafana or its datasource first: see above.")
+        return _not_in(store, what, base)
+    return skip(what, f"needs: the datasource {case.uid(store)!r}")
 
 
 _COLLECTOR_HINT = (
@@ -73,9 +79,9 @@ _COLLECTOR_HINT = (
 )
 
 
-def _not_in(store: str, what: str, direct: Direct) -> Finding:
+def _not_in(store: str, what: str, base: str) -> Finding:
     return fail(
-        what, f"the collector took it, but the store at {direct.base} does not have it",
+        what, f"the collector took it, but the store at {base} does not have it",
         hint=_COLLECTOR_HINT.format(store=store),
     )  # fmt: skip
 

@@ -37,6 +37,7 @@ class Case:
     tell: Callable[[str], None] = lambda text: None
     began: float = field(default_factory=time.monotonic)
     answering: set[str] = field(default_factory=set)  # stores that answer queries through Grafana
+    addresses: dict[str, str] = field(default_factory=dict)  # of the stores, as Grafana knows them
     reachable: set[str] = field(default_factory=set)  # signals whose OTLP endpoint takes requests
     trial: Trial | None = None
     boards: dict[str, dict[str, object]] = field(default_factory=dict)  # as Grafana has them, by uid
@@ -51,12 +52,14 @@ class Case:
         }
         return uids[store]
 
-    def direct(self, store: str) -> str:
-        """Return where a store of the usual single machine answers without Grafana."""
-        host, settings = self.settings.host, self.settings
-        urls = {
+    def direct(self, store: str) -> list[str]:
+        """Return where a store may answer without Grafana: on this machine, and where Grafana asks it."""
+        settings = self.settings
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+        here = {
             METRICS: f"http://{host}:{settings.mimir_port}/prometheus",
             LOGS: f"http://{host}:{settings.loki_port}",
             TRACES: f"http://{host}:{settings.tempo_port}",
         }
-        return urls[store]
+        there = self.addresses.get(store, "")
+        return [here[store], *([there.rstrip("/")] if there.startswith(("http://", "https://")) else [])]

@@ -38,9 +38,9 @@ _EVENTS: Final = {
 }  # fmt: skip
 # By the beginning of a name -> who would write it. The first that fits counts.
 _WRITERS: Final = (
-    ("awf_watcher_", "the AWF service writes it: does it run, and does its telemetry arrive?"),
+    ("awf_watcher_", "the AWF service writes it; does it run, and does its telemetry arrive?"),
     ("awf_ruler_", "the embedded ruler writes it; a Mimir or Grafana has metrics of its own instead"),
-    ("awf_", "engines write it: run a workflow, and see `telemetry` above"),
+    ("awf_", "engines write it; run a workflow, and see `telemetry` above"),
     ("gen_ai_", "bridges to agent frameworks write it"),
     ("otelcol_", "Alloy's self-monitoring writes it; the embedded stack has no Alloy"),
     ("alloy_", "Alloy's self-monitoring writes it; the embedded stack has no Alloy"),
@@ -58,18 +58,20 @@ _HISTOGRAM: Final = ("_bucket", "_sum", "_count")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The metric names that the store has: in the dashboard's time range, and at all."""
+    """The metric names that the store has, in the dashboard's time range and at all; and which its rules record."""
 
     lately: Collection[str]
     ever: Collection[str]
+    recorded: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Emptiness:
-    """Why a query has no answer, and whether that is as it should be."""
+    """Why a query has no answer, of which metrics that is said, and whether it is as it should be."""
 
     why: str
     is_normal: bool
+    metrics: tuple[str, ...] = ()
 
 
 def explain(names: Collection[str], known: Known) -> Emptiness:
@@ -81,15 +83,21 @@ def explain(names: Collection[str], known: Known) -> Emptiness:
     others = [name for name in absent if base(name) not in _EVENTS]
     if not others:
         return Emptiness(", ".join(dict.fromkeys(events)), is_normal=True)
-    name = others[0]
-    if name in known.ever:
-        return Emptiness(f"{name} was not written in the time range, but before", is_normal=True)
-    if ":" in name:
-        return Emptiness(f"{name} is recorded by a rule: see `rules`", is_normal=False)
-    who = next(
-        (text for start, text in _WRITERS if name.startswith(start)), "nobody that AWF knows writes it"
-    )
-    return Emptiness(f"{name} was never written: {who}", is_normal="embedded stack has no" in who)
+    if before := [name for name in others if name in known.ever]:
+        return Emptiness("not written in the time range, but before", is_normal=True, metrics=tuple(before))
+    if waiting := [name for name in others if name in known.recorded]:
+        return Emptiness(
+            "a rule records it, and has had nothing to record yet", is_normal=True, metrics=tuple(waiting)
+        )
+    if unrecorded := [name for name in others if ":" in name]:
+        return Emptiness("no rule records it: see `rules`", is_normal=False, metrics=tuple(unrecorded))
+    who = _writer(others[0])
+    same = tuple(name for name in others if _writer(name) == who)
+    return Emptiness(f"never written: {who}", is_normal="embedded stack has no" in who, metrics=same)
+
+
+def _writer(name: str) -> str:
+    return next((who for start, who in _WRITERS if name.startswith(start)), "nobody that AWF knows writes it")
 
 
 def base(name: str) -> str:

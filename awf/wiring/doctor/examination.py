@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from awf import __version__
@@ -41,7 +41,7 @@ async def examine(
     findings = list(broken)
     async with Grafana(settings.grafana_base, token) as grafana:
         case = Case(settings, os.environ, grafana, timeout_s, tell)
-        held_up: set[str] = set()
+        held_up: dict[str, str] = {}  # name of a check that failed or was skipped -> what it is about
         for checks in rounds:
             tell(f"{checks[0].area}: {', '.join(check.what for check in checks)}")
             for check, found in zip(
@@ -49,7 +49,7 @@ async def examine(
             ):
                 findings += found
                 if not found or any(finding.status in {Status.FAIL, Status.SKIP} for finding in found):
-                    held_up.add(check.name)
+                    held_up[check.name] = check.what
     return Report(__version__, tuple(findings), time.monotonic() - began)
 
 
@@ -79,11 +79,11 @@ def plan(checks: Iterable[Check], only: Collection[str] = ()) -> list[list[Check
     return [rounds[key] for key in sorted(rounds)]
 
 
-async def _run(check: Check, case: Case, held_up: set[str]) -> list[Finding]:
+async def _run(check: Check, case: Case, held_up: Mapping[str, str]) -> list[Finding]:
     began = time.monotonic()
-    missing = [need for need in check.needs if need in held_up]
+    missing = [held_up[need] for need in check.needs if need in held_up]
     if missing:
-        found: Sequence[Finding] = [skip(check.what, f"needs {', '.join(_words(name) for name in missing)}")]
+        found: Sequence[Finding] = [skip(check.what, f"needs: {', '.join(missing)}")]
     else:
         found = await _try(check, case)
     took_s = time.monotonic() - began
@@ -99,10 +99,6 @@ async def _try(check: Check, case: Case) -> Sequence[Finding]:
         logger.debug("check failed", extra={"check": check.name}, exc_info=error)
         hint = "AWF_LOG_LEVEL=DEBUG shows where; please report it."
         return [fail(check.what, f"the check itself broke: {type(error).__name__}: {error}"[:300], hint=hint)]
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _token(settings: Settings) -> tuple[str, list[Finding]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from awf.embedded.promql.parser import format_query
 from awf.errors import QueryError
+from awf.wiring.doctor.grafana import Grafana
+
+RIGHT: Final = "Give the token's service account the right alert.rules.external:read, or the role Editor."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,14 @@ def normal(expression: str) -> str:
     except QueryError:
         laid_out = expression
     return "".join(laid_out.split())
+
+
+async def recorded(grafana: Grafana, uid: str, names: Iterable[str], now_s: int) -> set[str]:
+    """Return which of these names have series in the metrics store."""
+    pattern = "|".join(sorted(names))
+    query = f'count by (__name__) ({{__name__=~"{pattern}"}})'
+    body = await grafana.store(uid, "api/v1/query", query=query, time=now_s)
+    return {str(series["metric"].get("__name__", "")) for series in body["data"]["result"]}
 
 
 def told(names: Collection[str], most: int = 5) -> str:

@@ -6,27 +6,30 @@ from typing import Any
 
 from awf.core.signing import SIGNATURE_HEADER
 from awf.embedded.ruler.grafana_terms import RECEIVER
-from awf.errors import AwfError
+from awf.errors import AwfError, Forbidden, Unauthorized
 from awf.wiring.doctor.case import Case
 from awf.wiring.doctor.findings import Check, Finding, fail, ok, skip, warn
 
 WHAT = "contact point"
 ROUTE = "notification policy"
 PATH = "/webhooks/grafana-alerts"
+_RIGHT = "Give the token's service account the right alert.notifications:read, or the role Editor."
 _HINT = "Provision docker/grafana/provisioning/alerting/ of this AWF; docs/grafana-dashboards.md has the settings."
 
 
 async def _run(case: Case) -> list[Finding]:
     try:
         points = await case.grafana.get("/api/v1/provisioning/contact-points")
+    except (Forbidden, Unauthorized) as error:
+        return [skip(WHAT, f"this token may not read it: {error.message}", hint=_RIGHT)]
     except AwfError as error:
-        return [fail(WHAT, error.message, hint=error.hint), skip(ROUTE, "needs the contact point")]
+        return [fail(WHAT, error.message, hint=error.hint), skip(ROUTE, "needs: the contact point")]
     point = next((each for each in points if each.get("name") == RECEIVER), None)
     if point is None:
         names = ", ".join(sorted({str(each.get("name")) for each in points})) or "none"
         return [
             fail(WHAT, f"Grafana has no contact point {RECEIVER!r}; it has: {names}", hint=_HINT),
-            skip(ROUTE, "needs the contact point"),
+            skip(ROUTE, "needs: the contact point"),
         ]
     return [_point(point), await _route(case)]
 

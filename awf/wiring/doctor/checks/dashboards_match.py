@@ -65,6 +65,7 @@ def _variables(board: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
     """Return in words how two dashboards differ in what people see. Grafana's own additions count for nothing."""
+    ours, theirs = _without_addresses(ours), _without_addresses(theirs)
     found = [name for name in _OURS[:-1] if not _is_within(ours.get(name), theirs.get(name))]
     mine, other = _panels(ours), _panels(theirs)
     found += [f"no panel {mine[key]['title']!r}" for key in mine if key not in other]
@@ -80,6 +81,18 @@ def compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
         if parts:
             found.append(f"panel {mine[key]['title']!r} has other {', '.join(sorted(parts))}")
     return found
+
+
+def _without_addresses(board: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what constants hold: where people reach AWF, which is another address in each installation."""
+    variables = (board.get("templating") or {}).get("list") or []
+    kept = [
+        {key: each[key] for key in ("name", "type") if key in each}
+        if each.get("type") == "constant"
+        else each
+        for each in variables
+    ]
+    return {**board, "templating": {"list": kept}}
 
 
 def _panels(board: Mapping[str, Any]) -> dict[object, Mapping[str, Any]]:

@@ -31,6 +31,7 @@ async def _store(case: Case, store: str) -> Finding:
         return fail(what, f"Grafana has no datasource with the uid {uid!r}", hint=hint)
     except AwfError as error:
         return fail(what, error.message, hint=error.hint)
+    case.addresses[store] = str(source.get("url") or "")
     if source.get("type") != _TYPES[store]:
         hint = f"{setting} must name a datasource of type {_TYPES[store]}."
         return fail(what, f"is of type {source.get('type')!r}, expected {_TYPES[store]!r}", hint=hint)

@@ -24,8 +24,11 @@ async def _run(case: Case) -> list[Finding]:
         "read contact points": "/api/v1/provisioning/contact-points",
     }
     refused = {name: text for name, path in reads.items() if (text := await _refused(case, path))}
-    annotates = await _may_annotate(case)
-    items = [f"{name}: {refused.get(name) or 'yes'}" for name in reads] + [f"annotate: {annotates or 'yes'}"]
+    # Where a server of its own annotates, this token is the reading one and should not be able to.
+    annotates = "" if case.settings.mcp_annotate_url else await _may_annotate(case)
+    items = [f"{name}: {refused.get(name) or 'yes'}" for name in reads] + [
+        f"annotate: {annotates or _annotates(case)}"
+    ]
     needed = [name for name in ("read dashboards", "read alert rules", "query") if name in refused]
     if needed:
         hint = _ROLE_HINT if case.grafana.has_token else TOKEN_HINT
@@ -41,7 +44,12 @@ async def _run(case: Case) -> list[Finding]:
     missing = [name for name in reads if name in refused]
     if missing:
         return [warn(WHAT, f"{whose} may not {', '.join(missing)}", hint=_ROLE_HINT, items=items)]
-    return [ok(WHAT, f"{whose} may read, query and annotate", items=items)]
+    return [ok(WHAT, f"{whose} may read and query; annotate: {_annotates(case)}", items=items)]
+
+
+def _annotates(case: Case) -> str:
+    url = case.settings.mcp_annotate_url
+    return f"the business of {url}" if url else "yes"
 
 
 async def _refused(case: Case, path: str) -> str:

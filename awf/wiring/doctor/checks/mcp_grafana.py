@@ -11,6 +11,9 @@ WHAT = "mcp-grafana"
 
 
 async def _run(case: Case) -> list[Finding]:
+    servers = [url for url in (case.settings.mcp_read_url, case.settings.mcp_annotate_url) if url]
+    if len(servers) == 2:  # then there is no process of our own; `through mcp-grafana` asks the servers
+        return [ok(WHAT, f"servers: {', '.join(servers)}")]
     path = mcp_grafana_path(case.settings)
     version = await said_version(path)
     if MCP_GRAFANA_VERSION not in version:

@@ -10,6 +10,7 @@ from typing import Any
 
 from awf.embedded.promql.parser import metric_names
 from awf.errors import AwfError, QueryError
+from awf.wiring.doctor import rules
 from awf.wiring.doctor.case import METRICS, STORES, TRACES, Case
 from awf.wiring.doctor.emptiness import Emptiness, Known, explain
 from awf.wiring.doctor.findings import Check, Finding, fail, ok, skip, warn
@@ -39,7 +40,7 @@ async def _run(case: Case) -> list[Finding]:
         if window not in known:
             known[window] = await _known(case, now_s, window)
         findings.append(await _board(case, board, now_s, known[window]))
-    return findings or [skip(WHAT, "needs dashboards in Grafana")]
+    return findings or [skip(WHAT, "needs: dashboards in Grafana")]
 
 
 async def _board(case: Case, board: Mapping[str, Any], now_s: int, known: Known) -> Finding:
@@ -68,7 +69,7 @@ def _verdict(what: str, answers: list[_Answer], items: list[str], away: list[str
         hint = "`awf doctor --only dashboards -v` shows every query."
         return fail(what, detail, hint=hint, items=items)
     if away and not answers:
-        return skip(what, f"needs a datasource for {' and '.join(away)}")
+        return skip(what, f"needs: a datasource for {' and '.join(away)}")
     answered = f"{len(answers)} queries answer"
     if away:
         return warn(what, f"{answered}; {' and '.join(away)} could not be asked", items=items)
@@ -84,17 +85,22 @@ def _verdict(what: str, answers: list[_Answer], items: list[str], away: list[str
 
 def _by_reason(answers: list[_Answer], *, is_normal: bool) -> str:
     """Return panels that are empty, by why."""
-    found: dict[str, list[str]] = {}
+    panels: dict[str, list[str]] = {}
+    metrics: dict[str, list[str]] = {}
     for answer in answers:
         if answer.empty is not None and answer.empty.is_normal is is_normal:
-            panels = found.setdefault(answer.empty.why, [])
-            if answer.query.panel not in panels:
-                panels.append(answer.query.panel)
-    return "; ".join(f"{', '.join(panels)} ({why})" for why, panels in found.items())
+            panels.setdefault(answer.empty.why, []).append(answer.query.panel)
+            metrics.setdefault(answer.empty.why, []).extend(answer.empty.metrics)
+    parts = []
+    for why, names in panels.items():
+        about = f"{', '.join(dict.fromkeys(metrics[why]))} " if metrics[why] else ""
+        parts.append(f"{', '.join(dict.fromkeys(names))} ({about}{why})")
+    return "; ".join(parts)
 
 
 def _told(answer: _Answer) -> str:
-    said = answer.error or (f"empty: {answer.empty.why}" if answer.empty else "answers")
+    empty = answer.empty
+    said = answer.error or (f"empty: {' '.join((*empty.metrics, empty.why))}" if empty else "answers")
     return f"{answer.query.panel}: {said}  [{answer.query.text}]"
 
 
@@ -134,7 +140,15 @@ async def _known(case: Case, now_s: int, window: int) -> Known:
 
     if METRICS not in case.answering:
         return Known((), ())
-    return Known(await names(window), await names(max(window, LONG_S)))
+    return Known(await names(window), await names(max(window, LONG_S)), await _recorded(case))
+
+
+async def _recorded(case: Case) -> frozenset[str]:
+    try:
+        body = await case.grafana.store(case.uid(METRICS), "api/v1/rules", type="record")
+    except AwfError:  # `recording_rules` tells of it
+        return frozenset()
+    return frozenset(rule.name for rule in rules.loaded(body["data"]["groups"], "recording"))
 
 
 SPEC = Check(

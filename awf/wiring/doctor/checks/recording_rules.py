@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from awf.errors import Forbidden, Unauthorized
 from awf.wiring.doctor import rules
 from awf.wiring.doctor.case import METRICS, Case
 from awf.wiring.doctor.findings import Check, Finding, fail, ok, skip, warn
@@ -15,12 +16,15 @@ _HINT = "Give rules/recording/ of this AWF to the ruler (Mimir: the mounted fold
 
 async def _run(case: Case) -> list[Finding]:
     if METRICS not in case.answering:
-        return [skip(WHAT, "needs a datasource for metrics")]
-    body = await case.grafana.store(case.uid(METRICS), "api/v1/rules", type="record")
+        return [skip(WHAT, "needs: a datasource for metrics")]
+    try:
+        body = await case.grafana.store(case.uid(METRICS), "api/v1/rules", type="record")
+    except (Forbidden, Unauthorized) as error:
+        return [skip(WHAT, f"this token may not read them: {error.message}", hint=rules.RIGHT)]
     ours = rules.generated("record", case.settings.public_base)
     theirs = rules.loaded(body["data"]["groups"], "recording")
     found = rules.compare(ours, theirs, with_expressions=True, prefixes=_OURS)
-    recorded = await _recorded(case, ours)
+    recorded = await rules.recorded(case.grafana, case.uid(METRICS), ours, int(time.time()))
     silent = [name for name in ours if name not in recorded]
     items = [f"{name}: {'records' if name in recorded else 'records nothing now'}" for name in sorted(ours)]
     if found.failing:
@@ -50,13 +54,6 @@ async def _run(case: Case) -> list[Finding]:
         hint = "Rules record once workflows have run and a few evaluations are done; see `telemetry`."
         return [warn(WHAT, detail, hint=hint, items=items)]
     return [ok(WHAT, detail, items=items)]
-
-
-async def _recorded(case: Case, ours: dict[str, list[str]]) -> set[str]:
-    pattern = "|".join(sorted(ours))
-    query = f'count by (__name__) ({{__name__=~"{pattern}"}})'
-    body = await case.grafana.store(case.uid(METRICS), "api/v1/query", query=query, time=int(time.time()))
-    return {str(series["metric"].get("__name__", "")) for series in body["data"]["result"]}
 
 
 SPEC = Check("recording_rules", "rules", WHAT, _run, needs=("grafana_answers",), after=("datasources",))

@@ -15,7 +15,7 @@ WHAT = "synthetic workflow"
 
 async def _run(case: Case) -> list[Finding]:
     if not case.reachable:
-        return [skip(WHAT, "needs an OTLP endpoint that answers")]
+        return [skip(WHAT, "needs: an OTLP endpoint that answers")]
     began = time.monotonic()
     trial = await synthetic.send(default_endpoint(case.settings), timeout_s=min(case.timeout_s, 10.0))
     case.trial = trial

@@ -30,7 +30,7 @@ def test_every_check_is_of_an_area_and_needs_only_what_comes_before() -> None:
 
 def test_an_area_brings_what_it_needs_and_nothing_else() -> None:
     names = {check.name for round_ in plan(ALL.values(), ["rules"]) for check in round_}
-    assert names == {"grafana_answers", "datasources", "recording_rules", "alert_rules"}
+    assert names == {"grafana_answers", "datasources", "recording_rules", "alert_rules", "log_rules"}
 
 
 def test_an_unknown_area_is_refused_with_those_there_are() -> None:
@@ -68,7 +68,7 @@ async def test_what_needs_something_that_failed_is_skipped_and_what_only_comes_a
         Check("following", "service", "following", _well, after=("first",)),
     )
     assert found["needing"].status is found["further"].status is Status.SKIP
-    assert found["needing"].detail == "needs first"
+    assert found["needing"].detail == "needs: first"
     assert found["following"].status is Status.OK
 
 

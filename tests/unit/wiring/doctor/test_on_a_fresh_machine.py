@@ -38,7 +38,7 @@ async def test_it_names_what_to_start_and_what_to_set_and_skips_the_rest(tmp_pat
         assert found[what].hint
     assert "nothing listens there" in found["Grafana"].detail
     assert found["datasources"].status is Status.SKIP
-    assert found["datasources"].detail == "needs grafana answers"
+    assert found["datasources"].detail == "needs: Grafana"
 
 
 async def test_what_is_there_is_ok(tmp_path: Path) -> None:

@@ -117,34 +117,34 @@ def test_every_query_of_our_dashboards_is_filled_and_can_be_parsed(path: str) ->
             promql.parse(query.text)
 
 
-KNOWN = Known(lately={sc.WORKFLOWS, "awf_step_duration_ms_bucket"}, ever={sc.WORKFLOWS, sc.WORKERS})
+KNOWN = Known(
+    lately={sc.WORKFLOWS, "awf_step_duration_ms_bucket"},
+    ever={sc.WORKFLOWS, sc.WORKERS},
+    recorded={"awf:y:ratio"},
+)
 
 
 @pytest.mark.parametrize(
-    ("names", "why", "is_normal"),
+    ("names", "why", "is_normal", "metrics"),
     [
-        ({sc.WORKFLOWS}, "no such series in the time range", True),
-        ({sc.RETRIES, sc.FALLBACKS}, "no fallback was taken, no step was retried", True),
-        ({sc.WORKERS}, "awf_workers was not written in the time range, but before", True),
-        ({sc.AGENT_INVOCATIONS}, "awf_agent_invocations_total was never written: engines write it", False),
-        ({"awf_watcher_investigation_duration_ms_bucket"}, "the watcher investigated nothing", True),
-        (
-            {"awf:error_budget_remaining:ratio"},
-            "awf:error_budget_remaining:ratio is recorded by a rule",
-            False,
-        ),
-        (
-            {"otelcol_exporter_queue_size"},
-            "Alloy's self-monitoring writes it; the embedded stack has no",
-            True,
-        ),
-        ({"made_up"}, "nobody that AWF knows writes it", False),
+        ({sc.WORKFLOWS}, "no such series in the time range", True, ()),
+        ({sc.RETRIES, sc.FALLBACKS}, "no fallback was taken, no step was retried", True, ()),
+        ({sc.WORKERS}, "not written in the time range, but before", True, (sc.WORKERS,)),
+        ({sc.AGENT_INVOCATIONS, sc.AGENT_TRUST_SCORE}, "never written: engines write", False,
+         (sc.AGENT_INVOCATIONS, sc.AGENT_TRUST_SCORE)),
+        ({"awf_watcher_investigation_duration_ms_bucket"}, "the watcher investigated nothing", True, ()),
+        ({"awf:x:ratio", sc.WORKFLOWS}, "no rule records it: see", False, ("awf:x:ratio",)),
+        ({"awf:y:ratio"}, "nothing to record yet", True, ("awf:y:ratio",)),
+        ({"otelcol_exporter_queue_size"}, "Alloy", True, ("otelcol_exporter_queue_size",)),
+        ({"made_up"}, "nobody that AWF knows writes it", False, ("made_up",)),
     ],
-)
-def test_an_empty_panel_is_explained(names: set[str], why: str, is_normal: bool) -> None:
+)  # fmt: skip
+def test_an_empty_panel_is_explained(
+    names: set[str], why: str, is_normal: bool, metrics: tuple[str, ...]
+) -> None:
     found = explain(names, KNOWN)
     assert why in found.why
-    assert found.is_normal is is_normal
+    assert (found.is_normal, found.metrics) == (is_normal, metrics)
 
 
 def test_a_dashboard_is_ours_with_what_grafana_adds_and_not_with_what_people_change() -> None:
