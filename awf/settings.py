@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -176,8 +177,24 @@ class Settings(BaseSettings):
     )
 
     @property
+    def own_address(self) -> str:
+        """Where a process of this machine reaches what binds to `host`, as a URL has it."""
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"[{host}]" if ":" in host else host
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches what binds to `host`."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:  # a name, or everything
+            return False
+
+    @property
     def api_base(self) -> str:
-        return self.api_url or f"http://{self.host}:{self.api_port}"
+        return self.api_url or f"http://{self.own_address}:{self.api_port}"
 
     @property
     def public_base(self) -> str:
@@ -185,7 +202,7 @@ class Settings(BaseSettings):
 
     @property
     def grafana_base(self) -> str:
-        return self.grafana_url or f"http://{self.host}:{self.grafana_port}"
+        return self.grafana_url or f"http://{self.own_address}:{self.grafana_port}"
 
     @property
     def spool_directory(self) -> Path:
@@ -199,13 +216,18 @@ class Settings(BaseSettings):
         path: Path | None = getattr(self, f"{name}_file")
         if path is None:
             return ""
+        variable = f"{PREFIX}{name.upper()}_FILE={path}"
         try:
-            return path.read_text(encoding="utf-8").strip()
-        except OSError as error:
+            found = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ConfigError(
-                f"{PREFIX}{name.upper()}_FILE={path} cannot be read: {error.strerror}",
+                f"{variable} cannot be read: {why}",
                 hint="Make the file readable for this user, or unset the variable.",
             ) from error
+        if not found:
+            raise ConfigError(f"{variable} is empty", hint="Write the secret into it, or unset the variable.")
+        return found
 
 
 def check_names(environ: Mapping[str, str]) -> None:

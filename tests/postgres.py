@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -89,9 +90,13 @@ class Postgres:
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Stop it, as it were for a restart; SIGQUIT is its crash."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
+            self.signal_all(signal.SIGCONT)
             self._process.send_signal(number)
-            self._process.wait(timeout=30)
+            try:
+                self._process.wait(timeout=30)
+            except subprocess.TimeoutExpired:  # its children end when it is gone
+                self._process.kill()
+                self._process.wait(timeout=30)
             self._process = None
 
     def remove(self) -> None:
@@ -102,7 +107,8 @@ class Postgres:
         """Send a signal to the server and every process of it: stopped, it is silent as behind a cut cable."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         for each in (str(self.pid), *children):
-            os.kill(int(each), number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(each), number)
 
     def new_database(self) -> str:
         """Make an empty database and return its URL, without a password."""

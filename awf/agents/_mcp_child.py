@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +29,18 @@ class _Died(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChildConfig:
-    """How to start the process, and the only tools that may be called on it."""
+    """How to start the process, and the only tools that may be called on it.
+
+    `token` is Grafana's and asked at every call: over stdio mcp-grafana reads it once, so one that has changed
+    needs a new process.
+    """
 
     command: str
     flags: tuple[str, ...]
     env: Mapping[str, str]
     tools: tuple[Tool, ...]
     timeout_s: float = 10.0
+    token: Callable[[], str] = str
 
 
 class McpChild:
@@ -46,6 +51,7 @@ class McpChild:
         self._allowed = frozenset(tool.name for tool in config.tools)
         self._lock = asyncio.Lock()
         self._client: Client | None = None
+        self._token = ""
         self._owner: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._check: asyncio.Task[None] | None = None
@@ -53,7 +59,12 @@ class McpChild:
     async def start(self) -> None:
         """Start it and check its tools. Raises MissingDependency, ConfigError, Unavailable."""
         async with self._lock:
+            token = self._config.token()
+            if self._client is not None and token != self._token:
+                logger.info("the token for Grafana has changed, starting mcp-grafana anew")
+                await self._end()
             if self._client is None:
+                self._token = token
                 await self._start()
 
     async def aclose(self) -> None:
@@ -146,9 +157,12 @@ class McpChild:
 
     async def _hold(self, ready: asyncio.Future[Client], stop: asyncio.Event) -> None:
         config = self._config
+        secret = {"GRAFANA_SERVICE_ACCOUNT_TOKEN": self._token} if self._token else {}
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
             parameters = StdioServerParameters(
-                command=config.command, args=["--log-level", "error", *config.flags], env=dict(config.env)
+                command=config.command,
+                args=["--log-level", "error", *config.flags],
+                env={**config.env, **secret},
             )
             try:
                 async with Client(stdio_client(parameters, errlog=said)) as client:

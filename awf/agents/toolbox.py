@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self
 
 from awf.agents import _mcp_answers as answers
@@ -34,7 +33,7 @@ class GrafanaMCPClient:
         self,
         grafana_url: str,
         *,
-        token: str | Path = "",
+        token: str | Callable[[], str] = "",
         write_token: str = "",
         command: str | Callable[[], str] = "mcp-grafana",
         servers: Mapping[str, McpServer] | None = None,
@@ -42,21 +41,23 @@ class GrafanaMCPClient:
         timeout_s: float = 10.0,
         max_concurrency: int = 8,
     ) -> None:
-        """`token` is Grafana's, or the file that holds it; `write_token` defaults to it. `servers` maps `read` and
+        """`token` is Grafana's, or what returns it, which is asked at every call; `write_token` defaults to it. `servers` maps `read` and
         `annotate` to servers; `command` is asked only when one of them is missing. `datasources` maps metrics,
         logs and traces to uids."""
         self._uids = {"metrics": "mimir", "logs": "loki", "traces": "tempo"} | dict(datasources or {})
         self._limit = asyncio.Semaphore(max_concurrency)
         self.call_count = 0
         given = servers or {}
+        environ = {"GRAFANA_URL": grafana_url, "GRAFANA_USAGE_STATS": "disabled"}
 
         def session(
-            name: str, flags: tuple[str, ...], used: tuple[tools.Tool, ...], secret: str | Path
+            name: str, flags: tuple[str, ...], used: tuple[tools.Tool, ...], secret: str | Callable[[], str]
         ) -> McpSession:
             if name in given:
                 return McpRemote(given[name], used, timeout_s=timeout_s)
             program = command if isinstance(command, str) else command()
-            return McpChild(ChildConfig(program, flags, _environ(grafana_url, secret), used, timeout_s))
+            ask = secret if callable(secret) else lambda: secret
+            return McpChild(ChildConfig(program, flags, environ, used, timeout_s, ask))
 
         self._reader = session("read", tools.READ_FLAGS, tools.READ_TOOLS, token)
         self._writer = session("annotate", tools.WRITE_FLAGS, tools.WRITE_TOOLS, write_token or token)
@@ -142,15 +143,6 @@ class GrafanaMCPClient:
         async with self._limit:
             self.call_count += 1
             return answers.content(await session.call(tool, arguments), tool.name)
-
-
-def _environ(grafana_url: str, token: str | Path) -> dict[str, str]:
-    environ = {"GRAFANA_URL": grafana_url, "GRAFANA_USAGE_STATS": "disabled"}
-    if isinstance(token, Path):  # mcp-grafana reads it anew for every request
-        environ["GRAFANA_SERVICE_ACCOUNT_TOKEN_FILE"] = str(token)
-    elif token:
-        environ["GRAFANA_SERVICE_ACCOUNT_TOKEN"] = token
-    return environ
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -74,7 +74,10 @@ class WatcherAgent:
     async def start(self) -> None:
         """Carry open incidents on, then look after waiting ones (approvals, pauses) until `aclose`."""
         self._prepare_counters()
-        await self.sweep()
+        try:
+            await self.sweep()
+        except StateUnavailable as error:  # alerts are refused meanwhile, and a later sweep does this
+            logger.warning("the state database is away", extra={"error": error.message})
         self._sweeper = asyncio.create_task(self._sweep_forever(), name="watcher sweep")
 
     async def aclose(self) -> None:

@@ -15,30 +15,51 @@ PARENT_FLAG = "--with-parent"
 """Hidden flag of the service commands: stop when standard input closes, which is when `awf up` is gone."""
 
 
-def run_service(
-    start: Callable[[], Awaitable[Callable[[], Awaitable[None]]]], *, with_parent: bool = False
-) -> int:
+Stop = Callable[[], Awaitable[None]]
+Start = Callable[[], Awaitable[Stop]]
+
+
+def run_service(start: Start, *, with_parent: bool = False) -> int:
     """Call `start`, which returns the function that stops what it started; wait for SIGINT or SIGTERM;
     stop. Returns 0, or 1 when stopping took longer than the limit."""
     return asyncio.run(_run(start, with_parent))
 
 
-async def _run(start: Callable[[], Awaitable[Callable[[], Awaitable[None]]]], with_parent: bool) -> int:
+async def _run(start: Start, with_parent: bool) -> int:
     finished = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, finished.set)
     parent = asyncio.create_task(_parent_gone(finished)) if with_parent else None
-    stop = await start()
-    await finished.wait()
-    if parent:
-        parent.cancel()
+    try:
+        stop = await _unless_finished(start, finished)
+        if stop is None:
+            return 0
+        await finished.wait()
+    finally:
+        if parent:
+            parent.cancel()
     try:
         await asyncio.wait_for(stop(), STOP_TIMEOUT_S)
     except TimeoutError:
         logger.warning("stop took too long", extra={"limit_s": STOP_TIMEOUT_S})
         return 1
     return 0
+
+
+async def _unless_finished(start: Start, finished: asyncio.Event) -> Stop | None:
+    """Start, unless the end comes first: a start may wait long for a database, and must not keep it waiting."""
+    starting = asyncio.ensure_future(start())
+    ending = asyncio.create_task(finished.wait())
+    try:
+        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            return starting.result()
+        starting.cancel()
+        await asyncio.wait({starting}, timeout=STOP_TIMEOUT_S)
+        return None
+    finally:
+        ending.cancel()
 
 
 async def _parent_gone(finished: asyncio.Event) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import logging
 import os
 import sys
 
 from awf import __version__
+from awf.cli._logging import configure_logging
 from awf.errors import AwfError, MissingDependency
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     args = build_parser().parse_args(argv)
-    _configure_logging()
+    configure_logging()
     try:
         code = int(args.run(args))
         sys.stdout.flush()
@@ -88,32 +88,3 @@ def _say(error: AwfError) -> int:
     if error.hint:
         print(f"     {error.hint}", file=sys.stderr)
     return error.exit_code
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, event and its fields."""
-
-    STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        body = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-        }
-        body |= {key: value for key, value in vars(record).items() if key not in self.STANDARD}
-        if record.exc_info:
-            body["exception"] = self.formatException(record.exc_info)
-        return json.dumps(body, default=str)
-
-
-def _configure_logging() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    level = os.environ.get("AWF_LOG_LEVEL", "INFO").upper()
-    logging.basicConfig(
-        level=level if level in logging.getLevelNamesMapping() else "INFO", handlers=[handler]
-    )
-    for noisy in ("httpx", "httpcore", "mcp", "asyncio", "sse_starlette"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)

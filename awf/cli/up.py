@@ -94,7 +94,7 @@ async def _until(
 
 async def _start(settings: Settings, supervisor: Supervisor, secrets: LocalSecrets, *, demo: bool) -> None:
     began = time.monotonic()
-    host = settings.host
+    host = settings.own_address
     backend = await supervisor.start("embedded")
     service = await supervisor.start("serve")
     await supervisor.wait_ready(backend, f"http://{host}:{settings.mimir_port}/prometheus/-/ready", 30)

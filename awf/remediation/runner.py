@@ -74,10 +74,8 @@ class ActionRunner:
             return Applied(ApplyStatus.REFUSED, why, self._tools.clock.now())
         try:
             applied = await spec.apply(order, self._tools)
-        except (
-            StateUnavailable
-        ):  # as after a crash: the order, given or not, is given again under the same key
-            raise
+        except StateUnavailable:
+            raise  # as after a crash: the order, given or not, is given again under the same key
         except AwfError as error:  # it may have been done or not: nobody knows
             applied = Applied(ApplyStatus.UNCONFIRMED, error.message, self._tools.clock.now())
         if applied.status is not ApplyStatus.APPLIED:

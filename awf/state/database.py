@@ -190,9 +190,7 @@ def _unavailable(url: URL, error: BaseException) -> StateUnavailable:
     else:
         where, hint = "", "Check the disk and whether another process holds the database."
     if isinstance(error, TimeoutError):
-        return StateUnavailable(
-            f"the state database{where} did not answer within {BUSY_TIMEOUT_S:g} s", hint=hint
-        )
+        return StateUnavailable(f"the state database{where} did not answer in time", hint=hint)
     return StateUnavailable(f"the state database{where} does not answer: {said(error)}", hint=hint)
 
 

@@ -62,7 +62,7 @@ def open_exporter(
 def default_endpoint(settings: Settings) -> str:
     """Return the embedded backend's address, or nothing where OTEL_EXPORTER_OTLP_* say another."""
     is_told = any(name.startswith("OTEL_EXPORTER_OTLP_") and value for name, value in os.environ.items())
-    return "" if is_told else f"http://{settings.host}:{settings.otlp_grpc_port}"
+    return "" if is_told else f"http://{settings.own_address}:{settings.otlp_grpc_port}"
 
 
 def spool_options(settings: Settings) -> SpoolOptions:

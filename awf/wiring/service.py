@@ -88,7 +88,7 @@ def _runtime(
         webhook_max_bytes=settings.webhook_max_bytes,
         public_url=settings.public_base,
         version=__version__,
-        is_loopback=settings.host in {"127.0.0.1", "localhost", "::1"},
+        is_loopback=settings.is_loopback,
         counters=counters,
         readiness=readiness,
     )

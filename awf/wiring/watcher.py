@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from awf.agents.investigation import Investigator
 from awf.agents.parts import WatcherConfig, WatcherParts
@@ -31,7 +30,7 @@ def build_telemetry(settings: Settings) -> GrafanaMCPClient:
     """
     return GrafanaMCPClient(
         settings.grafana_base,
-        token=_grafana_token(settings),
+        token=partial(_grafana_token, settings),
         command=partial(mcp_grafana_path, settings),
         servers=_servers(settings),
         datasources={
@@ -43,10 +42,11 @@ def build_telemetry(settings: Settings) -> GrafanaMCPClient:
     )
 
 
-def _grafana_token(settings: Settings) -> str | Path:
-    """Return the token, or its file: that may be written after our start, and anew later."""
-    if not settings.grafana_token.get_secret_value() and settings.grafana_token_file is not None:
-        return settings.grafana_token_file
+def _grafana_token(settings: Settings) -> str:
+    """Return the token as it is now. Its file may be written after our start, and anew later."""
+    path = settings.grafana_token_file
+    if path is not None and not path.exists() and not settings.grafana_token.get_secret_value():
+        return ""
     return find(settings, "grafana_token")
 
 

@@ -33,6 +33,30 @@ def test_addresses_follow_host_and_ports_unless_given() -> None:
     assert load(api_url="http://awf:8000").public_base == "http://awf:8000"
 
 
+@pytest.mark.parametrize(
+    ("host", "base", "is_loopback"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000", True),
+        ("127.1.2.3", "http://127.1.2.3:8000", True),
+        ("localhost", "http://localhost:8000", True),
+        ("::1", "http://[::1]:8000", True),
+        ("0.0.0.0", "http://127.0.0.1:8000", False),
+        ("::", "http://[::1]:8000", False),
+        ("10.0.0.5", "http://10.0.0.5:8000", False),
+        ("awf.internal", "http://awf.internal:8000", False),
+    ],
+)
+def test_what_binds_to_everything_is_reached_here_and_is_not_loopback(
+    host: str, base: str, is_loopback: bool
+) -> None:
+    settings = load(host=host)
+    assert (settings.api_base, settings.is_loopback) == (base, is_loopback)
+
+
+def test_a_password_in_a_database_url_does_not_show_when_settings_are_printed() -> None:
+    assert "s3cret" not in repr(load(database_url="postgresql://awf:s3cret@host/awf"))
+
+
 def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_text("s3cret\n")
@@ -42,6 +66,18 @@ def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
 def test_an_unreadable_secret_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"AWF_TOKEN_FILE=.*cannot be read"):
         load(token_file=tmp_path / "nothing").secret("token")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff", "it is not text")]
+)
+def test_a_secret_file_without_a_secret_is_told_and_not_taken_for_none(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"AWF_WEBHOOK_SECRET_FILE=.*{why}"):
+        load(webhook_secret_file=path).secret("webhook_secret")
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:

@@ -17,6 +17,8 @@ from awf.agents import _mcp_tools as tools
 from awf.agents._mcp_child import ChildConfig, McpChild
 from awf.agents.toolbox import GrafanaMCPClient
 from awf.errors import ConfigError, Forbidden, MissingDependency, NotFound, QueryError, Unavailable
+from awf.settings import load
+from awf.wiring.watcher import build_telemetry
 from tests.unit.agents._grafana import END, START, Grafana, serving
 
 COMMAND = str(Path(sys.executable).parent / "mcp-grafana")
@@ -55,6 +57,19 @@ async def test_every_method_of_telemetry_speaks_through_the_real_program() -> No
     assert float(grafana.asked[0]["time"]) == END.timestamp()
     assert grafana.asked[2]["step"] == "5"
     assert grafana.tokens == {"Bearer secret"}
+
+
+async def test_a_token_that_is_written_after_the_start_is_used_and_its_successor_too(tmp_path: Path) -> None:
+    grafana, path = Grafana(), tmp_path / "token"
+    async with serving(grafana.app()) as url:
+        settings = load(grafana_url=url, grafana_token_file=path, data_dir=tmp_path)
+        async with build_telemetry(settings) as box:
+            assert await box.instant("up", at=END)
+            for secret in ("first", "second"):
+                path.write_text(f"{secret}\n")
+                assert await box.instant("up", at=END)
+                assert f"Bearer {secret}" in grafana.tokens
+            assert await box.annotate("x", tags=[], at=START) == "7"
 
 
 async def test_error_texts_become_our_errors() -> None:
