@@ -14,7 +14,7 @@ from awf.api.routers.approvals import Reason, decide
 from awf.api.routers.watcher import set_paused
 from awf.api.runtime import Parts, Runtime
 from awf.api.shapes import Cursor, incident_title
-from awf.api.ui import dashboards, login
+from awf.api.ui import dashboards, login, traces
 from awf.api.ui.event_rows import event_row
 from awf.api.ui.frame import frame
 from awf.api.ui.login import local_path
@@ -32,6 +32,7 @@ def add_pages(app: FastAPI) -> None:
     app.include_router(login.router)
     app.include_router(router)
     app.include_router(dashboards.router)
+    app.include_router(traces.router)
     app.mount("/ui/static", StaticFiles(directory=HERE / "static"), name="static")
 
     @app.get("/docs", include_in_schema=False, dependencies=[allow("read")])

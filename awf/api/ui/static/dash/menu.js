@@ -27,6 +27,10 @@ export function menu(label, fill, { title = "", className = "" } = {}) {
   });
   root.addEventListener("keydown", (event) => { if (event.key === "Escape") close(true); });
   document.addEventListener("pointerdown", outside);
-  root.setLabel = (text) => { button.firstChild.textContent = text; };
+  root.setLabel = (text) => {
+    button.firstChild.textContent = text;
+    button.setAttribute("aria-label", title ? `${title}: ${text}` : text);
+  };
+  root.setLabel(label);
   return root;
 }

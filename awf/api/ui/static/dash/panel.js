@@ -91,6 +91,7 @@ export class Panel {
     const notes = this.answer.queries.filter((query) => query.cut).map((query) => `Query ${query.ref_id}: ${query.cut}.`);
     const said = [];
     if (failures.length && failures.length === this.answer.queries.length) {
+      this.element.dataset.drawn = "problem";
       this.body.replaceChildren(this.#problem(failures[0].error, failures[0].expr));
       return;
     }
@@ -141,7 +142,7 @@ export class Panel {
     this.status.textContent = "";
     // What was drawn before stays, and the panel says that it is old.
     if (this.answer && error.status !== 404) this.notes.replaceChildren(el("p", { class: "warn", text: `Not renewed: ${error.detail || error.message}` }));
-    else { this.#clear(); this.body.replaceChildren(this.#problem({ detail: error.detail || error.message, hint: error.hint })); }
+    else { this.#clear(); this.element.dataset.drawn = "problem"; this.body.replaceChildren(this.#problem({ detail: error.detail || error.message, hint: error.hint })); }
   }
 
   #unknown() {

@@ -12,8 +12,9 @@ const S = [[1e-6, 1e-9, " ns"], [1e-3, 1e-6, " µs"], [1, 1e-3, " ms"], [60, 1, 
 
 // Three significant digits, none after the point for a whole number.
 function autoDecimals(value) {
-  if (value === 0 || value % 1 === 0) return 0;
-  const magnitude = Math.floor(Math.log10(Math.abs(value)));
+  // Without the noise of binary fractions: 0.00002 s are 20 µs, not 20.000000000000004.
+  if (Number(value.toPrecision(12)) % 1 === 0) return 0;
+  const magnitude = Math.floor(Math.log10(Math.abs(Number(value.toPrecision(3)))));
   return Math.min(20, Math.max(0, 2 - magnitude));
 }
 

@@ -16,7 +16,7 @@ const edgeOf = (each) => Number((each.labels.le ?? each.name).replace("+Inf", "I
 export function bucketsOf(panel, answer) {
   const series = seriesOf(panel, answer).map((each) => ({ ...each, edge: edgeOf(each) })).filter((each) => !Number.isNaN(each.edge)).sort((a, b) => a.edge - b.edge);
   const counts = series.map((each, row) => each.values.map((value, column) => {
-    if (value === null) return null;
+    if (!Number.isFinite(value)) return null;
     // Buckets of Prometheus hold all that is smaller, too.
     return Math.max(0, value - (row ? series[row - 1].values[column] ?? 0 : 0));
   }));

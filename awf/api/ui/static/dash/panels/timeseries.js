@@ -14,10 +14,11 @@ const finite = (values) => values.map((value) => (Number.isFinite(value) ? value
 
 function stacked(columns) {
   const sums = new Array(columns[0]?.length || 0).fill(0);
+  const isKnown = sums.map((_, row) => columns.some((values) => values[row] !== null));
+  // A series without a value adds nothing, but what stands on it must not float.
   return columns.map((values) => values.map((value, row) => {
-    if (value === null) return null;
-    sums[row] += value;
-    return sums[row];
+    sums[row] += value ?? 0;
+    return isKnown[row] ? sums[row] : null;
   }));
 }
 
