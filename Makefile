@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 export AWF_DATA_DIR ?= $(CURDIR)/.awf
 
-.PHONY: up test test-bridges lint bench faults generate lock clean help
+.PHONY: up test test-bridges lint bench faults generate pictures lock clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,6 +32,9 @@ faults: $(STAMP) ## Run the fault suite in its long form: about a quarter of an 
 
 generate: $(STAMP) ## Write dashboards/ and rules/ anew
 	@$(BIN)/awf generate
+
+pictures: $(STAMP) ## Take the documentation's pictures of the dashboards: about ten minutes
+	@AWF_TEST_SCREENSHOTS=docs/images $(BIN)/pytest tests/e2e/test_dashboards_page.py -k picture
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade
 lock: ## Resolve requirements/*.txt anew for all supported Pythons (needs uv)

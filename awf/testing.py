@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from awf.core.ports import LogLine, Sample, Series
+from awf.core.ports import Datasource, LogLine, Sample, Series
 from awf.core.types import (
     AckStatus,
     ChangeId,
@@ -253,6 +253,48 @@ class FakeControls:
         engine_id: EngineId = self._engines[0].id
         before = {key: _opposite(value) for key, value in change.arguments.items() if key != "engine_id"}
         return ControlAck(change.id, engine_id, AckStatus.APPLIED, before)
+
+
+@dataclass
+class FakeDashboards:
+    """Dashboards of a Grafana that is not there. `answers` gives a datasource's answer by (uid, path), or is
+    an error to raise; what was asked is in `asked`."""
+
+    boards: Mapping[str, Json]
+    sources: Sequence[Datasource] = (Datasource("mimir", "Mimir", "prometheus", is_default=True),)
+    answers: Mapping[tuple[str, str], Json | Exception] = field(default_factory=dict)
+    events: Sequence[Json] = ()
+    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+
+    async def dashboards(self) -> list[Json]:
+        return [
+            {
+                "uid": uid,
+                "title": model.get("title", uid),
+                "tags": model.get("tags", []),
+                "folderTitle": "AWF",
+            }
+            for uid, model in self.boards.items()
+        ]
+
+    async def dashboard(self, uid: str) -> Json:
+        if uid not in self.boards:
+            raise NotFound(f"Grafana has no dashboard {uid!r}")
+        return self.boards[uid]
+
+    async def datasources(self) -> list[Datasource]:
+        return list(self.sources)
+
+    async def query(self, datasource: str, path: str, parameters: Mapping[str, str]) -> Json:
+        self.asked.append((datasource, path, dict(parameters)))
+        answer = self.answers.get((datasource, path), {"data": {"resultType": "matrix", "result": []}})
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def annotations(self, parameters: Sequence[tuple[str, str]]) -> list[Json]:
+        wanted = {value for name, value in parameters if name == "tags"}
+        return [event for event in self.events if wanted <= set(event.get("tags", ()))]
 
 
 def _opposite(value: Any) -> Any:

@@ -10,6 +10,7 @@ from awf.api.problems import add_handlers
 from awf.api.routers import (
     approvals,
     audit,
+    dashboards,
     engines,
     executions,
     health,
@@ -33,7 +34,18 @@ def create_app(runtime: Runtime) -> FastAPI:
     )
     app.state.runtime = runtime
     add_handlers(app)
-    for part in (health, webhooks, incidents, approvals, executions, audit, watcher, engines, tokens):
+    for part in (
+        health,
+        webhooks,
+        incidents,
+        approvals,
+        executions,
+        audit,
+        watcher,
+        engines,
+        tokens,
+        dashboards,
+    ):
         app.include_router(part.router)
     pages.add_pages(app)
     app.add_middleware(Gate, runtime=runtime)

@@ -17,6 +17,7 @@ from awf.core.ports import (
     ApprovalStore,
     AuditLog,
     ControlStore,
+    DashboardSource,
     EngineDirectory,
     ExecutionStore,
     IncidentStore,
@@ -44,6 +45,7 @@ class Runtime:
     sessions: SessionStore
     switch: WatcherSwitch
     intake: AlertIntake
+    dashboards: DashboardSource | None = None
     webhook_secret: str = ""
     webhook_max_bytes: int = 1_000_000
     public_url: str = "http://127.0.0.1:8000"

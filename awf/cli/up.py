@@ -104,6 +104,7 @@ async def _start(settings: Settings, supervisor: Supervisor, secrets: LocalSecre
     tell("ready", f"in {time.monotonic() - began:.1f} s")
     for name, address in (
         ("pages", f"{await secrets.login_link(settings)} (logs your browser in, once)"),
+        ("dashboards", f"{settings.public_base}/ui/dashboards"),
         ("API", f"{settings.public_base}/docs"),
         ("metrics", f"http://{host}:{settings.mimir_port}/prometheus/api/v1/query?query={EXECUTIONS_ACTIVE}"),
         ("logs", f"http://{host}:{settings.loki_port}/loki/api/v1/labels"),

@@ -107,6 +107,46 @@ class Telemetry(Protocol):
         ...
 
 
+# -- Grafana, as the dashboard pages see it: reading only, with the server's own token
+
+
+@dataclass(frozen=True, slots=True)
+class Datasource:
+    """A datasource that Grafana has; `interval` is the scrape interval it was told, empty when none."""
+
+    uid: str
+    name: str
+    type: str
+    is_default: bool = False
+    interval: str = ""
+
+
+class DashboardSource(Protocol):
+    """Dashboards, and the way to their datasources.
+
+    Every method raises `Unavailable` when Grafana does not answer in time or refuses the server's token,
+    and `TooLarge` when an answer is larger than a page should carry.
+    """
+
+    async def dashboards(self) -> list[Json]:
+        """Return what there is: `uid`, `title`, `tags` and `folderTitle` of each."""
+        ...
+
+    async def dashboard(self, uid: str) -> Json:
+        """Return a dashboard's JSON. Raises NotFound."""
+        ...
+
+    async def datasources(self) -> list[Datasource]: ...
+
+    async def query(self, datasource: str, path: str, parameters: Mapping[str, str]) -> Json:
+        """Ask a datasource's own HTTP API. Raises QueryError with its words when it refuses the query."""
+        ...
+
+    async def annotations(self, parameters: Sequence[tuple[str, str]]) -> list[Json]:
+        """Return annotations by the parameters of Grafana's `/api/annotations`."""
+        ...
+
+
 # -- engines, wherever they run
 
 

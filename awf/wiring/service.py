@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -19,6 +20,7 @@ from awf.settings import Settings
 from awf.state import State
 from awf.state.sole import SoleService
 from awf.wiring.engine import load_registry, open_exporter, start_engine
+from awf.wiring.grafana import GrafanaReader
 from awf.wiring.secrets import find
 from awf.wiring.state import open_state
 from awf.wiring.watcher import build_telemetry, build_watcher
@@ -48,7 +50,9 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
             "database": partial(_database_answers, state, sole),
             "grafana": partial(_grafana_answers, telemetry),
         }
-        runtime = _runtime(settings, state, watcher, readiness, counters)
+        dashboards = GrafanaReader(settings.grafana_base, find(settings, "grafana_token"))
+        opened.push_async_callback(dashboards.aclose)
+        runtime = replace(_runtime(settings, state, watcher, readiness, counters), dashboards=dashboards)
         servers = WebServers()
         opened.push_async_callback(servers.stop)
         opened.callback(runtime.stopping.set)

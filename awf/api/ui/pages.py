@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from awf.api.access import Asker, allow, may, require
+from awf.api.access import Asker, allow, require
 from awf.api.routers.approvals import Reason, decide
 from awf.api.routers.watcher import set_paused
 from awf.api.runtime import Parts, Runtime
 from awf.api.shapes import Cursor, incident_title
-from awf.api.ui import login
+from awf.api.ui import dashboards, login, traces
 from awf.api.ui.event_rows import event_row
+from awf.api.ui.frame import frame
 from awf.api.ui.login import local_path
 from awf.api.ui.render import HERE, render
 from awf.api.ui.runbooks import runbooks
 from awf.core.incidents import ApprovalStatus, Incident, IncidentStatus
-from awf.core.ports import Principal
 from awf.core.types import ExecutionId, ExecutionStatus, IncidentId, Json, WorkflowId
 from awf.errors import InvalidInput
 
@@ -31,12 +31,14 @@ def add_pages(app: FastAPI) -> None:
     """Mount the pages, their files and /docs."""
     app.include_router(login.router)
     app.include_router(router)
+    app.include_router(dashboards.router)
+    app.include_router(traces.router)
     app.mount("/ui/static", StaticFiles(directory=HERE / "static"), name="static")
 
     @app.get("/docs", include_in_schema=False, dependencies=[allow("read")])
     async def docs(request: Request, parts: Parts, asker: Asker) -> HTMLResponse:
         groups = _endpoints(app.openapi())
-        return render(request, "docs.html", groups=groups, **await _frame(parts, asker))
+        return render(request, "docs.html", groups=groups, **await frame(parts, asker))
 
 
 @router.get("")
@@ -56,7 +58,7 @@ async def incidents_page(request: Request, parts: Parts, asker: Asker, cursor: C
         next_cursor=page.next_cursor,
         is_first=cursor is None,
         incident_title=incident_title,
-        **await _frame(parts, asker),
+        **await frame(parts, asker),
     )
 
 
@@ -72,14 +74,14 @@ async def incident_page(request: Request, incident_id: str, parts: Parts, asker:
         approval=approval,
         is_asked=approval is not None and approval.status is ApprovalStatus.PENDING,
         runbooks=runbooks(),
-        **await _frame(parts, asker),
+        **await frame(parts, asker),
     )
 
 
 @router.get("/approvals")
 async def approvals_page(request: Request, parts: Parts, asker: Asker) -> HTMLResponse:
     pending = await parts.approvals.pending()
-    return render(request, "approvals.html", approvals=pending, **await _frame(parts, asker))
+    return render(request, "approvals.html", approvals=pending, **await frame(parts, asker))
 
 
 @router.post("/approvals/{approval_id}/{answer}")
@@ -109,7 +111,7 @@ async def switch_watcher(
 
 @router.get("/runbooks")
 async def runbooks_page(request: Request, parts: Parts, asker: Asker) -> HTMLResponse:
-    return render(request, "runbooks.html", runbooks=runbooks().values(), **await _frame(parts, asker))
+    return render(request, "runbooks.html", runbooks=runbooks().values(), **await frame(parts, asker))
 
 
 @router.get("/executions")
@@ -139,7 +141,7 @@ async def executions_page(
         workflows=sorted(workflows | ({WorkflowId(workflow_id)} if workflow_id else set())),
         statuses=[each.value for each in ExecutionStatus],
         chosen={"workflow_id": workflow_id, "status": status},
-        **await _frame(parts, asker),
+        **await frame(parts, asker),
     )
 
 
@@ -147,17 +149,7 @@ async def executions_page(
 async def execution_page(request: Request, execution_id: str, parts: Parts, asker: Asker) -> HTMLResponse:
     record = await parts.executions.get(ExecutionId(execution_id))
     events = [event_row(event) async for _, event in parts.executions.events(record.id, follow=False)]
-    return render(request, "execution.html", execution=record, events=events, **await _frame(parts, asker))
-
-
-async def _frame(parts: Runtime, asker: Principal) -> dict[str, Any]:
-    """What every page shows around its content."""
-    return {
-        "pending_count": len(await parts.approvals.pending()),
-        "is_paused": await parts.switch.is_paused(),
-        "may_decide": may(asker, "decide"),
-        "may_operate": may(asker, "operate"),
-    }
+    return render(request, "execution.html", execution=record, events=events, **await frame(parts, asker))
 
 
 async def _open_incidents(parts: Runtime) -> list[Incident]:
