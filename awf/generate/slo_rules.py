@@ -31,7 +31,12 @@ WINDOWS: Final = {
 
 HELD: Final = {"1h": "2m", "6h": "5m", "1d": "15m", "3d": "1h"}
 """Long window -> how long an alert waits: the longer it took to burn, the less does a moment matter."""
-MEANS: Final = {14.4: "is gone in two days", 6: "is gone in five days", 3: "is gone in ten days", 1: "will not do"}
+MEANS: Final = {
+    14.4: "is gone in two days",
+    6: "is gone in five days",
+    3: "is gone in ten days",
+    1: "will not do",
+}
 """What burning so many times as fast as allowed comes to."""
 
 
@@ -101,7 +106,7 @@ def _burn_alert(burn: Burn) -> AlertRule:
         description=f"Going on like this, the month's error budget {MEANS[burn.factor]}: it was spent "
         f"{burn.factor:g} times as fast as allowed over {_words(burn.long)}, and still is over the last "
         f"{_words(burn.short)}.",
-        shown_by=PanelLink("awf-overview", "Failed share by workflow"),
+        shown_by=PanelLink("awf-slo", f"Burn rate, {burn.long} and {burn.short}"),
     )
 
 
