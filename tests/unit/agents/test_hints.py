@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from awf.agents.hints import hints_of, is_about_us, target_of
@@ -9,7 +12,7 @@ from awf.core import semconv as sc
 from awf.core.incidents import ActionOutcome, CauseClass, IncidentStatus, Target
 from awf.generate.output import rule_groups
 from awf.generate.spec import AlertRule
-from tests.unit.agents._system import System, alert, failing_writer, healthy
+from tests.unit.agents._system import NOW, System, alert, failing_writer, healthy
 
 RULES = {rule.alert: rule for group in rule_groups().values() for rule in group.alerts}
 PLACES = {sc.WORKFLOW_ID, sc.STEP_ID, sc.AGENT_ID, sc.PROVIDER}
@@ -59,3 +62,29 @@ async def test_trouble_of_the_watcher_itself_is_told_in_its_own_words(system: Sy
     incident = await system.alert(alert("AWFApprovalExpiring", severity="warning", component="watcher"))
     assert system.kinds == []
     assert incident.hypotheses[0].summary.startswith("AWFApprovalExpiring is about the watcher itself")
+
+
+async def test_a_fallback_that_the_watcher_forced_is_no_news_to_it(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=NOW + timedelta(seconds=1))
+    repaired = await system.alert(alert(agent_id="writer"))
+    assert repaired.status is IncidentStatus.RESOLVED
+    await system.alert(alert(agent_id="writer", status="resolved"))
+    system.clock.advance(60)
+    surge = alert("AWFFallbackSurge", severity="warning", step_id="draft")
+    surge = replace(surge, starts_at=system.clock.now())
+    incident = await system.alert(surge)
+    assert incident.id == repaired.id
+    system.clock.advance(1200)
+    await system.watcher.sweep()
+    await system.watcher.settled()
+    assert len(await system.incidents()) == 1, "nor after a while, when what still fires is looked at again"
+    assert system.notifier.sent == []
+
+
+async def test_a_fallback_that_it_did_not_force_is_looked_into(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=NOW + timedelta(seconds=1))
+    repaired = await system.alert(alert(agent_id="writer"))
+    system.clock.advance(60)
+    surge = alert("AWFFallbackSurge", severity="warning", step_id="check")
+    surge = replace(surge, starts_at=system.clock.now())
+    assert (await system.alert(surge)).id != repaired.id
