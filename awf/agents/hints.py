@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from awf.analysis.root_cause import Hints
 from awf.core import semconv as sc
-from awf.core.incidents import Alert, CauseClass, Target
+from awf.core.incidents import Alert, CauseClass, Incident, Target
 
 # The alerts that `awf generate` writes. Others are understood by their labels.
 _CAUSES = {
@@ -42,6 +42,14 @@ def target_of(alert: Alert) -> Target | None:
 def is_about_us(alert: Alert) -> bool:
     """Whether the alert is about AWF's own telemetry or the watcher: whoever says so only makes the watcher do less."""
     return alert.labels.get(sc.LABEL_COMPONENT) in (sc.PIPELINE, sc.WATCHER)
+
+
+def is_own_repair(alert: Alert, incident: Incident) -> bool:
+    """Whether the alert only says that a fallback is used which the watcher itself forced in that incident."""
+    action, step_id = incident.action, alert.labels.get(sc.STEP_ID)
+    if alert.name != "AWFFallbackSurge" or not step_id or action is None or action.name != "switch_fallback":
+        return False
+    return any(step[sc.STEP_ID] == step_id for step in action.arguments["steps"])
 
 
 def is_disprovable(alert: Alert) -> bool:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from awf.agents.decision import worst_severity
-from awf.agents.hints import target_of
+from awf.agents.hints import is_own_repair, target_of
 from awf.agents.investigation import CONVINCING
 from awf.agents.journal import Journal
 from awf.agents.parts import WatcherParts
@@ -80,7 +80,9 @@ class Intake:
                 found += [
                     await self._open(alert, why)
                     for alert in incident.alerts
-                    if alert.status == "firing" and await self._is_last(incident, alert)
+                    if alert.status == "firing"
+                    and not is_own_repair(alert, incident)
+                    and await self._is_last(incident, alert)
                 ]
         return found
 
@@ -107,7 +109,8 @@ class Intake:
             if incident is None:
                 return None  # it never reached us while it fired: there is nothing to close
         if incident is None:
-            incident = await self._of_the_same_place(alert, nearby)
+            own = next((each for each in nearby.values() if is_own_repair(alert, each)), None)
+            incident = own or await self._of_the_same_place(alert, nearby)
         return await (self._open(alert) if incident is None else self._attach(incident, alert))
 
     async def _recent(self, fingerprint: str) -> Incident | None:

@@ -24,9 +24,10 @@ MOST_SHARE: Final = 0.9  # an objective with a large budget is never spent 14 ti
 WINDOWS: Final = {
     "slo_hours": ("1m", ("5m", "30m", "1h", "2h")),
     "slo_days": ("2m", ("6h", "1d", "3d")),
-    "slo_month": ("5m", ("30d",)),
+    "slo_month": ("3m", ("30d",)),
 }
-"""Group -> how often it is evaluated, and its windows: the longer, the slower and the rarer."""
+"""Group -> how often it is evaluated, and its windows: the longer, the slower and the rarer. Five minutes would be
+too rare: a query finds a sample for as long."""
 
 
 HELD: Final = {"1h": "2m", "6h": "5m", "1d": "15m", "3d": "1h"}
@@ -86,8 +87,10 @@ def _budgets(slos: Sequence[Slo]) -> list[RecordingRule]:
     for window in sorted({slo.window for slo in slos}):
         names = "|".join(slo.name for slo in slos if slo.window == window)
         which = f'{{{sc.SLO}=~"{names}"}}'
-        bad, total = f"{sc.SLO_BAD}{which}[{window}]", f"{sc.SLO_TOTAL}{which}[{window}]"
-        spent = f"sum_over_time({bad}) / (sum_over_time({total}) > 0)"
+        spent = f"{sc.SLO_ERRORS}30d{which}"  # recorded just before; the sums are the most expensive ones there are
+        if window != "30d":
+            bad, total = f"{sc.SLO_BAD}{which}[{window}]", f"{sc.SLO_TOTAL}{which}[{window}]"
+            spent = f"sum_over_time({bad}) / (sum_over_time({total}) > 0)"
         rules.append(RecordingRule(sc.ERROR_BUDGET_REMAINING, f"1 - {spent} / {allowed}"))
     return rules
 
@@ -106,7 +109,7 @@ def _burn_alert(burn: Burn) -> AlertRule:
         description=f"Going on like this, the month's error budget {MEANS[burn.factor]}: it was spent "
         f"{burn.factor:g} times as fast as allowed over {_words(burn.long)}, and still is over the last "
         f"{_words(burn.short)}.",
-        shown_by=PanelLink("awf-overview", "Failed share by workflow"),
+        shown_by=PanelLink("awf-slo", f"Burn rate, {burn.long} and {burn.short}"),
     )
 
 

@@ -71,13 +71,14 @@ from typing import Any
 
 from awf.core import semconv as sc
 from awf.generate import panels as p
+from awf.generate.board import dashboard
 from awf.generate.expr import rate
 from awf.generate.spec import DashboardSpec
 
 
 def build() -> dict[str, Any]:
     panel = p.stat("Fallbacks", f"sum({rate(sc.FALLBACKS, '5m')})", "short", "Fallbacks taken per second.")
-    return p.dashboard("sample", "Sample", "One panel.", [("Now", 4, [panel])], [])
+    return dashboard("sample", "Sample", "One panel.", [("Now", 4, [panel])], [])
 
 
 SPEC = DashboardSpec(name="sample", title="Sample", build=build)

@@ -11,7 +11,7 @@ from awf.core import semconv as sc
 from awf.generate import foreign_metrics as fm
 from awf.generate import thresholds as t
 from awf.generate.expr import any_of, by, gained, rate, selector
-from awf.generate.spec import AlertRule, RuleGroup
+from awf.generate.spec import AlertRule, PanelLink, RuleGroup
 
 COMPONENT, QUEUE = (fm.COMPONENT_ID,), (fm.COMPONENT_ID, fm.DATA_TYPE)
 WINDOW = "5m"
@@ -44,6 +44,7 @@ SPEC = RuleGroup(
             "later; dashboards, alerts and the watcher see less until then.",
             action="notify_oncall",
             component=sc.PIPELINE,
+            shown_by=PanelLink("awf-pipeline", "Up"),
         ),
         AlertRule(
             alert="AWFCollectorLosesData",
@@ -55,6 +56,7 @@ SPEC = RuleGroup(
             "sender's own spool could still have them.",
             action="notify_oncall",
             component=sc.PIPELINE,
+            shown_by=PanelLink("awf-pipeline", "Dropped by Alloy"),
         ),
         AlertRule(
             alert="AWFCollectorQueueFull",
@@ -66,6 +68,7 @@ SPEC = RuleGroup(
             description="The store takes less than comes in. At 100% Alloy lets senders wait, and their spools fill.",
             action="notify_oncall",
             component=sc.PIPELINE,
+            shown_by=PanelLink("awf-pipeline", "Queue use"),
         ),
         AlertRule(
             alert="AWFCollectorQueueStalled",
@@ -77,6 +80,7 @@ SPEC = RuleGroup(
             "stores accept late data (6 hours for metrics and logs) will be refused when it arrives.",
             action="notify_oncall",
             component=sc.PIPELINE,
+            shown_by=PanelLink("awf-pipeline", "Waiting in Alloy"),
         ),
         AlertRule(
             alert="AWFCollectorRefuses",
@@ -88,6 +92,7 @@ SPEC = RuleGroup(
             "refused and tries again; other senders may not.",
             action="notify_oncall",
             component=sc.PIPELINE,
+            shown_by=PanelLink("awf-pipeline", "Refused by Alloy"),
         ),
     ),
 )

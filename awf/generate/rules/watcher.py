@@ -5,7 +5,7 @@ from __future__ import annotations
 from awf.core import semconv as sc
 from awf.generate import thresholds as t
 from awf.generate.expr import gained
-from awf.generate.spec import AlertRule, RuleGroup
+from awf.generate.spec import AlertRule, PanelLink, RuleGroup
 
 STAGE = (sc.STAGE,)
 WINDOW = "10m"
@@ -27,6 +27,7 @@ SPEC = RuleGroup(
             "yourself until this clears.",
             action="notify_oncall",
             component=sc.WATCHER,
+            shown_by=PanelLink("awf-watcher", "Failures by stage"),
         ),
         AlertRule(
             alert="AWFApprovalExpiring",
@@ -39,6 +40,7 @@ SPEC = RuleGroup(
             "escalated.",
             action="notify_oncall",
             component=sc.WATCHER,
+            shown_by=PanelLink("awf-watcher", "Until the first approval expires"),
         ),
     ),
 )

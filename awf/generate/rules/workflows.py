@@ -42,7 +42,7 @@ SPEC = RuleGroup(
             severity="warning",
             summary="An execution of {{ $labels.workflow_id }} runs for {{ $value | humanizeDuration }}",
             description="An execution has not ended for over an hour. It holds a worker, and whoever waits for it waits.",
-            shown_by=PanelLink("awf-overview", "Active and waiting"),
+            shown_by=PanelLink("awf-overview", "Longest running by workflow"),
         ),
         AlertRule(
             alert="AWFTelemetryAbsent",

@@ -44,3 +44,10 @@ def test_nothing_but_telemetry_convinces_when_the_alert_is_about_telemetry() -> 
     assert (first.summary, first.score) == ("silence", 0.9)
     assert all(other.score < 0.5 for other in others)
     assert others[0].against == ("the alert is about AWF itself",)
+
+
+def test_a_step_that_an_alert_names_without_its_workflow_is_found() -> None:
+    other = Finding(CauseClass.AGENT_ERROR, Target("billing", "send", "mailer"), 0.9, "mailer fails",
+                    affected=(Target("billing", "send", "mailer"),))  # fmt: skip
+    about_draft = Hints(targets=(Target(step_id="draft"),))
+    assert rank([other, ERROR], about_draft)[0].summary == "writer fails"

@@ -165,7 +165,10 @@ def test_every_rule_of_the_objectives_is_parsed_by_our_own_engine(tmp_path: Path
     file.write_text(DEFAULT.replace("30d", "28d", 1))
     groups = slo_groups(load_slos(file))
     budgets = [r.expr for g in groups for r in g.recording if r.record == sc.ERROR_BUDGET_REMAINING]
-    assert ["[28d]" in expr for expr in budgets] == [True, False]
+    assert [("[28d]" in expr, f"{sc.SLO_ERRORS}30d" in expr) for expr in budgets] == [
+        (True, False),
+        (False, True),
+    ]
     for group in groups:
         for rule in (*group.recording, *group.alerts):
             parse(rule.expr)
