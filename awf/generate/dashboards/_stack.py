@@ -51,7 +51,7 @@ def stack() -> list[Any]:
     return [
         p.states("Up", [(by("min", ("job",), selector(fm.UP, **JOBS)), "{{job}}")],
                  {0: ("down", p.RED), 1: ("up", p.GREEN)},
-                 f"Whether each program answers its scrape. Down: docker compose ps and its log; Alloy keeps what it cannot "
+                 f"Whether each program answers its scrape. Down for a minute fires AWFComponentDown: docker compose ps and its log; Alloy keeps what it cannot "
                  f"deliver meanwhile. A gap in all lanes: Alloy itself, or Mimir. {ONLY}"),
         p.timeseries("Memory", [(by("max", ("job",), selector(fm.MEMORY, **JOBS)), "{{job}}")],
                      "bytes", f"Resident memory. Climbing towards its limit in compose.yaml: fewer series, a shorter range of "
@@ -71,11 +71,13 @@ def alloy() -> list[Any]:
         p.timeseries("Sent by Alloy", _each(fm.SENT, COMPONENT, "{{component_id}}"),
                      "cps", f"Items per second that the stores took. One at zero while others go on: that store. {ONLY}"),
         p.timeseries("Queue use", [(by("max", (fm.COMPONENT_ID, fm.DATA_TYPE), fill), "{{component_id}} {{data_type}}")],
-                     "percentunit", "Share of its queue on disk that each exporter of Alloy uses. Growing: its store is down or "
+                     "percentunit", "Share of its queue on disk that each exporter of Alloy uses. Above the line "
+                     "AWFCollectorQueueFull fires. Growing: its store is down or "
                      f"too slow; at 100% Alloy takes no more and the spools fill instead. {ONLY}",
-                     steps=p.above(thresholds.SPOOL_FULL)),
+                     steps=p.above(thresholds.QUEUE_FULL)),
         p.timeseries("Waiting in Alloy", [(by("sum", (fm.COMPONENT_ID, fm.DATA_TYPE), fm.QUEUE_SIZE), "{{component_id}} {{data_type}}")],
-                     "bytes", f"Bytes in the queues on disk. Not back at zero minutes after an outage: see Refused and failed. {ONLY}"),
+                     "bytes", f"Bytes in the queues on disk. Where nothing leaves for a quarter of an hour, "
+                     f"AWFCollectorQueueStalled fires. Not back at zero minutes after an outage: see Refused and failed. {ONLY}"),
     ]  # fmt: skip
 
 
@@ -90,11 +92,11 @@ def losses() -> list[Any]:
                "Items that Alloy gave up: a store refused them for good, or the queue could not take them. Not zero: the "
                "graph beside says where, Alloy's log says why.", steps=((p.GREEN, None), (p.RED, 1.0))),
         p.timeseries("Dropped by Alloy", dropped,
-                     "short", "Items of the last five minutes. not sent: the store refused them (HTTP 400: too old, too long, a "
+                     "short", "Items of the last five minutes; AWFCollectorLosesData fires at the first. not sent: the store refused them (HTTP 400: too old, too long, a "
                      f"limit); not queued: the disk, or a full queue. {ONLY}", stacked=True),
         p.timeseries("Refused by Alloy", _each(fm.REFUSED, COMPONENT, "{{component_id}}"),
                      "cps", f"Items that Alloy did not take, for lack of memory or room. Nothing is lost: the exporters keep "
-                     f"them and try again. Steady: more memory, or mend the store. {ONLY}", stacked=True),
+                     f"them and try again. Steady, AWFCollectorRefuses fires: more memory, or mend the store. {ONLY}", stacked=True),
         p.timeseries("Discarded by the stores", discarded,
                      "short", "What a store threw away in the last five minutes, by its reason. Too old or out of bounds: later "
                      "than the 6 h that metrics and logs have; a rate or a number that is limited: raise the limit, or send "
