@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from awf.errors import AwfError, Forbidden, Unauthorized
+from awf.errors import AwfError, Forbidden, NotFound, Unauthorized
 
 HELP = "mark a deployment on the dashboards"
 
@@ -42,6 +42,6 @@ async def _post(text: str, tags: list[str]) -> int:
         raise type(error)(
             f"Grafana at {settings.grafana_base} refuses: {error.message}", hint=hint
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (NotFound, ValueError, KeyError, TypeError) as error:
         hint = "Set AWF_GRAFANA_URL to where Grafana is."
         raise AwfError(f"what answers at {settings.grafana_base} is not Grafana", hint=hint) from error

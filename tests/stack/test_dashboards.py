@@ -313,12 +313,10 @@ def test_a_line_in_a_graph_is_where_its_alert_fires() -> None:
             assert line in figures, f"{panel['title']}: {alert}"
             checked.add(alert)
     assert checked >= {
-        "AWFWorkflowFailures",
-        "AWFAgentErrors",
-        "AWFStepSlow",
-        "AWFSpoolNearlyFull",
-        "AWFExportStalled",
-    }
+        "AWFWorkflowFailures", "AWFAgentErrors", "AWFStepSlow", "AWFSpoolNearlyFull", "AWFExportStalled",
+        "AWFExecutionStuck", "AWFApprovalExpiring", "AWFCollectorQueueFull", "AWFErrorBudgetBurnsVeryFast",
+        "AWFErrorBudgetBurnsFast", "AWFErrorBudgetBurnsSteadily", "AWFErrorBudgetBurnsSlowly",
+    }  # fmt: skip
 
 
 def test_thresholds_begin_without_a_value_and_rise() -> None:

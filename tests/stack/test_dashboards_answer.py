@@ -3,6 +3,8 @@ should be something to see there is."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from math import isfinite
@@ -17,12 +19,13 @@ from tests.stack.generated_boards import Query, queries
 FAULTS = "agent_errors:8,worker_shortage:16"
 SETTING = {"prometheus": "MIMIR", "loki": "LOKI", "tempo": "TEMPO"}
 RANGE_S = 600
-SHOWN = ("awf-overview", "awf-agent-fleet", "awf-watcher")
+SHOWN = ("awf-overview", "awf-agent-fleet", "awf-watcher", "awf-slo")
 # Nothing of the kind happens in the demo, or only with programs that the embedded stack has not.
 MAY_BE_EMPTY = {
-    "awf-overview": {"Least budget left"},
+    "awf-overview": set[str](),
     "awf-agent-fleet": set[str](),
     "awf-watcher": set[str](),
+    "awf-slo": set[str](),
 }
 ALL = queries()
 
@@ -124,3 +127,39 @@ def test_exemplars_of_the_duration_panels_lead_to_traces(product: Product) -> No
     answer = httpx.get(product.url("MIMIR", path), params=parameters, timeout=20).json()
     trace_id = answer["data"][0]["exemplars"][0]["labels"]["trace_id"]
     assert httpx.get(product.url("TEMPO", f"/api/traces/{trace_id}"), timeout=20).status_code == 200
+
+
+def test_a_deployment_is_marked_with_the_tags_that_the_dashboards_show(product: Product) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "awf",
+        "annotate",
+        "deployment",
+        "billing-agent 1.4.2",
+        "--tag",
+        "billing",
+    ]
+    done = subprocess.run(
+        command, env=product.environ, capture_output=True, text=True, timeout=30, check=True
+    )
+    found = product.annotations(["awf", "deployment"])
+    assert [(each["text"], each["tags"]) for each in found] == [
+        ("billing-agent 1.4.2", ["awf", "deployment", "billing"])
+    ]
+    assert done.stdout == f"Marked in Grafana as annotation {found[0]['id']}.\n"
+
+
+def test_a_deployment_that_cannot_be_marked_says_why(product: Product) -> None:
+    command = [sys.executable, "-m", "awf", "annotate", "deployment", "x"]
+    wrong = [
+        ({"AWF_GRAFANA_TOKEN": "nonsense"}, "may write annotations"),
+        ({"AWF_GRAFANA_URL": product.url("LOKI")}, "AWF_GRAFANA_URL"),
+        ({"AWF_GRAFANA_URL": "http://127.0.0.1:9"}, "does not answer"),
+    ]
+    for settings, words in wrong:
+        environ = product.environ | settings
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode != 0
+        assert words in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from awf.embedded.promql.guard import MAX_DEPTH, MAX_LENGTH
 from awf.embedded.server import EmbeddedConfig
 from awf.embedded.store.spans import MAX_SPANS
 from awf.errors import QueryError, UnsupportedQuery
-from awf.generate.output import rule_groups
+from awf.generate.output import render_dashboards, rule_groups
 from awf.generate.slo import load_slos
 from awf.generate.slo_rules import BURNS
 from awf.orchestration import Controls, Engine, EventEmitter, EventType, WorkflowEvent
@@ -38,9 +39,11 @@ REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
 WATCHER = (DOCS / "watcher-agent-configuration.md").read_text()
 EMBEDDED = (DOCS / "embedded.md").read_text()
+DASHBOARDS = (DOCS / "grafana-dashboards.md").read_text()
 ALERTS = (DOCS / "alerts.md").read_text()
 SLOS = (DOCS / "slos.md").read_text()
 SPECS = discover("awf.remediation.actions", ActionSpec)
+BOARDS = {name.removesuffix(".json"): json.loads(text) for name, text in render_dashboards().items()}
 PAGES = sorted([*DOCS.rglob("*.md"), *REPOSITORY.glob("*.md")])
 
 
@@ -201,6 +204,35 @@ def test_the_numbers_of_the_telemetry_page_are_those_of_the_code() -> None:
         semconv.RETRIES, semconv.FALLBACKS, semconv.GENAI_TOKEN_USAGE, semconv.GENAI_OPERATION_DURATION,
     ):  # fmt: skip
         assert f"`{name}`" in page
+
+
+def test_the_table_of_metrics_is_that_of_the_code() -> None:
+    section = (DOCS / "telemetry.md").read_text().split("## Every metric")[1].split("\n## ")[0]
+    table = re.findall(r"^\| `(\w+)` \| (\w+) \|(.*?)\| [^|]+ \|$", section, re.MULTILINE)
+    labels = {
+        name: tuple(filter(None, (label.strip() for label in cell.split(",")))) for name, _, cell in table
+    }
+    assert labels == semconv.METRIC_LABELS
+    for name, kind, _ in table:
+        counter = "counter" if name.endswith("_total") else "gauge"
+        assert kind == ("histogram" if name in semconv.HISTOGRAM_BUCKETS else counter), name
+
+
+@pytest.mark.parametrize("uid", sorted(BOARDS))
+def test_the_walk_through_a_dashboard_names_its_panels_and_no_other(uid: str) -> None:
+    title = BOARDS[uid]["title"]
+    section = DASHBOARDS.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    named = {name for cells in rows(section, r"\*.*") for name in re.findall(r"\*([^*]+)\*", cells[0])}
+    assert named == {panel["title"] for panel in BOARDS[uid]["panels"] if panel["type"] != "row"}
+
+
+def test_the_dashboard_of_ones_own_builds() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", DASHBOARDS, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    board = names["SPEC"].build()
+    assert [panel["title"] for panel in board["panels"]] == ["Now", "Cost per hour by agent"]
+    assert board["panels"][1]["targets"][0]["expr"].count("$agent") == 1
 
 
 def test_yaml_and_json_blocks_are_what_they_claim() -> None:

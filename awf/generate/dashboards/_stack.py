@@ -11,11 +11,12 @@ from typing import Any
 from awf.generate import foreign_metrics as fm
 from awf.generate import panels as p
 from awf.generate import thresholds
-from awf.generate.expr import any_of, by, rate, selector
+from awf.generate.expr import any_of, by, gained, rate, selector
 
 WINDOW = "$__rate_interval"
 JOBS = {"job": any_of(fm.STACK_JOBS)}
 COMPONENT = (fm.COMPONENT_ID,)
+STORES = ("Mimir", "Loki", "Tempo")
 ONLY = "Only where Alloy scrapes the stack."
 
 
@@ -29,10 +30,20 @@ def _each(
     ]
 
 
-def _all(metrics: Iterable[str], window: str = "5m") -> str:
+def _gained(
+    metrics: Iterable[str], labels: tuple[str, ...], names: Iterable[str], legend: str
+) -> list[p.Query]:
+    """Return the counts of five minutes; the first one ever counts too, for which a counter appears."""
+    return [
+        (gained(metric, labels, "5m"), f"{name} {legend}")
+        for name, metric in zip(names, metrics, strict=True)
+    ]
+
+
+def _all(metrics: Iterable[str], window: str) -> str:
     # A counter that never counted is not there. Zero is only the truth where Alloy reports at all.
     zero = f"max({fm.QUEUE_CAPACITY}) * 0"
-    return " + ".join(f"(sum(increase({metric}[{window}])) or {zero})" for metric in metrics)
+    return " + ".join(f"({gained(metric, (), window)} or {zero})" for metric in metrics)
 
 
 def stack() -> list[Any]:
@@ -40,7 +51,7 @@ def stack() -> list[Any]:
     return [
         p.states("Up", [(by("min", ("job",), selector(fm.UP, **JOBS)), "{{job}}")],
                  {0: ("down", p.RED), 1: ("up", p.GREEN)},
-                 f"Whether each program answers its scrape. Down: docker compose ps and its log; Alloy keeps what it cannot "
+                 f"Whether each program answers its scrape. Down for a minute fires AWFComponentDown: docker compose ps and its log; Alloy keeps what it cannot "
                  f"deliver meanwhile. A gap in all lanes: Alloy itself, or Mimir. {ONLY}"),
         p.timeseries("Memory", [(by("max", ("job",), selector(fm.MEMORY, **JOBS)), "{{job}}")],
                      "bytes", f"Resident memory. Climbing towards its limit in compose.yaml: fewer series, a shorter range of "
@@ -60,51 +71,52 @@ def alloy() -> list[Any]:
         p.timeseries("Sent by Alloy", _each(fm.SENT, COMPONENT, "{{component_id}}"),
                      "cps", f"Items per second that the stores took. One at zero while others go on: that store. {ONLY}"),
         p.timeseries("Queue use", [(by("max", (fm.COMPONENT_ID, fm.DATA_TYPE), fill), "{{component_id}} {{data_type}}")],
-                     "percentunit", "Share of its queue on disk that each exporter of Alloy uses. Growing: its store is down or "
+                     "percentunit", "Share of its queue on disk that each exporter of Alloy uses. Above the line "
+                     "AWFCollectorQueueFull fires. Growing: its store is down or "
                      f"too slow; at 100% Alloy takes no more and the spools fill instead. {ONLY}",
-                     steps=p.above(thresholds.SPOOL_FULL)),
+                     steps=p.above(thresholds.QUEUE_FULL)),
         p.timeseries("Waiting in Alloy", [(by("sum", (fm.COMPONENT_ID, fm.DATA_TYPE), fm.QUEUE_SIZE), "{{component_id}} {{data_type}}")],
-                     "bytes", f"Bytes in the queues on disk. Not back at zero minutes after an outage: see Refused and failed. {ONLY}"),
+                     "bytes", f"Bytes in the queues on disk. Where nothing leaves for a quarter of an hour, "
+                     f"AWFCollectorQueueStalled fires. Not back at zero minutes after an outage: see Refused and failed. {ONLY}"),
     ]  # fmt: skip
 
 
 def losses() -> list[Any]:
     """Return what was refused, failed or dropped, by whom and why."""
-    discarded = [
-        (by("sum", ("reason",), rate(metric, WINDOW)), f"{store} {{{{reason}}}}")
-        for store, metric in zip(("Mimir", "Loki", "Tempo"), fm.DISCARDED, strict=True)
-    ]
-    dropped = _each(fm.SEND_FAILED, COMPONENT, "not sent, {{component_id}}")
-    dropped += _each(fm.ENQUEUE_FAILED, COMPONENT, "not queued, {{component_id}}")
+    signals = [signal.replace("_", " ") for signal in fm.SIGNALS]
+    dropped = _gained(fm.SEND_FAILED, COMPONENT, signals, "not sent, {{component_id}}")
+    dropped += _gained(fm.ENQUEUE_FAILED, COMPONENT, signals, "not queued, {{component_id}}")
+    discarded = _gained(fm.DISCARDED, ("reason",), STORES, "{{reason}}")
     return [
         p.stat("Dropped by Alloy in 1 h", _all((*fm.SEND_FAILED, *fm.ENQUEUE_FAILED), "1h"), "short",
                "Items that Alloy gave up: a store refused them for good, or the queue could not take them. Not zero: the "
                "graph beside says where, Alloy's log says why.", steps=((p.GREEN, None), (p.RED, 1.0))),
         p.timeseries("Dropped by Alloy", dropped,
-                     "cps", f"not sent: the store refused them (HTTP 400: too old, too long, a limit); not queued: the disk, or "
-                     f"a full queue. {ONLY}", stacked=True),
+                     "short", "Items of the last five minutes; AWFCollectorLosesData fires at the first. not sent: the store refused them (HTTP 400: too old, too long, a "
+                     f"limit); not queued: the disk, or a full queue. {ONLY}", stacked=True),
         p.timeseries("Refused by Alloy", _each(fm.REFUSED, COMPONENT, "{{component_id}}"),
                      "cps", f"Items that Alloy did not take, for lack of memory or room. Nothing is lost: the exporters keep "
-                     f"them and try again. Steady: more memory, or mend the store. {ONLY}", stacked=True),
+                     f"them and try again. Steady, AWFCollectorRefuses fires: more memory, or mend the store. {ONLY}", stacked=True),
         p.timeseries("Discarded by the stores", discarded,
-                     "cps", "What a store accepted and threw away, by its reason. too_old, out_of_bounds: later than the 6 h "
-                     f"that metrics and logs have; rate_limited, max_series: raise the limit, or send less. {ONLY}", stacked=True),
+                     "short", "What a store threw away in the last five minutes, by its reason. Too old or out of bounds: later "
+                     "than the 6 h that metrics and logs have; a rate or a number that is limited: raise the limit, or send "
+                     f"less. {ONLY}", stacked=True),
     ]  # fmt: skip
 
 
 def stores() -> list[Any]:
     """Return how much each store holds, how it answers, and whether rules and notifications work."""
-    names = ("Mimir", "Loki", "Tempo")
     errors = [
         (
             f'(sum(rate({metric}{{status_code=~"5.."}}[5m])) or sum(rate({metric}[5m])) * 0) / (sum(rate({metric}[5m])) > 0)',
             name,
         )
-        for name, metric in zip(names, fm.REQUESTS, strict=True)
+        for name, metric in zip(STORES, fm.REQUESTS, strict=True)
     ]
     units = ("series", "streams", "live traces")
     held = [
-        (f"sum({metric})", f"{name} {unit}") for name, unit, metric in zip(names, units, fm.HELD, strict=True)
+        (f"sum({metric})", f"{name} {unit}")
+        for name, unit, metric in zip(STORES, units, fm.HELD, strict=True)
     ]
     return [
         p.timeseries("Requests that failed", errors,
@@ -114,8 +126,8 @@ def stores() -> list[Any]:
                      "short", "Series, streams and traces in memory. Mimir refuses new series above 100,000: find the label "
                      f"that takes too many values. {ONLY}"),
         p.timeseries("Rules and notifications that failed",
-                     [(f"sum(increase({fm.RULES_FAILED}[5m]))", "rules in Mimir"),
-                      (by("sum", ("integration",), f"increase({fm.NOTIFICATIONS_FAILED}[5m])"), "Grafana to {{integration}}")],
+                     [(gained(fm.RULES_FAILED, (), "5m"), "rules in Mimir"),
+                      (gained(fm.NOTIFICATIONS_FAILED, ("integration",), "5m"), "Grafana to {{integration}}")],
                      "short", "Failed in the last five minutes. Rules: awf generate --check, and Mimir's log. Notifications: the "
                      f"watcher is down or its secret another; the watcher asks Grafana itself too. {ONLY}"),
     ]  # fmt: skip

@@ -70,8 +70,8 @@ def _errors() -> list[Any]:
                      "percentunit", "Above the line for a minute the alert AWFAgentErrors fires. Click a point for the "
                      "failed traces or what they said.", steps=p.above(thresholds.AGENT_FAILED_SHARE), links=ways),
         p.timeseries("Retries per second by agent", [(by("sum", AGENT, rate(sc.RETRIES, WINDOW, **A)), "{{agent_id}}")],
-                     "ops", "Attempts that had to be repeated, per second. Steady without failures: its timeout is too "
-                     "short, or its provider throttles.", links=ways),
+                     "ops", "Attempts that had to be repeated, per second; AWFRetryStorm fires when it is over 40% of them. "
+                     "Steady without failures: its timeout is too short, or its provider throttles.", links=ways),
     ]  # fmt: skip
 
 

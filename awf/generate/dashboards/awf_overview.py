@@ -97,8 +97,9 @@ def _executions() -> list[Any]:
                      "short", f"Waiting above {thresholds.PENDING_PER_WORKER} times the workers fires AWFWorkersSaturated: "
                      "add workers if the steps are as fast as usual, otherwise mend what is slow."),
         p.timeseries("Longest running by workflow", [(by("max", WORKFLOW, selector(sc.EXECUTION_OLDEST_AGE, **W)), "{{workflow_id}}")],
-                     "s", "A saw is healthy; a line that climbs without end is an execution that hangs. Cancel or restart "
-                     "it on AWF's pages."),
+                     "s", "A saw is healthy; a line that climbs without end is an execution that hangs. Above an hour the "
+                     "alert AWFExecutionStuck fires: cancel or restart it on AWF's pages.",
+                     steps=p.above(thresholds.EXECUTION_STUCK_S)),
     ]  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def _steps() -> list[Any]:
                      [(by("sum", (sc.STEP_ID,), rate(sc.RETRIES, WINDOW, **A)), "retry {{step_id}}"),
                       (by("sum", (sc.STEP_ID,), rate(sc.FALLBACKS, WINDOW)), "fallback {{step_id}}")],
                      "ops", "Of all workflows. Retries hide failures and cost time; fallbacks mean that the primary agent "
-                     "is not used. Either one steady: look at that step's agent."),
+                     "is not used. Either one in most runs fires AWFRetryStorm or AWFFallbackSurge: look at that step's agent."),
     ]  # fmt: skip
 
 
@@ -141,13 +142,13 @@ def _cost() -> list[Any]:
     return [
         p.timeseries("Tokens per second by direction", [(by("sum", (sc.DIRECTION,), rate(sc.TOKENS, WINDOW, **A)), "{{direction}}")],
                      "short", "Of the agents shown, whatever workflow: tokens are counted by agent. Input growing alone: "
-                     "prompts get longer, often a loop.", stacked=True),
+                     "prompts get longer, often a loop. Three times the usual fires AWFTokenSurge.", stacked=True),
         p.timeseries("Tokens per second by model", [(by("sum", (sc.MODEL,), rate(sc.TOKENS, WINDOW, **A)), "{{model}}")],
                      "short", "Of the agents shown. A model that should not be used: a fallback, or a changed setting.",
                      stacked=True),
         p.timeseries("Cost per hour by provider", [(f"{by('sum', (sc.PROVIDER,), rate(sc.COST, WINDOW, **A))} * 3600", "{{provider}}")],
                      "currencyUSD", "Of the agents shown, in US dollars at the present rate. A step up after a deployment "
-                     "(blue mark) is its price.", stacked=True),
+                     "(blue mark) is its price. Three times the usual fires AWFCostSurge.", stacked=True),
     ]  # fmt: skip
 
 

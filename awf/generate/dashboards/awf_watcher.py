@@ -110,8 +110,8 @@ def _actions() -> list[Any]:
         p.timeseries("Questions without an answer", [(f"sum({sc.WATCHER_APPROVALS_PENDING})", "waiting")],
                      "short", "How many questions wait. A line that stays up: nobody is told, or nobody may approve."),
         p.timeseries("Until the first approval expires", [(f"min({sc.WATCHER_APPROVAL_EXPIRES})", "expires in")],
-                     "s", "Falls while nobody answers; at zero the incident is handed to on-call. Below the line it is time "
-                     "to answer.", steps=p.below(thresholds.APPROVAL_EXPIRES_SOON_S)),
+                     "s", "Falls while nobody answers; at zero the incident is handed to on-call. Below the line "
+                     "AWFApprovalExpiring fires: answer.", steps=p.below(thresholds.APPROVAL_EXPIRES_SOON_S)),
     ]  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def _works() -> list[Any]:
     investigated = f"increase({selector(f'{sc.WATCHER_INVESTIGATION_MS}_count')}[5m])"
     return [
         p.timeseries("Failures by stage", [(_grown(sc.WATCHER_FAILURES, ("stage",), "5m"), "{{stage}}")],
-                     "short", "What failed in the last five minutes. querying: Grafana or mcp-grafana; receiving, sweeping: "
+                     "short", "What failed in the last five minutes; three times in ten fire AWFWatcherFailing. querying: Grafana or mcp-grafana; receiving, sweeping: "
                      "the database; annotating: the token for annotations; notifying: the on-call channel; others: its log.",
                      stacked=True),
         p.timeseries("Investigations", [(by("sum", (), investigated), "investigations")],
