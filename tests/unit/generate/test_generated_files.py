@@ -85,8 +85,6 @@ def test_every_alert_links_to_a_runbook_that_exists() -> None:
                 assert link == f"https://awf.example/ui/runbooks#{runbooks()[rule['alert']].anchor}"
 
 
-
-
 @pytest.mark.promtool
 def test_promtool_accepts_every_rule_file(tmp_path: Path) -> None:
     promtool = require_program("promtool", "prometheus")
