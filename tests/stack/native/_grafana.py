@@ -79,6 +79,8 @@ class GrafanaStandIn:
         if request.path == "/api/v2/alerts":
             self.contact.take(json.loads(request.body))
             return _json(200, {})
+        if request.path == "/metrics":
+            return Answer(200, b"", "text/plain; version=0.0.4")
         if request.headers.get("authorization") != f"Bearer {self.read_token.read_text()}":
             return _json(401, {"message": "Unauthorized"})
         parts = request.path.strip("/").split("/")

@@ -28,8 +28,10 @@ class Workload(Product):
         super().__init__(data, **settings)
         (data / "webhook-secret").write_text(SECRET)
         # Where there is a Grafana, its own rules fire.
-        alertmanager = "" if given("grafana") else f"127.0.0.1:{self.ports['GRAFANA']}"
-        self.stack = Stack(folder, alertmanager=alertmanager, TEMPO_BLOCKLIST_POLL="5s")
+        grafana = f"127.0.0.1:{self.ports['GRAFANA']}"
+        alertmanager = "" if given("grafana") else grafana
+        environ = {"TEMPO_BLOCKLIST_POLL": "5s", "ALLOY_SCRAPE_GRAFANA": grafana}
+        self.stack = Stack(folder, alertmanager=alertmanager, **environ)
         self.stack.add("metrics", "loki", "tempo", "alloy")
         self.environ |= {
             "AWF_OTLP_GRPC_PORT": str(self.stack.ports["alloy_otlp_grpc"]),
