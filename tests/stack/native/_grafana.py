@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -43,9 +44,10 @@ class GrafanaStandIn:
     """Serves on loopback from `start` to `stop`. `stores` maps datasource uids to (type, address)."""
 
     def __init__(
-        self, port: int, *, token: str, stores: Mapping[str, tuple[str, str]], contact: Contact
+        self, port: int, *, token_file: Path, stores: Mapping[str, tuple[str, str]], contact: Contact
     ) -> None:
-        self.token = token
+        # One account for both halves of mcp-grafana; a real Grafana has two.
+        self.read_token = self.annotate_token = token_file
         self.stores = stores
         self.contact = contact
         self.annotations: list[dict[str, Any]] = []
@@ -68,12 +70,18 @@ class GrafanaStandIn:
         """Return the annotations that have all of these tags."""
         return [each for each in self.annotations if set(tags) <= set(each.get("tags") or ())]
 
+    def refused_webhooks(self) -> list[int]:
+        """Return the statuses of webhooks that were not taken."""
+        return [status for status in self.contact.answers if status != 202]
+
     def answer(self, request: Request) -> Answer:
         """Answer as Grafana does: mcp-grafana with the token, Prometheus with its alerts and without."""
         if request.path == "/api/v2/alerts":
             self.contact.take(json.loads(request.body))
             return _json(200, {})
-        if request.headers.get("authorization") != f"Bearer {self.token}":
+        if request.path == "/metrics":
+            return Answer(200, b"", "text/plain; version=0.0.4")
+        if request.headers.get("authorization") != f"Bearer {self.read_token.read_text()}":
             return _json(401, {"message": "Unauthorized"})
         parts = request.path.strip("/").split("/")
         if parts[:3] == ["api", "datasources", "uid"] and parts[4:5] == ["resources"]:

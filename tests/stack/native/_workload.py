@@ -1,48 +1,45 @@
-"""AWF's own processes in front of a native stack: `awf serve`, `awf demo`, and what stands where Grafana stands."""
+"""AWF's own processes in front of a native stack: `awf serve`, `awf demo`, Grafana or its stand-in, mcp-grafana."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from tests.e2e.product import Product
+from tests.e2e.product import Product, free_ports
+from tests.stack._compose import SERVICES
 from tests.stack.native._grafana import GrafanaStandIn
 from tests.stack.native._programs import Program, given
+from tests.stack.native._real_grafana import RealGrafana
 from tests.stack.native._stack import Stack
 from tests.stack.native._webhook import Contact
 
-SECRET = "the webhook secret of this test"
-TOKEN = "the Grafana token of this test"
+SECRET = "the-webhook-secret-of-this-test"
+TOKEN = "the-grafana-token-of-this-test"
+MCP_TOKEN = "the-token-of-the-mcp-servers-of-this-test"
 
 
 class Workload(Product):
-    """The whole product on real stores: the stack, Grafana's stand-in, the service and the demo."""
+    """The whole product on real stores. With `mcp_servers` mcp-grafana runs twice as a server, as in compose;
+    otherwise the service starts it as its children."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, mcp_servers: bool = False, **settings: str) -> None:
         data = folder / "data"
         data.mkdir()
         super().__init__(data, **settings)
         (data / "webhook-secret").write_text(SECRET)
-        (data / "grafana-token").write_text(TOKEN)
-        alertmanager = f"127.0.0.1:{self.ports['GRAFANA']}"
-        self.stack = Stack(folder, alertmanager=alertmanager, TEMPO_BLOCKLIST_POLL="5s").add(
-            "metrics", "loki", "tempo", "alloy"
-        )
+        # Where there is a Grafana, its own rules fire.
+        grafana = f"127.0.0.1:{self.ports['GRAFANA']}"
+        alertmanager = "" if given("grafana") else grafana
+        environ = {"TEMPO_BLOCKLIST_POLL": "5s", "ALLOY_SCRAPE_GRAFANA": grafana}
+        self.stack = Stack(folder, alertmanager=alertmanager, **environ)
+        self.stack.add("metrics", "loki", "tempo", "alloy")
         self.environ |= {
             "AWF_OTLP_GRPC_PORT": str(self.stack.ports["alloy_otlp_grpc"]),
             "AWF_OTLP_HTTP_PORT": str(self.stack.ports["alloy_otlp_http"]),
             "PYTHONUNBUFFERED": "1",
         }
-        self.grafana = GrafanaStandIn(
-            self.ports["GRAFANA"],
-            token=TOKEN,
-            stores={
-                "mimir": ("prometheus", self.stack.promql_url),
-                "loki": ("loki", self.stack.url("loki")),
-                "tempo": ("tempo", self.stack.url("tempo")),
-            },
-            contact=Contact(self.url("API", "/webhooks/grafana-alerts"), SECRET),
-        )
+        self.grafana = self._real_grafana() if given("grafana") else self._stand_in()
+        self.servers = self._mcp_servers() if mcp_servers else []
         self.serve = self._awf("serve", "/readyz")
         self.demo = self._awf("demo", "/healthz")
 
@@ -51,33 +48,79 @@ class Workload(Product):
         """Which program keeps the metrics."""
         return "mimir" if given("mimir") else "prometheus"
 
+    def start(self) -> Workload:
+        """Start everything and wait until all is ready; the demo last, as it is not waited for."""
+        for program in self.stack.programs.values():
+            program.launch()
+        self.grafana.start()
+        for program in (*self.servers, self.serve):
+            program.launch()
+        for program in (*self.stack.programs.values(), *self.servers, self.serve):
+            program.wait_ready()
+        self.demo.launch()
+        return self
+
+    def stop(self) -> None:
+        for program in (self.demo, self.serve, *self.servers):
+            program.stop()
+        self.grafana.stop()
+        self.stack.stop()
+
+    def explain(self) -> str:
+        """Say how the logs of all programs end."""
+        everything = (*self.stack.programs.values(), *self.servers, self.serve, self.demo)
+        return "\n".join(program.tail() for program in everything)
+
+    _tail = explain
+
     def _awf(self, name: str, ready: str) -> Program:
         command = (sys.executable, "-m", "awf", name)
         return Program(
             f"awf-{name}", command, self.environ, self.url("API", ready), self.stack.folder / "run"
         )
 
-    def start(self) -> Workload:
-        """Start everything and wait until all is ready."""
-        self.grafana.start()
-        for program in self.stack.programs.values():
-            program.launch()
-        self.serve.launch()
-        for program in (*self.stack.programs.values(), self.serve):
-            program.wait_ready()
-        self.demo.launch()
-        return self
+    def _stand_in(self) -> GrafanaStandIn:
+        token = self.data_dir / "grafana-token"
+        token.write_text(TOKEN)
+        return GrafanaStandIn(
+            self.ports["GRAFANA"],
+            token_file=token,
+            stores={
+                "mimir": ("prometheus", self.stack.promql_url),
+                "loki": ("loki", self.stack.url("loki")),
+                "tempo": ("tempo", self.stack.url("tempo")),
+            },
+            contact=Contact(self.url("API", "/webhooks/grafana-alerts"), SECRET),
+        )
 
-    def stop(self) -> None:
-        self.demo.stop()
-        self.serve.stop()
-        self.grafana.stop()
-        self.stack.stop()
+    def _real_grafana(self) -> RealGrafana:
+        grafana = RealGrafana(
+            self.stack, self.environ, port=self.ports["GRAFANA"], awf_url=self.url("API"), secret=SECRET
+        )
+        self.environ["AWF_GRAFANA_TOKEN_FILE"] = str(grafana.annotate_token)
+        return grafana
 
-    def explain(self) -> str:
-        """Say how the logs of all programs end."""
-        return self._tail()
-
-    def _tail(self) -> str:
-        everything = (*self.stack.programs.values(), self.serve, self.demo)
-        return "\n".join(program.tail() for program in everything)
+    def _mcp_servers(self) -> list[Program]:
+        """Return the two servers with compose's flags, and tell the service where they are."""
+        tokens = {"read": self.grafana.read_token, "annotate": self.grafana.annotate_token}
+        program = str(Path(sys.executable).with_name("mcp-grafana"))
+        found = []
+        for (half, token), port in zip(tokens.items(), free_ports(2), strict=True):
+            flags = SERVICES[f"mcp-grafana-{half}"]["environment"]["FLAGS"].split()
+            address = f"127.0.0.1:{port}"
+            command = (
+                program, "--transport", "streamable-http", "--address", address, "--allowed-hosts", address, *flags,
+            )  # fmt: skip
+            environ = self.stack.environ | {
+                "GRAFANA_URL": self.url("GRAFANA"), "GRAFANA_SERVICE_ACCOUNT_TOKEN_FILE": str(token),
+                "GRAFANA_ORG_ID": "1", "GRAFANA_USAGE_STATS": "disabled", "MCP_GRAFANA_SERVER_TOKEN": MCP_TOKEN,
+            }  # fmt: skip
+            name = f"mcp-grafana-{half}"
+            found.append(
+                Program(name, command, environ, f"http://{address}/healthz", self.stack.folder / "run")
+            )
+            self.environ |= {
+                f"AWF_MCP_{half.upper()}_URL": f"http://{address}/mcp",
+                f"AWF_MCP_{half.upper()}_TOKEN": MCP_TOKEN,
+            }
+        return found

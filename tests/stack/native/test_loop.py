@@ -20,7 +20,7 @@ CALLS = f'sum(rate(awf_agent_invocations_total{{agent_id="{BROKEN_AGENT}"}}[30s]
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workload]:
     require("alloy", "loki", "tempo", Workload.metrics())
     product = Workload(
-        tmp_path_factory.mktemp("loop"),
+        tmp_path_factory.mktemp("loop"), mcp_servers=True,
         AWF_DEMO_FAULTS="agent_errors:20", AWF_DEMO_RATE="3", AWF_WORKERS="16", AWF_SETTLE_S="5",
     )  # fmt: skip
     try:
@@ -62,9 +62,7 @@ def test_the_alert_came_from_prometheus_and_its_webhook_was_taken(
         "AWFAgentErrors",
         "AWFWorkflowFailures",
     }
-    answers = product.grafana.contact.answers
-    assert answers
-    assert set(answers) == {202}, "a webhook with a valid signature is taken"
+    assert product.grafana.refused_webhooks() == [], "a webhook with a valid signature is taken"
 
 
 def test_the_evidence_is_of_all_three_stores(incident: dict[str, Any]) -> None:

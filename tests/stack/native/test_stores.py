@@ -44,7 +44,7 @@ async def _send_a_failure(stack: Stack) -> None:
 
 
 def test_alloy_reports_every_part_of_the_stack_and_its_own_log(stack: Stack) -> None:
-    parts = {"alloy", "loki", "tempo", "mimir"}
+    parts = {"alloy", "loki", "tempo", "mimir", "grafana"}
 
     def up() -> bool:
         return {each["metric"]["job"] for each in ask.samples(stack, "up == 1")} >= parts
