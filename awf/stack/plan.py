@@ -17,7 +17,8 @@ class Secret:
     """One secret, the services that get a copy, and what of it is kept elsewhere.
 
     `volume` holds data that was set up with this secret once `marker` (a glob) is found in it: then a new secret
-    would not open it. `shown_as` is set for what a person needs to know.
+    would not open it. `shown_as` is set for what a person needs to know, `without` for a character that one of its
+    readers would not take as it is.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Secret:
     marker: str = ""
     shown_as: str = ""
     prefix: str = ""
+    without: str = ""
 
 
 SECRETS: Final = (
@@ -35,7 +37,7 @@ SECRETS: Final = (
     ),
     Secret("admin-token", ("awf",), shown_as="AWF, token of admin", prefix="awf_"),
     Secret("worker-token", ("awf", "demo"), prefix="awf_"),
-    Secret("webhook-secret", ("awf", "grafana")),
+    Secret("webhook-secret", ("awf", "grafana"), without="$"),  # Grafana's provisioning: a variable begins
     Secret("postgres-password", ("awf", "postgres"), volume="postgres", marker="*/*/PG_VERSION"),
     Secret("mcp-read-token", ("awf", "mcp-grafana-read")),
     Secret("mcp-annotate-token", ("awf", "mcp-grafana-annotate")),

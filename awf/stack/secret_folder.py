@@ -56,13 +56,24 @@ def read_file(path: Path) -> str:
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not text", hint="Write the secret as one line of text.") from error
-    if len(text) < LEAST_LENGTH or not text.isprintable():
-        what = f"has {len(text)} characters" if text.isprintable() else "has more than one line"
+    complaint = _complaint(text)
+    if complaint:
         raise ConfigError(
-            f"{path} {what}", hint=f"A secret is one line of {LEAST_LENGTH} characters or more; without the "
-            "file a good one is made."
-        )  # fmt: skip
+            f"{path} {complaint}",
+            hint=f"A secret is one line of {LEAST_LENGTH} characters or more, all of ASCII; without the file a good "
+            "one is made.",
+        )
     return text
+
+
+def _complaint(text: str) -> str:
+    if len(text) < LEAST_LENGTH:
+        return f"has {len(text)} characters"
+    if len(text.splitlines()) > 1:
+        return "has more than one line"
+    return (
+        "" if text.isascii() and text.isprintable() else "has a character that not every program reads alike"
+    )
 
 
 def _missing(folder: Path, volumes: Path | None) -> list[Secret]:
@@ -70,6 +81,11 @@ def _missing(folder: Path, volumes: Path | None) -> list[Secret]:
     for secret in SECRETS:
         path = folder / secret.name
         if path.exists():
+            if secret.without and secret.without in read_file(path):
+                raise ConfigError(
+                    f"{path} has a {secret.without}, which Grafana would not read as it is",
+                    hint="Write another one, or remove the file: a good one is made.",
+                )
             read_file(path)
             continue
         if volumes is not None and secret.volume and any((volumes / secret.volume).glob(secret.marker)):

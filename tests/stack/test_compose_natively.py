@@ -107,7 +107,7 @@ class Stack:
         return list(httpx.get(url, params={"tags": ["awf", "remediation"]}, timeout=10).json())
 
     def wait(self, path: str, is_right: Any) -> Any:
-        for _ in range(240):
+        for _ in range(720):
             answer = self.awf(path)
             if answer is not None and is_right(answer):
                 return answer.json()
@@ -154,12 +154,15 @@ def test_the_services_of_compose_find_and_trust_one_another(stack: Stack) -> Non
     stack.start("awf", **where, AWF_API_URL=f"http://127.0.0.1:{stack.ports['awf']}")
     ready = stack.wait("/readyz", lambda answer: answer.status_code == 200)
     assert ready["not_ready"] == []
-    stack.start("demo", AWF_DEMO_FAULTS="agent_errors:5", AWF_DEMO_RATE="3")
+    stack.start("demo", AWF_DEMO_FAULTS="agent_errors:5", AWF_DEMO_RATE="2")
     listed = stack.wait("/executions?limit=5", lambda answer: len(answer.json().get("items", ())) >= 5)
     assert {each["workflow_id"] for each in listed["items"]}
     # The whole way: telemetry -> rule -> signed webhook -> both MCP servers -> an order to the demo's engine.
-    incidents = stack.wait(
-        "/incidents", lambda answer: any(each["action"] for each in answer.json().get("items", ()))
-    )
-    assert incidents["items"][0]["action"]["name"] == "switch_fallback"
+    stack.wait("/incidents", _is_repaired)
     stack.wait("/readyz", lambda _: stack.annotations())
+
+
+def _is_repaired(answer: httpx.Response) -> bool:
+    """Whether the fault was answered; a busy machine may also be short of workers, which is another incident."""
+    actions = [each["action"] for each in answer.json().get("items", ())]
+    return any(action and action["name"] == "switch_fallback" for action in actions)

@@ -122,7 +122,13 @@ def test_a_changed_secret_reaches_the_containers_at_the_next_start(folder: Path)
 
 
 @pytest.mark.parametrize(
-    ("text", "what"), [("", "0 characters"), ("short", "5 characters"), ("one line\nand another", "one line")]
+    ("text", "what"),
+    [
+        ("", "0 characters"),
+        ("short", "5 characters"),
+        ("one line\nand another", "one line"),
+        ("correct hörse", "read.* alike"),
+    ],
 )
 def test_a_secret_that_cannot_be_used_is_refused_before_anything_is_made(
     folder: Path, text: str, what: str
@@ -131,6 +137,16 @@ def test_a_secret_that_cannot_be_used_is_refused_before_anything_is_made(
     with pytest.raises(ConfigError, match=rf"postgres-password has .*{what}"):
         prepare(folder)
     assert [path.name for path in folder.iterdir()] == ["postgres-password"]
+
+
+def test_a_dollar_sign_is_refused_only_where_grafana_takes_it_for_a_variable(folder: Path) -> None:
+    (folder / "grafana-admin-password").write_text("pay me $$$ now")
+    (folder / "webhook-secret").write_text("pay me $$$ now")
+    with pytest.raises(ConfigError, match=r"webhook-secret has a \$"):
+        prepare(folder)
+    (folder / "webhook-secret").unlink()
+    prepare(folder)
+    assert read_file(folder / "containers/grafana/grafana-admin-password") == "pay me $$$ now"
 
 
 @pytest.mark.parametrize(
