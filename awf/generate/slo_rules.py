@@ -31,7 +31,12 @@ WINDOWS: Final = {
 
 HELD: Final = {"1h": "2m", "6h": "5m", "1d": "15m", "3d": "1h"}
 """Long window -> how long an alert waits: the longer it took to burn, the less does a moment matter."""
-MEANS: Final = {14.4: "is gone in two days", 6: "is gone in five days", 3: "is gone in ten days", 1: "will not do"}
+MEANS: Final = {
+    14.4: "is gone in two days",
+    6: "is gone in five days",
+    3: "is gone in ten days",
+    1: "will not do",
+}
 """What burning so many times as fast as allowed comes to."""
 
 

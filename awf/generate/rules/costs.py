@@ -9,6 +9,7 @@ from awf.generate.spec import AlertRule, PanelLink, RuleGroup
 
 AGENT = (sc.AGENT_ID,)
 
+
 def _surge(counter: str, window: str, *, scale: int = 1, least: float) -> str:
     """Over three times the usual rate: that of this time last week, or until there is one, of the hour before."""
     by_unit = f"{scale} * " if scale != 1 else ""
