@@ -39,7 +39,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 def doctor(
-    product: Product, *arguments: str, timeout: float = 5, **settings: str
+    product: Product, *arguments: str, timeout: float = 20, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a person does, with the product's settings and others."""
     command = [sys.executable, "-m", "awf", "doctor", "--timeout", str(timeout), *arguments]
@@ -48,10 +48,10 @@ def doctor(
     )
 
 
-def examine(product: Product, *areas: str, **settings: str) -> Findings:
-    """Return the findings by what they are about."""
+def examine(product: Product, *areas: str, timeout: float = 20, **settings: str) -> Findings:
+    """Return the findings by what they are about; `timeout` is how long the synthetic workflow may take."""
     only = [part for area in areas for part in ("--only", area)]
-    done = doctor(product, "--json", *only, **settings)
+    done = doctor(product, "--json", *only, timeout=timeout, **settings)
     assert done.stderr == ""
     report = json.loads(done.stdout)
     assert done.returncode == (1 if report["status"] == "fail" else 0)
@@ -62,10 +62,10 @@ def failing(findings: Findings) -> set[str]:
     return {what for what, finding in findings.items() if finding["status"] == "fail"}
 
 
-def through(product: Product, tamper: Tamper, *areas: str, **settings: str) -> Findings:
+def through(product: Product, tamper: Tamper, *areas: str, timeout: float = 20, **settings: str) -> Findings:
     """Examine a product whose Grafana answers through a proxy that tampers."""
     with TamperingProxy(product.url("GRAFANA"), tamper) as proxy:
-        return examine(product, *areas, AWF_GRAFANA_URL=proxy.url, **settings)
+        return examine(product, *areas, timeout=timeout, AWF_GRAFANA_URL=proxy.url, **settings)
 
 
 def test_a_healthy_product_is_green_from_end_to_end(product: Product) -> None:
@@ -135,7 +135,7 @@ def test_the_wrong_protocol_for_a_port_is_said_in_words(
 
 def test_what_the_collector_takes_and_does_not_pass_on_is_lost_behind_it(product: Product) -> None:
     with Collector() as sink:
-        found = examine(product, "telemetry", OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+        found = examine(product, "telemetry", timeout=3, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
     assert found["synthetic workflow"]["status"] == "ok"
     assert failing(found) >= {"log lines arrive", "trace arrives (by id)", "trace arrives (by search)"}
     logs = found["log lines arrive"]
@@ -162,7 +162,7 @@ def test_what_is_in_the_store_but_not_seen_through_grafana_is_the_datasource(pro
         if "/proxy/uid/tempo/api/v2/traces/" in answer.path:
             answer.json = {"trace": {}}
 
-    found = through(product, another_tenant, "telemetry")
+    found = through(product, another_tenant, "telemetry", timeout=3)
     assert failing(found) == {"trace arrives (by id)"}
     assert "in the store (3 spans" in found["trace arrives (by id)"]["detail"]
     assert "'tempo' leads elsewhere" in found["trace arrives (by id)"]["hint"]

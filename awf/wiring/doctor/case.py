@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from awf.core.types import Json
 from awf.settings import Settings
 from awf.wiring.doctor.grafana import Grafana
 
@@ -40,7 +41,7 @@ class Case:
     addresses: dict[str, str] = field(default_factory=dict)  # of the stores, as Grafana knows them
     reachable: set[str] = field(default_factory=set)  # signals whose OTLP endpoint takes requests
     trial: Trial | None = None
-    boards: dict[str, dict[str, object]] = field(default_factory=dict)  # as Grafana has them, by uid
+    boards: dict[str, Json] = field(default_factory=dict)  # as Grafana has them, by uid
     versions: dict[str, str] = field(default_factory=dict)  # program -> version
 
     def uid(self, store: str) -> str:

@@ -49,6 +49,7 @@ _WRITERS: Final = (
     ("loki_", "Alloy scrapes Loki for it; the embedded stack has no Loki"),
     ("tempo", "Alloy scrapes Tempo for it; the embedded stack has no Tempo"),
     ("grafana_", "Alloy scrapes Grafana for it; the embedded stack has none"),
+    ("process_", "Alloy scrapes the programs of the stack for it; the embedded stack has no Alloy"),
     ("prometheus_", "Alloy's self-monitoring writes it; the embedded stack has no Alloy"),
     ("process_", "Alloy scrapes each program for it; the embedded stack has no Alloy"),
     ("up", "Alloy writes it for what it scrapes; the embedded stack has no Alloy"),

@@ -20,7 +20,7 @@ class Grafana:
 
     def __init__(self, base: str, token: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self.base = base.rstrip("/")
-        self.has_token = bool(token)
+        self.token = token
         self._http = client(self.base, token=token, timeout_s=timeout_s)
 
     async def __aenter__(self) -> Self:

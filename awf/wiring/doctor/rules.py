@@ -10,6 +10,7 @@ import yaml
 
 from awf.embedded.promql.parser import format_query
 from awf.errors import QueryError
+from awf.settings import Settings
 from awf.wiring.doctor.grafana import Grafana
 
 RIGHT: Final = "Give the token's service account the right alert.rules.external:read, or the role Editor."
@@ -35,14 +36,14 @@ class Comparison:
     failing: Mapping[str, str]
 
 
-def generated(kind: str, public_url: str) -> dict[str, list[str]]:
-    """Return what AWF generates: a rule's name -> its expressions. `kind` is record or alert."""
+def generated(kind: str, settings: Settings) -> dict[str, list[str]]:
+    """Return what AWF generates, from the SLOs of the settings: a rule's name -> its expressions. `kind` is record
+    or alert. Raises ConfigError for a file of SLOs that cannot be used."""
     from awf.generate.output import render_rules
+    from awf.generate.slo import load_slos
 
     found: dict[str, list[str]] = {}
-    for path, text in render_rules(public_url).items():
-        if path.startswith("loki/"):
-            continue
+    for text in render_rules(settings.public_base, load_slos(settings.slo_file)).values():
         for group in (yaml.safe_load(text) or {}).get("groups") or ():
             for rule in group.get("rules") or ():
                 if kind in rule:

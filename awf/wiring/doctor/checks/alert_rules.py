@@ -16,7 +16,7 @@ _HINT = (
 async def _run(case: Case) -> list[Finding]:
     body = await case.grafana.get("/api/prometheus/grafana/api/v1/rules")
     groups = body["data"]["groups"]
-    ours = rules.generated("alert", case.settings.public_base)
+    ours = rules.generated("alert", case.settings)
     theirs = rules.loaded(groups, "alerting")
     found = rules.compare(ours, theirs, with_expressions=False, prefixes=("AWF",))
     items = [f"{rule.name}: {rule.error or rule.health}" for rule in theirs]

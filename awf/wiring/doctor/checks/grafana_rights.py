@@ -15,7 +15,7 @@ _ROLE_HINT = "Give the service account the role Editor, or Viewer and the single
 
 
 async def _run(case: Case) -> list[Finding]:
-    whose = "AWF_GRAFANA_TOKEN" if case.grafana.has_token else "nobody (no AWF_GRAFANA_TOKEN)"
+    whose = "AWF_GRAFANA_TOKEN" if case.grafana.token else "nobody (no AWF_GRAFANA_TOKEN)"
     reads = {
         "read dashboards": "/api/search?type=dash-db&limit=1",
         "read alert rules": "/api/prometheus/grafana/api/v1/rules",
@@ -31,7 +31,7 @@ async def _run(case: Case) -> list[Finding]:
     ]
     needed = [name for name in ("read dashboards", "read alert rules", "query") if name in refused]
     if needed:
-        hint = _ROLE_HINT if case.grafana.has_token else TOKEN_HINT
+        hint = _ROLE_HINT if case.grafana.token else TOKEN_HINT
         return [fail(WHAT, f"{whose} may not {', '.join(needed)}", hint=hint, items=items)]
     if annotates:
         return [

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from awf.core.ports import DashboardSource
 from awf.embedded.promql.parser import metric_names
 from awf.errors import AwfError, QueryError
 from awf.wiring.doctor import rules
 from awf.wiring.doctor.case import METRICS, STORES, TRACES, Case
 from awf.wiring.doctor.emptiness import Emptiness, Known, explain
 from awf.wiring.doctor.findings import Check, Finding, fail, ok, skip, warn
-from awf.wiring.doctor.panel_queries import PanelQuery, Unasked, panel_queries, variable_queries, window_s
+from awf.wiring.doctor.panel_queries import PanelQuery, panel_queries, window_s
+from awf.wiring.grafana import GrafanaReader
 
 WHAT = "panels"
-AT_ONCE = 6
 LONG_S = 30 * 86_400
 
 
@@ -25,7 +25,8 @@ LONG_S = 30 * 86_400
 class _Answer:
     """What came of one query; `empty` says why there is nothing."""
 
-    query: PanelQuery
+    panel: str
+    expr: str
     error: str = ""
     empty: Emptiness | None = None
 
@@ -34,29 +35,36 @@ async def _run(case: Case) -> list[Finding]:
     now_s = int(time.time())
     known: dict[int, Known] = {}
     findings = []
-    for number, (_, board) in enumerate(sorted(case.boards.items()), start=1):
-        case.tell(f"dashboards: panels of {board.get('title')}, {number} of {len(case.boards)}")
-        window = window_s(board)
-        if window not in known:
-            known[window] = await _known(case, now_s, window)
-        findings.append(await _board(case, board, now_s, known[window]))
+    reader = GrafanaReader(case.grafana.base, case.grafana.token)
+    try:
+        for number, (_, board) in enumerate(sorted(case.boards.items()), start=1):
+            case.tell(f"dashboards: panels of {board.get('title')}, {number} of {len(case.boards)}")
+            window = window_s(board)
+            if window not in known:
+                known[window] = await _known(case, now_s, window)
+            findings.append(await _board(case, board, reader, now_s, known[window]))
+    finally:
+        await reader.aclose()
     return findings or [skip(WHAT, "needs: dashboards in Grafana")]
 
 
-async def _board(case: Case, board: Mapping[str, Any], now_s: int, known: Known) -> Finding:
-    uids = {store: case.uid(store) for store in STORES}
-    found = [*variable_queries(board, now_s, uids), *panel_queries(board, now_s, uids)]
-    queries = [each for each in found if isinstance(each, PanelQuery)]
+async def _board(
+    case: Case, board: dict[str, Any], source: DashboardSource, now_s: int, known: Known
+) -> Finding:
+    ours = {case.uid(store) for store in STORES}
+    found = await panel_queries(board, source, now_s * 1000)
     away = sorted(
-        {each.store for each in queries if each.store not in case.answering and each.uid in uids.values()}
+        {
+            each.store
+            for each in found
+            if each.query and each.query.datasource.uid in ours and each.store not in case.answering
+        }
     )
-    asked = [each for each in queries if each.store not in away]
-    gate = asyncio.Semaphore(AT_ONCE)
-    answers = await asyncio.gather(*(_ask(case, each, known, gate) for each in asked))
-    what = f"panels of {board.get('title')}"
+    asked = [each for each in found if each.error or (each.query and each.store not in away)]
+    answers = await asyncio.gather(*(_ask(source, each, known) for each in asked))
     items = [_told(answer) for answer in answers]
-    items += [f"{each.panel}: not asked, {each.why}" for each in found if isinstance(each, Unasked)]
-    return _verdict(what, answers, items, away)
+    items += [f"{each.panel}: not asked, {each.waits}" for each in found if each.waits]
+    return _verdict(f"panels of {board.get('title')}", answers, items, away)
 
 
 def _verdict(what: str, answers: list[_Answer], items: list[str], away: list[str]) -> Finding:
@@ -64,8 +72,7 @@ def _verdict(what: str, answers: list[_Answer], items: list[str], away: list[str
     odd = _by_reason(answers, is_normal=False)
     normal = _by_reason(answers, is_normal=True)
     if broken:
-        first = broken[0]
-        detail = f"{len(broken)} of {len(answers)} queries fail; {first.query.panel!r}: {first.error}"
+        detail = f"{len(broken)} of {len(answers)} queries fail; {broken[0].panel!r}: {broken[0].error}"
         hint = "`awf doctor --only dashboards -v` shows every query."
         return fail(what, detail, hint=hint, items=items)
     if away and not answers:
@@ -74,13 +81,9 @@ def _verdict(what: str, answers: list[_Answer], items: list[str], away: list[str
     if away:
         return warn(what, f"{answered}; {' and '.join(away)} could not be asked", items=items)
     if odd:
-        return warn(
-            what,
-            f"{answered}; empty: {odd}",
-            items=items,
-            hint="See which part writes them; -v shows each panel.",
-        )
-    return ok(what, f"{answered}" + (f"; empty, as is normal: {normal}" if normal else ""), items=items)
+        hint = "See which part writes them; -v shows each panel."
+        return warn(what, f"{answered}; empty: {odd}", items=items, hint=hint)
+    return ok(what, answered + (f"; empty, as is normal: {normal}" if normal else ""), items=items)
 
 
 def _by_reason(answers: list[_Answer], *, is_normal: bool) -> str:
@@ -89,7 +92,7 @@ def _by_reason(answers: list[_Answer], *, is_normal: bool) -> str:
     metrics: dict[str, list[str]] = {}
     for answer in answers:
         if answer.empty is not None and answer.empty.is_normal is is_normal:
-            panels.setdefault(answer.empty.why, []).append(answer.query.panel)
+            panels.setdefault(answer.empty.why, []).append(answer.panel)
             metrics.setdefault(answer.empty.why, []).extend(answer.empty.metrics)
     parts = []
     for why, names in panels.items():
@@ -101,31 +104,33 @@ def _by_reason(answers: list[_Answer], *, is_normal: bool) -> str:
 def _told(answer: _Answer) -> str:
     empty = answer.empty
     said = answer.error or (f"empty: {' '.join((*empty.metrics, empty.why))}" if empty else "answers")
-    return f"{answer.query.panel}: {said}  [{answer.query.text}]"
+    return f"{answer.panel}: {said}  [{answer.expr}]"
 
 
-async def _ask(case: Case, query: PanelQuery, known: Known, gate: asyncio.Semaphore) -> _Answer:
-    async with gate:
-        try:
-            body = await case.grafana.store(query.uid, query.path, **query.params)
-        except AwfError as error:
-            return _Answer(query, error.message)
-    if _has_data(body):
-        return _Answer(query)
-    if query.store != METRICS:
-        kind = "trace" if query.store == TRACES else "line"
-        return _Answer(query, empty=Emptiness(f"no such {kind} in the time range", is_normal=True))
+async def _ask(source: DashboardSource, asked: PanelQuery, known: Known) -> _Answer:
+    query = asked.query
+    if query is None:
+        return _Answer(asked.panel, "", asked.error)
     try:
-        names = metric_names(query.text)
+        body = await source.query(query.datasource.uid, query.path, query.parameters)
+    except AwfError as error:
+        return _Answer(asked.panel, query.expr, error.message)
+    if _has_data(body):
+        return _Answer(asked.panel, query.expr)
+    if asked.store != METRICS:
+        kind = "trace" if asked.store == TRACES else "line"
+        return _Answer(
+            asked.panel, query.expr, empty=Emptiness(f"no such {kind} in the time range", is_normal=True)
+        )
+    try:
+        names = metric_names(query.expr)
     except QueryError:
         names = set()
-    return _Answer(query, empty=explain(names, known))
+    return _Answer(asked.panel, query.expr, empty=explain(names, known))
 
 
-def _has_data(body: Any) -> bool:
+def _has_data(body: dict[str, Any]) -> bool:
     """Say whether an answer of Prometheus, Loki or Tempo holds anything."""
-    if not isinstance(body, dict):
-        return bool(body)
     data = body.get("data")
     if isinstance(data, dict):
         return bool(data.get("result"))

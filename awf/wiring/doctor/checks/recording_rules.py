@@ -21,7 +21,7 @@ async def _run(case: Case) -> list[Finding]:
         body = await case.grafana.store(case.uid(METRICS), "api/v1/rules", type="record")
     except (Forbidden, Unauthorized) as error:
         return [skip(WHAT, f"this token may not read them: {error.message}", hint=rules.RIGHT)]
-    ours = rules.generated("record", case.settings.public_base)
+    ours = rules.generated("record", case.settings)
     theirs = rules.loaded(body["data"]["groups"], "recording")
     found = rules.compare(ours, theirs, with_expressions=True, prefixes=_OURS)
     recorded = await rules.recorded(case.grafana, case.uid(METRICS), ours, int(time.time()))

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from awf.core import semconv as sc
+from awf.core.ports import Datasource
 from awf.embedded import promql
+from awf.errors import NotFound
 from awf.generate.output import render_dashboards
 from awf.wiring.doctor.checks.dashboards_match import compare
 from awf.wiring.doctor.emptiness import Known, explain
-from awf.wiring.doctor.panel_queries import PanelQuery, Unasked, panel_queries, variable_queries
+from awf.wiring.doctor.panel_queries import PanelQuery, panel_queries
 
-UIDS = {"metrics": "m", "logs": "l", "traces": "t"}
-NOW = 1_700_000_000
-
-
-def board(
-    *targets: dict[str, Any], variables: tuple[dict[str, Any], ...] = (), **fields: Any
-) -> dict[str, Any]:
-    panel = {"id": 1, "title": "P", "type": "timeseries", "targets": list(targets)}
-    return {"panels": [panel], "templating": {"list": list(variables)}, "time": {"from": "now-6h"}, **fields}
-
-
-def only(model: dict[str, Any]) -> PanelQuery | Unasked:
-    (found,) = panel_queries(model, NOW, UIDS)
-    return found
-
-
-def prometheus(expr: str, **fields: Any) -> dict[str, Any]:
-    return {"datasource": {"type": "prometheus", "uid": "${datasource}"}, "expr": expr, **fields}
-
-
+NOW_MS = 1_700_000_000_000
 DATASOURCE = {
     "name": "datasource",
     "type": "datasource",
@@ -42,79 +26,92 @@ DATASOURCE = {
 }
 
 
-def test_the_range_the_step_and_the_rate_interval_are_those_of_the_dashboard() -> None:
-    found = only(
-        board(prometheus("rate(x[$__rate_interval])[$__range:${__interval}]"), variables=(DATASOURCE,))
-    )
-    assert isinstance(found, PanelQuery)
-    assert (found.uid, found.path) == ("m", "api/v1/query_range")
-    assert found.text == "rate(x[60s])[21600s:22s]"
-    assert (found.params["start"], found.params["end"], found.params["step"]) == (NOW - 6 * 3600, NOW, 22)
+class Source:
+    """Three datasources; every look-up of a variable's choices finds `one` and `two`."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def datasources(self) -> list[Datasource]:
+        kinds = {"mimir": "prometheus", "loki": "loki", "tempo": "tempo"}
+        return [Datasource(uid, uid.title(), kind) for uid, kind in kinds.items()]
+
+    async def query(self, datasource: str, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        self.asked.append(f"{datasource} {path}")
+        return {"data": ["one", "two"]}
+
+    async def dashboards(self) -> list[dict[str, Any]]:
+        return []
+
+    async def dashboard(self, uid: str) -> dict[str, Any]:
+        raise NotFound(uid)
+
+    async def annotations(self, parameters: object) -> list[dict[str, Any]]:
+        return []
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ({"type": "query", "includeAll": True, "allValue": ".*", "current": {"value": ["$__all"]}}, ".*"),
-        ({"type": "query", "includeAll": True, "current": {"value": "$__all"}}, ".+"),
-        ({"type": "query", "current": {"value": ["a", "b"]}}, "a|b"),
-        ({"type": "custom", "query": "p95 : 0.95, p99 : 0.99", "current": {}}, "0.95"),
-        ({"type": "textbox", "query": "", "current": {"value": "typed"}}, "typed"),
-    ],
-    ids=["all with a value", "all", "two chosen", "custom", "typed"],
-)
-def test_a_variable_stands_as_it_does_when_the_dashboard_opens(variable: dict[str, Any], value: str) -> None:
-    for form in ("$v", "${v}", "${v:regex}", "[[v]]"):
-        found = only(
-            board(prometheus(f'x{{l=~"{form}"}}'), variables=({"name": "v", **variable}, DATASOURCE))
-        )
-        assert isinstance(found, PanelQuery)
-        assert found.text == f'x{{l=~"{value}"}}'
-
-
-def test_instant_log_and_trace_queries_go_where_they_are_answered() -> None:
-    loki, tempo = {"type": "loki", "uid": "l"}, {"type": "tempo", "uid": "t"}
-    found = {
-        "api/v1/query": prometheus("x", instant=True, range=False),
-        "loki/api/v1/query_range": {"datasource": loki, "expr": '{a="b"}'},
-        "loki/api/v1/query": {"datasource": loki, "expr": 'rate({a="b"}[5m])', "queryType": "instant"},
-        "api/search": {"datasource": tempo, "query": "{ status = error }", "queryType": "traceql"},
-        "api/metrics/query_range": {
-            "datasource": tempo,
-            "query": "{} | rate() by (name)",
-            "queryType": "traceql",
-        },
+def board(*targets: dict[str, Any], variables: tuple[dict[str, Any], ...] = (DATASOURCE,)) -> dict[str, Any]:
+    panel = {"id": 1, "title": "P", "type": "timeseries", "targets": list(targets)}
+    return {
+        "uid": "b",
+        "panels": [panel],
+        "templating": {"list": list(variables)},
+        "time": {"from": "now-6h"},
     }
-    for path, target in found.items():
-        query = only(board(target, variables=(DATASOURCE,)))
-        assert isinstance(query, PanelQuery)
-        assert query.path == path
 
 
-def test_what_cannot_be_asked_says_why() -> None:
+def prometheus(expr: str, uid: str = "${datasource}", **fields: Any) -> dict[str, Any]:
+    return {"datasource": {"type": "prometheus", "uid": uid}, "expr": expr, **fields}
+
+
+async def only(model: dict[str, Any]) -> PanelQuery:
+    (found,) = await panel_queries(model, Source(), NOW_MS)
+    return found
+
+
+async def test_a_query_is_filled_for_the_range_that_the_dashboard_opens_with() -> None:
+    found = await only(board(prometheus("increase(x[$__range])")))
+    assert found.query is not None
+    assert (found.query.datasource.uid, found.query.path, found.store) == (
+        "mimir",
+        "/api/v1/query_range",
+        "metrics",
+    )
+    assert found.query.expr == "increase(x[21600s])"
+
+
+async def test_choices_of_variables_are_looked_up_as_grafana_does() -> None:
+    variable = {
+        "name": "w", "type": "query", "query": "label_values(x, w)", "includeAll": True, "multi": True,
+        "datasource": {"type": "prometheus", "uid": "${datasource}"}, "current": {"value": ["$__all"]},
+    }  # fmt: skip
+    source = Source()
+    model = board(prometheus('x{w=~"$w"}'), variables=(DATASOURCE, variable))
+    (found,) = await panel_queries(model, source, NOW_MS)
+    assert found.query is not None
+    assert found.query.expr == 'x{w=~"(one|two)"}'
+    assert source.asked == ["mimir /api/v1/label/w/values"]
+
+
+async def test_what_cannot_be_asked_says_why_and_what_is_wrong_is_an_error() -> None:
     grafana = {"datasource": {"type": "grafana", "uid": "-- Grafana --"}, "query": "x"}
-    choice = {"datasource": {"type": "tempo", "uid": "t"}, "query": "${traceId}"}
-    assert [only(board(target)) for target in (grafana, choice)] == [
-        Unasked("P", "asks no store of telemetry"), Unasked("P", "waits for a choice"),
-    ]  # fmt: skip
-    assert list(panel_queries(board(prometheus("x", hide=True)), NOW, UIDS)) == []
-
-
-def test_panels_of_a_folded_row_are_found() -> None:
-    model = board(prometheus("x"))
-    model["panels"] = [{"type": "row", "panels": model["panels"]}]
-    assert isinstance(only(model | {"templating": {"list": [DATASOURCE]}}), PanelQuery)
+    assert (await only(board(grafana))).waits == "asks Grafana itself"
+    empty = await only(board(prometheus("")))
+    assert "is empty" in empty.waits
+    gone = await only(board(prometheus("x", "gone")))
+    assert "Grafana has no datasource 'gone'" in gone.error
+    assert await panel_queries(board(prometheus("x", hide=True)), Source(), NOW_MS) == []
 
 
 @pytest.mark.parametrize("path", sorted(render_dashboards()))
-def test_every_query_of_our_dashboards_is_filled_and_can_be_parsed(path: str) -> None:
-    model = json.loads(render_dashboards()[path])
-    queries = [each for each in panel_queries(model, NOW, UIDS) if isinstance(each, PanelQuery)]
+async def test_every_query_of_our_dashboards_is_filled_and_can_be_parsed(path: str) -> None:
+    queries = await panel_queries(json.loads(render_dashboards()[path]), Source(), NOW_MS)
     assert queries
-    for query in [*queries, *variable_queries(model, NOW, UIDS)]:
-        assert "$" not in query.text.replace('$"', "")
-        if query.store == "metrics" and not query.path.startswith("api/v1/label"):
-            promql.parse(query.text)
+    for each in queries:
+        assert each.query is not None, each
+        assert "$" not in each.query.expr.replace('$"', "")
+        if each.store == "metrics":
+            promql.parse(each.query.expr)
 
 
 KNOWN = Known(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from awf.settings import load
 from awf.wiring.doctor.network import meaning
 from awf.wiring.doctor.rules import Loaded, compare, generated
 from awf.wiring.doctor.supported import RANGES, judge
@@ -73,5 +74,5 @@ def test_rules_are_compared_by_what_they_mean_and_not_by_how_they_are_printed() 
 
 
 def test_what_is_generated_has_rules_of_both_kinds() -> None:
-    assert generated("record", "http://awf")
-    assert "AWFAgentErrors" in generated("alert", "http://awf")
+    assert "awf:error_budget_remaining:ratio" in generated("record", load())
+    assert "AWFAgentErrors" in generated("alert", load())
