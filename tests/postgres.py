@@ -42,22 +42,21 @@ class Postgres:
         self._owner = next(
             (name for name in ("postgres", "nobody") if _exists(name)), None
         ) if os.geteuid() == 0 else None  # fmt: skip
-        self._home = Path(tempfile.mkdtemp(prefix="awf-postgres-"))
+        self.home = Path(tempfile.mkdtemp(prefix="awf-postgres-"))
         if self._owner:
-            shutil.chown(self._home, self._owner)
-        self._data = self._home / "data"
+            shutil.chown(self.home, self._owner)
+        self._data = self.home / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         self.port = _free_port()
-        self.log = self._home / "log"
+        self.log = self.home / "log"
         self.pid = 0
 
     def create(self) -> None:
         """Make the cluster: a superuser with a password, asked for on every connection over TCP."""
-        secret = self._home / "secret"
+        secret = self.home / "secret"
         secret.write_text(PASSWORD, encoding="utf-8")
-        if self._owner:
-            shutil.chown(secret, self._owner)
+        self.give(secret)
         command = [
             "initdb", "--pgdata", str(self._data), "--username", USER, "--pwfile", str(secret), "--encoding", "UTF8",
             "--locale", "C.UTF-8", "--auth-host", "scram-sha-256", "--auth-local", "trust", "--no-sync",
@@ -67,10 +66,16 @@ class Postgres:
         )
         assert done.returncode == 0, done.stderr.decode(errors="replace")
 
+    def give(self, path: Path) -> None:
+        """Make a file the server's own, and nobody else's."""
+        path.chmod(0o600)
+        if self._owner:
+            shutil.chown(path, self._owner)
+
     def start(self, **options: str) -> None:
         """Start it, with settings of the test's own, and wait until it takes connections."""
         settings = {
-            "port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(self._home),
+            "port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(self.home),
             "fsync": "off", "shared_buffers": "16MB", **options,
         }  # fmt: skip
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -101,7 +106,7 @@ class Postgres:
 
     def remove(self) -> None:
         self.stop()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the server and every process of it: stopped, it is silent as behind a cut cable."""
@@ -119,13 +124,26 @@ class Postgres:
     def drop(self, url: str) -> None:
         self.sql(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)", database="postgres")
 
+    def dump_and_restore(self, url: str, into: str) -> None:
+        """Do what the documentation says about backups."""
+        place = ["-h", str(self.home), "-p", str(self.port), "-U", USER]
+        file = str(self.home / "awf.dump")
+        for command in (
+            ["pg_dump", *place, "--format=custom", f"--file={file}", url.rpartition("/")[2]],
+            ["pg_restore", *place, "--exit-on-error", "--no-owner", "-d", into.rpartition("/")[2], file],
+        ):
+            done = subprocess.run(
+                self._absolute(command), cwd="/", capture_output=True, check=False, timeout=60
+            )
+            assert done.returncode == 0, done.stderr.decode(errors="replace")
+
     def sql(self, statement: str, *, database: str) -> str:
         """Run a statement as the superuser and return what it printed."""
         command = self._absolute(
             [
                 "psql",
                 "-h",
-                str(self._home),
+                str(self.home),
                 "-p",
                 str(self.port),
                 "-U",
@@ -141,7 +159,7 @@ class Postgres:
         return done.stdout.decode().strip()
 
     def _answers(self) -> bool:
-        command = self._absolute(["pg_isready", "-q", "-h", str(self._home), "-p", str(self.port)])
+        command = self._absolute(["pg_isready", "-q", "-h", str(self.home), "-p", str(self.port)])
         return subprocess.run(command, cwd="/", check=False, timeout=10).returncode == 0
 
     def _absolute(self, command: list[str]) -> list[str]:

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 COMMANDS = (
     "up", "serve", "embedded", "demo", "generate", "doctor", "incidents", "approvals", "executions",
-    "audit", "token", "pause", "resume", "spool", "redact", "stack", "slo", "annotate",
+    "audit", "token", "pause", "resume", "spool", "redact", "state", "stack", "slo", "annotate",
 )  # fmt: skip
 
 EXIT_CODES = """\

@@ -31,6 +31,8 @@ LOCK_CLASS = 0x617766
 """Advisory locks are numbers shared by all users of a database: this one is ours, with the schema's hash."""
 _WRITER = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, hashtext(current_schema()))"
 
+_PARAMETERS = frozenset({"host", "sslmode", "sslrootcert", "target_session_attrs"})
+
 Password = Callable[[], str]
 """Asked at every new connection, so that a password can be changed while AWF runs."""
 
@@ -180,6 +182,12 @@ def writing(engine: AsyncEngine) -> AsyncEngine:
 
 def _encryption(url: URL) -> tuple[URL, Any]:
     """Take libpq's `sslmode` and `sslrootcert` out of a URL: the driver has its own words for them."""
+    unknown = sorted(set(url.query) - _PARAMETERS)
+    if unknown:
+        raise DataDirError(
+            f"the parameter {unknown[0]!r} of the database URL is unknown",
+            hint=f"Known are {', '.join(sorted(_PARAMETERS))}.",
+        )
     mode, root = url.query.get("sslmode"), url.query.get("sslrootcert")
     url = url.difference_update_query(("sslmode", "sslrootcert"))
     if not isinstance(root, str):

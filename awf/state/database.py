@@ -80,14 +80,18 @@ class Database:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a unit that only reads. Raises StateUnavailable."""
-        return await self._finish(self._run(work, self._reader, locked=self._shares_connection))
+        return await self._finish(
+            self._run(work, self._reader, self._limit_s, locked=self._shares_connection)
+        )
 
-    async def write(self, work: Callable[[Connection], T], *, topic: str = "") -> T:
-        """Run a unit that may write; once it is committed, whoever waits for `topic` wakes.
+    async def write(self, work: Callable[[Connection], T], *, topic: str = "", is_long: bool = False) -> T:
+        """Run a unit that may write; once it is committed, whoever waits for `topic` wakes. A long one is not
+        given up after the usual time.
 
         Raises StateUnavailable: then it was not done, or nobody knows whether it was.
         """
-        result = await self._finish(self._run(work, self._writer, locked=True))
+        limit_s = None if is_long else self._limit_s
+        result = await self._finish(self._run(work, self._writer, limit_s, locked=True))
         if topic:
             self.signals.notify(topic)
         return result
@@ -113,11 +117,13 @@ class Database:
             await asyncio.wait(self._running)
         await self._engine.dispose()
 
-    async def _run(self, work: Callable[[Connection], T], engine: AsyncEngine, *, locked: bool) -> T:
+    async def _run(
+        self, work: Callable[[Connection], T], engine: AsyncEngine, limit_s: float | None, *, locked: bool
+    ) -> T:
         attempt = 1
         while True:
             try:
-                async with asyncio.timeout(self._limit_s):
+                async with asyncio.timeout(limit_s):
                     return await self._once(work, engine, locked=locked)
             except AWAY as error:
                 if is_repeatable(error) and attempt < _ATTEMPTS:

@@ -15,7 +15,7 @@ from typing import IO, Self
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from awf.errors import ConfigError, StateUnavailable
-from awf.state.connecting import LOCK_CLASS, is_postgres
+from awf.state.connecting import LOCK_CLASS, create_engine, is_postgres, parse, sqlite_url
 from awf.state.failures import AWAY, is_away, said
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,23 @@ class SoleService:
         self._watch: asyncio.Task[None] | None = None
         self._is_held = False
 
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Return the right over a SQLite file, which is not opened for it."""
+        return cls(create_engine(parse(sqlite_url(path))))
+
     async def claim(self, *, within_s: float = CLAIM_S) -> Self:
         """Take it. Raises ConfigError when another service has it all that time, StateUnavailable."""
+        try:
+            await self._wait(within_s)
+        except BaseException:
+            await self.aclose()
+            raise
+        if self._connection is not None:
+            self._watch = asyncio.create_task(self._watch_over(), name="sole service")
+        return self
+
+    async def _wait(self, within_s: float) -> None:
         deadline = asyncio.get_running_loop().time() + within_s
         is_told = False
         while not await self._take():
@@ -52,9 +67,6 @@ class SoleService:
                 logger.warning("waiting for another AWF service to leave the state database")
                 is_told = True
             await asyncio.sleep(min(_RETRY_S, within_s))
-        if self._connection is not None:
-            self._watch = asyncio.create_task(self._watch_over(), name="sole service")
-        return self
 
     async def check(self) -> None:
         """Return while it is held. Raises StateUnavailable."""
@@ -72,6 +84,7 @@ class SoleService:
         await self._drop()
         if self._file is not None:
             self._file.close()
+            self._file = None
         self._is_held = False
 
     async def _take(self) -> bool:

@@ -16,7 +16,7 @@ from awf.state.database import Database, open_database
 from awf.state.executions import KEPT_EXECUTIONS, Executions
 from awf.state.incidents import Incidents
 from awf.state.sessions import Sessions
-from awf.state.sole import SoleService
+from awf.state.sole import CLAIM_S, SoleService
 from awf.state.switch import Switch
 from awf.state.tokens import Tokens
 
@@ -66,9 +66,9 @@ class State:
             sessions=Sessions(database),
         )
 
-    async def claim(self) -> SoleService:
+    async def claim(self, *, within_s: float = CLAIM_S) -> SoleService:
         """Become the only service on this database. Raises ConfigError when another one is."""
-        return await self.database.sole_service().claim()
+        return await self.database.sole_service().claim(within_s=within_s)
 
     async def check(self) -> None:
         """Return when the database answers. Raises StateUnavailable."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -523,6 +525,87 @@ async def test_the_kill_switch_stays_as_it_was_set(state: State) -> None:
     assert await state.switch.is_paused()
     await state.switch.set_paused(False, by="ada")
     assert not await state.switch.is_paused()
+
+
+NASTY = "a\x00b\ud800 é 漢 \U0001f600 \\u0000 ' \" % $1 :name"
+
+
+async def test_text_that_a_database_refuses_is_stored_as_near_as_can_be(state: State) -> None:
+    written = await state.audit.append(actor=NASTY, event="e", subject="s", detail={"text": NASTY, NASTY: 1})
+    assert await state.audit.verify() == 1
+    assert list((await state.audit.list()).items) == [written]
+    kept = NASTY.replace("\ud800", "?")
+    assert written.actor == kept.replace("\x00", "\ufffd")
+    assert written.detail == {"text": kept, kept: 1}
+
+
+async def test_an_alert_with_nasty_text_is_taken_once_and_found_again(state: State) -> None:
+    alert = replace(make_alert(fingerprint="f\x00g"), labels={"alertname": NASTY})
+    incident = Incident(IncidentId("inc_1"), IncidentStatus.INVESTIGATING, "critical", (alert,), START)
+    assert await state.incidents.receive([alert], b"\x00\xff") == [alert]
+    for _ in range(2):
+        await state.incidents.save(incident)
+    assert await state.incidents.receive([alert], b"") == []
+    found = await state.incidents.open_for("f\x00g")
+    assert found is not None
+    assert found.alerts[0].labels["alertname"] == NASTY.replace("\ud800", "?")
+
+
+async def test_a_number_that_is_none_is_stored_as_nothing(state: State) -> None:
+    detail = {
+        "nan": math.nan,
+        "inf": [math.inf, {"x": -math.inf}],
+        "big": 10**30,
+        "small": 5e-324,
+        "is": True,
+    }
+    written = await state.audit.append(actor="a", event="e", subject="s", detail=detail)
+    assert written.detail == {
+        "nan": None, "inf": [None, {"x": None}], "big": 10**30, "small": 5e-324, "is": True
+    }  # fmt: skip
+    assert await state.audit.verify() == 1
+    assert (await state.audit.list()).items[0].detail == written.detail
+
+
+@pytest.mark.parametrize("name", ["v\x00", "v\ud800"])
+async def test_an_event_whose_id_is_no_text_is_refused(state: State, name: str) -> None:
+    with pytest.raises(InvalidInput, match="an event's id"):
+        await state.executions.append_events(EngineId("e1"), [make_event("workflow.started", name)])
+
+
+async def test_names_are_listed_in_the_order_of_their_code_points(state: State) -> None:
+    names = ["b", "B", "a", "_", "é", "10", "9", "a b", "a-b"]
+    for name in names:
+        await state.tokens.create(name, "viewer")
+    assert [each.name for each in await state.tokens.list()] == sorted(names)
+
+
+async def test_long_text_is_no_mistake(state: State) -> None:
+    alert = replace(make_alert(fingerprint="f" * 128), annotations={"summary": "x" * 100_000})
+    assert await state.incidents.receive([alert], b"x" * 1_000_000) == [alert]
+    await state.audit.append(actor="a" * 10_000, event="e" * 10_000, subject="s" * 10_000, detail={})
+    event = make_event("workflow.started", "v" * 128, execution="x" * 128)
+    await state.executions.append_events(EngineId("e" * 1_000), [event])
+    assert (await state.executions.get(ExecutionId("x" * 128))).engine_id == "e" * 1_000
+
+
+async def test_an_alert_that_was_handed_back_is_new_when_it_comes_again(state: State) -> None:
+    alert = make_alert()
+    assert await state.incidents.receive([alert], b"{}") == [alert]
+    state.incidents.hand_back([alert])
+    assert await state.incidents.receive([alert], b"{}") == [alert]
+    assert await state.incidents.receive([alert], b"{}") == []
+    await state.incidents.save(make_incident())
+    state.incidents.hand_back([alert])
+    assert await state.incidents.receive([alert], b"{}") == []
+
+
+async def test_many_readers_and_writers_at_once_all_get_their_turn(state: State) -> None:
+    await asyncio.gather(
+        *(state.incidents.save(make_incident(f"inc_{number}")) for number in range(40)),
+        *(state.incidents.list() for _ in range(60)),
+    )
+    assert len((await state.incidents.list(limit=50)).items) == 40
 
 
 async def test_a_reader_who_leaves_in_the_middle_breaks_nothing(state: State) -> None:

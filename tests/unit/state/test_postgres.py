@@ -115,6 +115,20 @@ async def test_a_certificate_that_cannot_be_used_is_told(query: str, said: str) 
         await State.open(f"postgresql://awf@127.0.0.1:9/awf?{query}")
 
 
+async def test_a_dump_that_is_restored_goes_on_where_it_was(url: str, postgres: Postgres) -> None:
+    async with await opened(url) as state:
+        for index in range(20):
+            await state.audit.append(actor="a", event="e", subject="é", detail={"n": index / 7})
+        token = await state.tokens.create("ada", "viewer")
+    copy = postgres.new_database()
+    postgres.dump_and_restore(url, copy)
+    async with await opened(copy) as state:
+        assert await state.tokens.authenticate(token) is not None
+        await state.audit.append(actor="a", event="e", subject="s", detail={})
+        assert await state.audit.verify() == 21
+    postgres.drop(copy)
+
+
 # -- one writer
 
 

@@ -1,0 +1,68 @@
+"""Everything of a SQLite file into another database, which must be empty: all of it or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, func, insert, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from awf.errors import Conflict, DataDirError
+from awf.state.failures import said
+from awf.state.schema import METADATA, SCHEMA_VERSION, schema_version
+from awf.state.state import State
+
+_BATCH = 500
+_TABLES = [table for table in METADATA.sorted_tables if table is not schema_version]
+
+
+async def copy_file(path: Path, target: State) -> dict[str, int]:
+    """Copy every row, see that the audit chain holds, and return the rows of each table.
+
+    No service may run on either. Raises DataDirError for a file that is none of ours, Conflict for a target that
+    is not empty and for a chain that does not hold.
+    """
+    copied = await target.database.write(lambda conn: _copy(path, conn), is_long=True)
+    await target.audit.verify()
+    return copied
+
+
+def _copy(path: Path, conn: Connection) -> dict[str, int]:
+    for table in _TABLES:
+        if conn.execute(select(func.count()).select_from(table)).scalar():
+            raise Conflict(
+                f"the target is not empty: {table.name} has rows", hint="Copy into a new, empty database."
+            )
+    read_only = URL.create("sqlite", database=f"file:{_quoted(path)}", query={"mode": "ro", "uri": "true"})
+    engine = create_engine(read_only)
+    try:
+        with engine.connect() as source:
+            _check(path, source)
+            return {table.name: _copy_table(table.name, source, conn) for table in _TABLES}
+    except DBAPIError as error:
+        if error.connection_invalidated or str(error.statement).startswith("INSERT"):
+            raise
+        raise DataDirError(f"{path} cannot be read as AWF's state: {said(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _check(path: Path, source: Connection) -> None:
+    found = source.execute(select(schema_version.c.version)).scalar()
+    if found != SCHEMA_VERSION:
+        raise DataDirError(f"{path} has version {found}, this AWF copies version {SCHEMA_VERSION}")
+
+
+def _copy_table(name: str, source: Connection, conn: Connection) -> int:
+    table = METADATA.tables[name]
+    count = 0
+    rows = source.execute(select(table).order_by(*table.primary_key.columns))
+    for batch in rows.mappings().partitions(_BATCH):
+        conn.execute(insert(table), [dict(row) for row in batch])
+        count += len(batch)
+    return count
+
+
+def _quoted(path: Path) -> str:
+    return path.resolve().as_uri().removeprefix("file:")
