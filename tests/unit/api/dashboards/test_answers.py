@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from awf.api.dashboards.answers import MAX_LINE_CHARS, MAX_SERIES, read, read_exemplars
+from awf.api.dashboards.answers import MAX_LINE_CHARS, MAX_SERIES, read
+from awf.api.dashboards.exemplars import read_exemplars
 from awf.api.dashboards.queries import Query
 from awf.api.dashboards.traces import read_trace
 from awf.core.ports import Datasource
