@@ -151,14 +151,14 @@ def test_what_cannot_be_drawn_is_said_by_name(page: Page, product: Product) -> N
         model = {
             "title": "x",
             "panels": [
-                {"id": 7, "type": "nodeGraph", "title": "Graph", "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8}}
+                {"id": 7, "type": "geomap", "title": "Map", "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8}}
             ],
         }
         route.fulfill(body=json.dumps(model), content_type="application/json")  # type: ignore[attr-defined]
 
     page.route("**/api/v1/dashboards/awf-overview", answer)
     (panel,) = open_board(page, product, "awf-overview")
-    assert "nodeGraph" in panel["problem"]
+    assert "geomap" in panel["problem"]
     assert page.get_by_role("link", name="the dashboard's JSON").is_visible()
 
 

@@ -121,7 +121,7 @@ def _traces(answer: Json) -> Json:
 
 def _spans(answer: Json) -> Json:
     """Return the spans that matched, with the attributes that the query selects."""
-    rows = []
+    rows: list[Json] = []
     for trace in objects(answer.get("traces")):
         sets = objects(trace.get("spanSets")) or [member(trace, "spanSet")]
         for span in (each for found in sets for each in objects(found.get("spans"))):

@@ -75,6 +75,24 @@ def test_lines_are_newest_first_across_streams_and_long_ones_are_cut() -> None:
     assert found["cut"] == "the newest 3 lines are shown"
 
 
+def test_spans_have_the_attributes_that_the_query_selects() -> None:
+    tempo = Query("A", MIMIR, "/api/search", {}, "{}", "traces", format="spans")
+    span = {"spanID": "b", "name": "awf.step", "startTimeUnixNano": "2000000000", "durationNanos": "5000000",
+            "attributes": [{"key": "step_id", "value": {"stringValue": "draft"}}]}  # fmt: skip
+    found = read(
+        tempo, {"traces": [{"traceID": "t", "rootTraceName": "root", "spanSets": [{"spans": [span]}]}]}
+    )
+    assert found["traces"] == [
+        {
+            "trace_id": "t",
+            "at": 2_000,
+            "name": "awf.step",
+            "attributes": {"step_id": "draft"},
+            "duration_ms": 5.0,
+        }
+    ]
+
+
 def test_rubbish_is_an_empty_answer() -> None:
     for answer in (
         {},
