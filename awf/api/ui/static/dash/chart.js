@@ -135,7 +135,7 @@ export function drawChart(host, data, context, { config, ...options }) {
   const events = context.annotations.filter((event) => event.end >= context.range.from && event.at <= context.range.to);
   const hooks = options.hooks || {};
   const chart = new uPlot({
-    width: Math.max(80, host.clientWidth), height: Math.max(50, host.clientHeight), ms: 1, padding: [8, 16, 0, 0],
+    width: Math.max(80, host.clientWidth), height: Math.max(50, host.clientHeight), ms: 1, padding: [8, 20, 0, 0],
     legend: { show: false },
     focus: { alpha: 1 },
     ...options,

@@ -110,8 +110,8 @@ export class Panel {
       }
     }
     const broken = failures.map((query) => `Query ${query.ref_id}: ${query.error.detail}`);
-    this.notes.replaceChildren(...[...broken, ...notes, ...said].map((words) => el("p", { text: words })));
-    this.element.dataset.drawn = keepsNothing ? "empty" : "yes";
+    this.notes.replaceChildren(...broken.map((words) => el("p", { class: "warn", text: words })), ...[...notes, ...said].map((words) => el("p", { text: words })));
+    this.element.dataset.drawn = this.body.querySelector(".none") ? "empty" : "yes";
   }
 
   #context() {
