@@ -90,6 +90,31 @@ def overflow(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+def _fit(page: Page) -> None:
+    """Make the window as high as the page, and wait until all that is in it has drawn."""
+    page.set_viewport_size({"width": 1320, "height": page.evaluate("document.documentElement.scrollHeight")})
+    page.wait_for_timeout(300)
+    page.wait_for_selector(".panel:not([data-drawn])", state="detached")
+
+
+@pytest.mark.skipif(
+    not PICTURES, reason="set AWF_TEST_SCREENSHOTS to the folder of the pictures (make pictures)"
+)
+@pytest.mark.parametrize("uid", BOARDS)
+def test_picture_of_a_dashboard(page: Page, product: Product, uid: str) -> None:
+    page.set_viewport_size({"width": 1320, "height": 900})
+    open_board(page, product, uid, "?from=now-10m&to=now&refresh=", is_whole=False)
+    _fit(page)
+    # Rows of what does not run here (Alloy, the stores) are folded: their names stay.
+    page.evaluate("""() => document.querySelectorAll('.row').forEach((row) => {
+      if ([...row.querySelectorAll('.panel')].every((panel) => panel.dataset.drawn === 'empty')) row.querySelector('h2 button').click(); })""")
+    _fit(page)
+    page.wait_for_timeout(500)
+    target = REPOSITORY / PICTURES / f"dashboard-{uid}.png"
+    target.write_bytes(pictures.reduced(page.screenshot()))
+    assert target.stat().st_size < 250_000
+
+
 @pytest.mark.parametrize("uid", BOARDS)
 def test_every_panel_of_a_dashboard_is_drawn(page: Page, product: Product, uid: str) -> None:
     panels = open_board(page, product, uid, "?from=now-15m&to=now&refresh=")
@@ -188,28 +213,3 @@ def test_a_hostile_label_value_becomes_no_markup_in_panels_and_variables(
     assert page.locator("img").count() == 0
     assert not [panel for panel in panels if panel["problem"]]
     assert "AWF" in page.title()
-
-
-def _fit(page: Page) -> None:
-    """Make the window as high as the page, and wait until all that is in it has drawn."""
-    page.set_viewport_size({"width": 1320, "height": page.evaluate("document.documentElement.scrollHeight")})
-    page.wait_for_timeout(300)
-    page.wait_for_selector(".panel:not([data-drawn])", state="detached")
-
-
-@pytest.mark.skipif(
-    not PICTURES, reason="set AWF_TEST_SCREENSHOTS to the folder of the pictures (make pictures)"
-)
-@pytest.mark.parametrize("uid", BOARDS)
-def test_picture_of_a_dashboard(page: Page, product: Product, uid: str) -> None:
-    page.set_viewport_size({"width": 1320, "height": 900})
-    open_board(page, product, uid, "?from=now-10m&to=now&refresh=", is_whole=False)
-    _fit(page)
-    # Rows of what does not run here (Alloy, the stores) are folded: their names stay.
-    page.evaluate("""() => document.querySelectorAll('.row').forEach((row) => {
-      if ([...row.querySelectorAll('.panel')].every((panel) => panel.dataset.drawn === 'empty')) row.querySelector('h2 button').click(); })""")
-    _fit(page)
-    page.wait_for_timeout(500)
-    target = REPOSITORY / PICTURES / f"dashboard-{uid}.png"
-    target.write_bytes(pictures.reduced(page.screenshot()))
-    assert target.stat().st_size < 250_000
