@@ -23,8 +23,9 @@ REPOSITORY = Path(__file__).parents[2]
 BOARDS = sorted(path.stem for path in (REPOSITORY / "dashboards").glob("*.json"))
 PICTURES = os.environ.get("AWF_TEST_SCREENSHOTS", "")
 MINUTES_BEFORE_PICTURES = 9.0
-# What has nothing to show although all is well: nothing was lost, nothing is burning, nobody was asked.
-MAY_BE_EMPTY = {"awf-watcher", "awf-slo", "awf-pipeline"}
+# What has nothing to show so soon, or although all is well: nobody was asked, no Alloy runs here, budgets take minutes.
+LATER = {"awf-watcher", "awf-slo", "awf-pipeline"}
+MAY_BE_EMPTY = {"Least budget left", "Failed steps and invocations"}
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +90,40 @@ def overflow(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
+def _fit(page: Page) -> None:
+    """Make the window as high as the page, and wait until all that is in it has drawn."""
+    page.set_viewport_size({"width": 1320, "height": page.evaluate("document.documentElement.scrollHeight")})
+    page.wait_for_timeout(300)
+    page.wait_for_selector(".panel:not([data-drawn])", state="detached")
+
+
+@pytest.mark.skipif(
+    not PICTURES, reason="set AWF_TEST_SCREENSHOTS to the folder of the pictures (make pictures)"
+)
+@pytest.mark.parametrize("uid", BOARDS)
+def test_picture_of_a_dashboard(page: Page, product: Product, uid: str) -> None:
+    page.set_viewport_size({"width": 1320, "height": 900})
+    open_board(page, product, uid, "?from=now-10m&to=now&refresh=", is_whole=False)
+    _fit(page)
+    # Rows of what does not run here (Alloy, the stores) are folded: their names stay.
+    page.evaluate("""() => document.querySelectorAll('.row').forEach((row) => {
+      if ([...row.querySelectorAll('.panel')].every((panel) => panel.dataset.drawn === 'empty')) row.querySelector('h2 button').click(); })""")
+    _fit(page)
+    page.wait_for_timeout(500)
+    target = REPOSITORY / PICTURES / f"dashboard-{uid}.png"
+    target.write_bytes(pictures.reduced(page.screenshot()))
+    assert target.stat().st_size < 250_000
+
+
 @pytest.mark.parametrize("uid", BOARDS)
 def test_every_panel_of_a_dashboard_is_drawn(page: Page, product: Product, uid: str) -> None:
     panels = open_board(page, product, uid, "?from=now-15m&to=now&refresh=")
     assert panels
-    assert [panel for panel in panels if panel["problem"] or panel["notes"]] == []
+    said = [f"{panel['problem']}{panel['notes']}" for panel in panels]
+    assert [words for words in said if words and not words.strip().endswith("are shown.")] == []
     assert {panel["drawn"] for panel in panels} <= {"yes", "empty"}
-    empty = [panel["title"] for panel in panels if panel["drawn"] == "empty"]
-    assert not empty or uid in MAY_BE_EMPTY, empty
+    empty = {panel["title"] for panel in panels if panel["drawn"] == "empty"}
+    assert empty <= MAY_BE_EMPTY or uid in LATER, empty
     assert overflow(page) <= 0
 
 
@@ -128,8 +155,7 @@ def test_a_choice_and_a_time_range_go_into_the_address_and_into_links(page: Page
 def test_a_panel_can_be_seen_alone_and_a_row_folded(page: Page, product: Product) -> None:
     open_board(page, product, "awf-overview", "?refresh=")
     total = page.locator(".panel:visible").count()
-    row = page.get_by_role("button", name="Steps", exact=False).first
-    row.click()
+    page.locator(".row > h2 button").filter(has_text="Steps").click()
     assert page.locator(".panel:visible").count() < total
     page.get_by_label("Failed share by workflow alone").click()
     page.wait_for_url("**viewPanel=**")
@@ -151,14 +177,14 @@ def test_what_cannot_be_drawn_is_said_by_name(page: Page, product: Product) -> N
         model = {
             "title": "x",
             "panels": [
-                {"id": 7, "type": "nodeGraph", "title": "Graph", "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8}}
+                {"id": 7, "type": "geomap", "title": "Map", "gridPos": {"x": 0, "y": 0, "w": 12, "h": 8}}
             ],
         }
         route.fulfill(body=json.dumps(model), content_type="application/json")  # type: ignore[attr-defined]
 
     page.route("**/api/v1/dashboards/awf-overview", answer)
     (panel,) = open_board(page, product, "awf-overview")
-    assert "nodeGraph" in panel["problem"]
+    assert "geomap" in panel["problem"]
     assert page.get_by_role("link", name="the dashboard's JSON").is_visible()
 
 
@@ -187,19 +213,3 @@ def test_a_hostile_label_value_becomes_no_markup_in_panels_and_variables(
     assert page.locator("img").count() == 0
     assert not [panel for panel in panels if panel["problem"]]
     assert "AWF" in page.title()
-
-
-@pytest.mark.skipif(
-    not PICTURES, reason="set AWF_TEST_SCREENSHOTS to the folder of the pictures (make pictures)"
-)
-@pytest.mark.parametrize("uid", BOARDS)
-def test_picture_of_a_dashboard(page: Page, product: Product, uid: str) -> None:
-    page.set_viewport_size({"width": 1320, "height": 900})
-    open_board(page, product, uid, "?from=now-10m&to=now&refresh=", is_whole=False)
-    height = page.evaluate("document.documentElement.scrollHeight")
-    page.set_viewport_size({"width": 1320, "height": height})
-    page.wait_for_selector(".panel:not([data-drawn])", state="detached")
-    page.wait_for_timeout(500)
-    target = REPOSITORY / PICTURES / f"dashboard-{uid}.png"
-    target.write_bytes(pictures.reduced(page.screenshot()))
-    assert target.stat().st_size < 250_000

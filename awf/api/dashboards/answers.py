@@ -4,7 +4,6 @@ more than a panel can show, and then said so."""
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -14,8 +13,6 @@ from awf.core.types import Json
 
 MAX_SERIES: Final = 200
 MAX_POINTS: Final = 200_000
-MAX_EXEMPLARS: Final = 300
-EXEMPLAR_MOMENTS: Final = 60
 MAX_LINE_CHARS: Final = 4_000
 MAX_LABEL_CHARS: Final = 1_000
 
@@ -25,7 +22,7 @@ def read(query: Query, answer: Json) -> Json:
     data = member(answer, "data")
     kind = data.get("resultType")
     if query.shape == "traces":
-        return _traces(answer)
+        return _spans(answer) if query.format == "spans" else _traces(answer)
     if kind == "streams":
         return _lines(objects(data.get("result")), int(query.parameters.get("limit", 0)))
     if kind in ("scalar", "string"):
@@ -37,44 +34,6 @@ def read(query: Query, answer: Json) -> Json:
     if "series" in answer:  # Tempo's metrics
         return _matrix(list(map(_tempo_series, objects(answer.get("series")))), query)
     return _matrix(objects(data.get("result")), query)
-
-
-def read_exemplars(query: Query, answer: Json) -> list[Json]:
-    """Return exemplars, fewer where there are too many to see."""
-    found: list[Json] = []
-    for series in objects(answer.get("data")):
-        labels = _labels(series.get("seriesLabels"))
-        for each in objects(series.get("exemplars")):
-            value, at = _number(each.get("value")), _number(each.get("timestamp"))
-            if isinstance(value, float) and isinstance(at, float):
-                found.append(
-                    {
-                        "at": round(at * 1000),
-                        "value": value,
-                        "labels": _labels(each.get("labels")),
-                        "series": labels,
-                    }
-                )
-    return _sampled(found, query)
-
-
-def _sampled(found: list[Json], query: Query) -> list[Json]:
-    """Return what is worth a point: of each moment the highest, and those far below the one kept before."""
-    if not found:
-        return []
-    values = [each["value"] for each in found]
-    distance = 2 * statistics.pstdev(values)
-    first, last = query.times
-    moment = max(query.step_ms, (last - first) // EXEMPLAR_MOMENTS, 1)
-    kept: list[Json] = []
-    found.sort(key=lambda each: ((each["at"] - first) // moment, -each["value"]))
-    before: tuple[int, float] | None = None
-    for each in found:
-        place = (each["at"] - first) // moment
-        if before is None or before[0] != place or before[1] - each["value"] > distance:
-            kept.append(each)
-            before = (place, each["value"])
-    return kept[:MAX_EXEMPLARS]
 
 
 def _matrix(result: list[Json], query: Query) -> Json:
@@ -92,7 +51,7 @@ def _matrix(result: list[Json], query: Query) -> Json:
         for at, value in _samples(each.get("values")):
             if at in place:
                 values[place[at]] = value
-        series.append({"labels": _labels(each.get("metric")), "values": values})
+        series.append({"labels": labels_of(each.get("metric")), "values": values})
     cut = f"{len(kept):,} of {len(result):,} series are shown" if len(kept) < len(result) else ""
     return {"times": times, "series": series, "cut": cut}
 
@@ -105,12 +64,12 @@ def _steps(query: Query) -> int:
 def _samples(pairs: Any) -> Iterable[tuple[int, float | str | None]]:
     for pair in pairs if isinstance(pairs, list) else []:
         if isinstance(pair, list | tuple) and len(pair) == 2:
-            at = _number(pair[0])
+            at = number_of(pair[0])
             if isinstance(at, float):
-                yield round(at * 1000), _number(pair[1])
+                yield round(at * 1000), number_of(pair[1])
 
 
-def _number(value: Any) -> float | str | None:
+def number_of(value: Any) -> float | str | None:
     """Return a number as JSON can carry it: infinities as words, NaN as nothing."""
     try:
         number = float(value)
@@ -124,11 +83,11 @@ def _number(value: Any) -> float | str | None:
 def _lines(streams: list[Json], limit: int) -> Json:
     lines: list[tuple[str, Json]] = []
     for stream in streams:
-        labels = _labels(stream.get("stream"))
+        labels = labels_of(stream.get("stream"))
         for entry in stream.get("values") or []:
             at, line = str(entry[0]), str(entry[1])
             extra = entry[2] if len(entry) > 2 and isinstance(entry[2], dict) else {}
-            more = _labels(extra.get("structuredMetadata")) | _labels(extra.get("parsed"))
+            more = labels_of(extra.get("structuredMetadata")) | labels_of(extra.get("parsed"))
             shown = {"at": int(at) // 1_000_000, "line": _shortened(line), "labels": labels | more}
             lines.append((at.rjust(20, "0"), shown))
     lines.sort(key=lambda each: each[0], reverse=True)
@@ -147,24 +106,46 @@ def _shortened(line: str) -> str:
 def _traces(answer: Json) -> Json:
     rows = []
     for each in objects(answer.get("traces")):
-        started = _number(each.get("startTimeUnixNano"))
+        started = number_of(each.get("startTimeUnixNano"))
         rows.append(
             {
                 "trace_id": str(each.get("traceID", "")),
                 "at": round(started / 1e6) if isinstance(started, float) else None,
                 "service": str(each.get("rootServiceName", ""))[:MAX_LABEL_CHARS],
                 "name": str(each.get("rootTraceName", ""))[:MAX_LABEL_CHARS],
-                "duration_ms": _number(each.get("durationMs") or 0),
+                "duration_ms": number_of(each.get("durationMs") or 0),
             }
         )
     return {"traces": rows, "cut": ""}
 
 
+def _spans(answer: Json) -> Json:
+    """Return the spans that matched, with the attributes that the query selects."""
+    rows: list[Json] = []
+    for trace in objects(answer.get("traces")):
+        sets = objects(trace.get("spanSets")) or [member(trace, "spanSet")]
+        for span in (each for found in sets for each in objects(found.get("spans"))):
+            started, duration = number_of(span.get("startTimeUnixNano")), number_of(span.get("durationNanos"))
+            rows.append(
+                {
+                    "trace_id": str(trace.get("traceID", "")),
+                    "at": round(started / 1e6) if isinstance(started, float) else None,
+                    "name": str(span.get("name") or trace.get("rootTraceName") or "")[:MAX_LABEL_CHARS],
+                    "attributes": _tempo_labels(span.get("attributes")),
+                    "duration_ms": duration / 1e6 if isinstance(duration, float) else None,
+                }
+            )
+    rows.sort(key=lambda row: row["at"] or 0, reverse=True)
+    return {"traces": rows, "cut": ""}
+
+
+def _tempo_labels(found: Any) -> dict[str, str]:
+    pairs = ((each.get("key"), next(iter(member(each, "value").values()), "")) for each in objects(found))
+    return labels_of(dict(pairs))
+
+
 def _tempo_series(series: Json) -> Json:
-    labels = {
-        str(each.get("key", "")): next(iter(member(each, "value").values()), "")
-        for each in objects(series.get("labels"))
-    }
+    labels = _tempo_labels(series.get("labels"))
     values = [
         [(_as_float(each.get("timestampMs")) or 0.0) / 1000, each.get("value", 0)]
         for each in objects(series.get("samples"))
@@ -173,11 +154,11 @@ def _tempo_series(series: Json) -> Json:
 
 
 def _as_float(value: Any) -> float | None:
-    number = _number(value)
+    number = number_of(value)
     return number if isinstance(number, float) else None
 
 
-def _labels(found: Any) -> dict[str, str]:
+def labels_of(found: Any) -> dict[str, str]:
     if not isinstance(found, dict):
         return {}
     return {str(key)[:MAX_LABEL_CHARS]: str(value)[:MAX_LABEL_CHARS] for key, value in found.items()}

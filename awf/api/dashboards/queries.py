@@ -89,7 +89,7 @@ def build(
     return builder(_draft(target, datasource, expr, step), target, window)
 
 
-def built_in(window: Window, step_ms: int, scrape_ms: int) -> dict[str, Value]:
+def built_in(window: Window, step_ms: int = 60_000, scrape_ms: int = DEFAULT_SCRAPE_MS) -> dict[str, Value]:
     """Return Grafana's own variables."""
     rate_ms = rate_interval_ms(step_ms, scrape_ms)
     seconds = max(1, round(window.length_ms / 1000))
@@ -170,7 +170,13 @@ def _tempo(draft: Query, target: Json, window: Window) -> Query:
     limit = target.get("limit")
     most = min(limit, MAX_TRACES) if isinstance(limit, int) and limit > 0 else 20
     parameters = {"q": draft.expr, "start": str(start), "end": str(end), "limit": str(most)}
-    return replace(draft, path="/api/search", parameters=parameters, shape="traces", format="table")
+    return replace(
+        draft,
+        path="/api/search",
+        parameters=parameters,
+        shape="traces",
+        format=text(target, "tableType") or "traces",
+    )
 
 
 def _seconds(milliseconds: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from awf.api.dashboards.board import Board, member, objects, text
 from awf.api.dashboards.datasources import Datasources
 from awf.api.dashboards.interpolation import Value, interpolate_query, names_in
+from awf.api.dashboards.queries import built_in
 from awf.api.dashboards.request import Choices, Window
 from awf.core.ports import DashboardSource, Datasource
 from awf.core.types import Json
@@ -150,7 +151,7 @@ class Resolver:
     async def _prometheus(self, datasource: Datasource, model: Json) -> list[str]:
         raw = model.get("query")
         query = text(raw, "query") if isinstance(raw, dict) else str(raw or "") or text(model, "definition")
-        query = interpolate_query(query.strip(), self.values)
+        query = interpolate_query(query.strip(), {**built_in(self.window), **self.values})
         if found := _LABEL_VALUES.fullmatch(query):
             return await self._ask(datasource, f"/api/v1/label/{found['label']}/values", found["of"])
         if found := _LABEL_NAMES.fullmatch(query):

@@ -12,10 +12,11 @@ from fastapi import APIRouter, Path
 
 from awf.api.access import allow
 from awf.api.dashboards.annotations import find_annotations
-from awf.api.dashboards.answers import read, read_exemplars
+from awf.api.dashboards.answers import read
 from awf.api.dashboards.board import Board, text
 from awf.api.dashboards.datasources import Datasources
-from awf.api.dashboards.queries import Query, build, targets
+from awf.api.dashboards.exemplars import find_exemplars
+from awf.api.dashboards.queries import build, targets
 from awf.api.dashboards.request import DashboardRequest
 from awf.api.dashboards.variables import Resolver, needed_by
 from awf.api.runtime import Parts, Runtime
@@ -104,15 +105,8 @@ async def _answer(panel: Json, target: Json, resolver: Resolver) -> Json:
         answer = await resolver.source.query(query.datasource.uid, query.path, query.parameters)
         found = {**about, **read(query, answer), "error": None}
         if query.exemplars:
-            found["exemplars"] = await _exemplars(query, resolver.source)
+            found["exemplars"], missing = await find_exemplars(query, resolver.source)
+            found["cut"] = ". ".join(filter(None, [found["cut"], missing]))
         return found
     except AwfError as error:
         return {**about, "error": error.problem()}
-
-
-async def _exemplars(query: Query, source: DashboardSource) -> list[Json]:
-    try:
-        answer = await source.query(query.datasource.uid, "/api/v1/query_exemplars", query.exemplars)
-        return read_exemplars(query, answer)
-    except AwfError:
-        return []  # they are an addition: without them the panel still says what it says

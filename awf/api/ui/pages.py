@@ -15,6 +15,7 @@ from awf.api.routers.watcher import set_paused
 from awf.api.runtime import Parts, Runtime
 from awf.api.shapes import Cursor, incident_title
 from awf.api.ui import dashboards, login, traces
+from awf.api.ui.dashboard_link import dashboard_link
 from awf.api.ui.event_rows import event_row
 from awf.api.ui.frame import frame
 from awf.api.ui.login import local_path
@@ -74,6 +75,7 @@ async def incident_page(request: Request, incident_id: str, parts: Parts, asker:
         approval=approval,
         is_asked=approval is not None and approval.status is ApprovalStatus.PENDING,
         runbooks=runbooks(),
+        dashboard=dashboard_link(incident) if parts.dashboards else "",
         **await frame(parts, asker),
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from awf.api.dashboards.answers import MAX_LINE_CHARS, MAX_SERIES, read, read_exemplars
+from awf.api.dashboards.answers import MAX_LINE_CHARS, MAX_SERIES, read
+from awf.api.dashboards.exemplars import read_exemplars
 from awf.api.dashboards.queries import Query
 from awf.api.dashboards.traces import read_trace
 from awf.core.ports import Datasource
@@ -72,6 +73,24 @@ def test_lines_are_newest_first_across_streams_and_long_ones_are_cut() -> None:
     assert len(found["lines"][0]["line"]) < MAX_LINE_CHARS + 60
     assert "cut at 4,000 of 9,000" in found["lines"][0]["line"]
     assert found["cut"] == "the newest 3 lines are shown"
+
+
+def test_spans_have_the_attributes_that_the_query_selects() -> None:
+    tempo = Query("A", MIMIR, "/api/search", {}, "{}", "traces", format="spans")
+    span = {"spanID": "b", "name": "awf.step", "startTimeUnixNano": "2000000000", "durationNanos": "5000000",
+            "attributes": [{"key": "step_id", "value": {"stringValue": "draft"}}]}  # fmt: skip
+    found = read(
+        tempo, {"traces": [{"traceID": "t", "rootTraceName": "root", "spanSets": [{"spans": [span]}]}]}
+    )
+    assert found["traces"] == [
+        {
+            "trace_id": "t",
+            "at": 2_000,
+            "name": "awf.step",
+            "attributes": {"step_id": "draft"},
+            "duration_ms": 5.0,
+        }
+    ]
 
 
 def test_rubbish_is_an_empty_answer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from awf.core.ports import Datasource
 from awf.errors import QueryError, Unavailable
 from awf.testing import FakeDashboards
-from tests.unit.api._parts import Api
+from tests.unit.api._parts import START, Api, make_incident
 
 NOW = 1_800_000_000_000
 ASKED = {"from": NOW - 1_800_000, "to": NOW, "points": 200, "variables": {}}
@@ -218,6 +219,40 @@ async def test_a_trace_is_a_page_and_a_missing_one_is_404(api: Api) -> None:
     assert "boom" in page
     assert (await client.get("/ui/traces/cd")).status_code == 404
     assert (await client.get("/ui/traces/..%2fadmin")).status_code in (404, 422)
+
+
+async def test_an_incident_leads_to_the_dashboard_around_its_time(api: Api) -> None:
+    await api.state.incidents.save(make_incident())
+    client = api.client(dashboards=a_grafana())
+    await client.post("/ui/login", data={"token": api.tokens["viewer"]})
+    page = (await client.get("/ui/incidents/inc_1")).text
+    start = int(START.timestamp() * 1000) - 15 * 60_000
+    link = f"/ui/dashboards/awf-agent-fleet?from={start}&amp;to=now&amp;var-agent=fact-checker"
+    assert link in page
+
+
+async def test_exemplars_are_sampled_where_the_store_refuses_to_read_them_all(api: Api) -> None:
+    class Refusing(FakeDashboards):
+        async def query(self, datasource: str, path: str, parameters: Mapping[str, str]) -> Any:
+            if path.endswith("exemplars") and float(parameters["end"]) - float(parameters["start"]) > 60:
+                raise QueryError("more than 10000 exemplars")
+            if path.endswith("exemplars"):
+                found = {
+                    "labels": {"trace_id": "t"},
+                    "value": "1",
+                    "timestamp": float(parameters["start"]) + 1,
+                }
+                return {"data": [{"seriesLabels": {}, "exemplars": [found]}]}
+            return await super().query(datasource, path, parameters)
+
+    panel = {"id": 1, "type": "timeseries", "targets": [{"refId": "A", "expr": "a", "exemplar": True}]}
+    (query,) = (await ask(api, Refusing({"b": {"panels": [panel]}}), "b/panels/1")).json()["queries"]
+    assert len({exemplar["at"] for exemplar in query["exemplars"]}) == 12
+    source = a_grafana(
+        boards={"b": {"panels": [panel]}}, answers={("mimir", "/api/v1/query_exemplars"): QueryError("no")}
+    )
+    (query,) = (await ask(api, source, "b/panels/1")).json()["queries"]
+    assert (query["exemplars"], query["cut"]) == ([], "exemplars are missing: no")
 
 
 async def test_the_openapi_description_names_the_routes(api: Api) -> None:

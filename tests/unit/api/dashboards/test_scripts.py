@@ -187,6 +187,29 @@ def test_a_repeated_panel_stands_once_for_each_value(page: Page) -> None:
     ]  # fmt: skip
 
 
+def test_the_nodes_of_a_graph_stand_right_of_what_leads_to_them(run: Run) -> None:
+    pairs = [("w", "a"), ("w", "b"), ("a", "c"), ("c", "a"), ("x", "x")]
+    layers = run(
+        "panels/nodegraph.js", "layersOf", [{"source": source, "target": target} for source, target in pairs]
+    )
+    depth = {node: number for number, layer in enumerate(layers) for node in layer}
+    assert depth["w"] < depth["a"] < depth["c"] or depth["w"] < depth["c"]
+    assert depth["w"] == depth["x"] == 0
+    assert set(depth) == {"w", "a", "b", "c", "x"}
+
+
+def test_a_graph_is_drawn_from_a_table_of_edges_and_its_names_are_text(page: Page) -> None:
+    series = [{"labels": {"source": "w", "target": HOSTILE, "id": "1"}, "values": [3]}]
+    organize = {
+        "id": "organize",
+        "options": {"renameByName": {"Value": "mainstat"}, "excludeByName": {"Time": True}},
+    }
+    query = {"ref_id": "A", "format": "table", "times": [1], "series": series, "legend": ""}
+    found = page.evaluate(DRAW, ["nodegraph", {"id": 1, "transformations": [organize]}, {"queries": [query]}])
+    assert (found["images"], page.locator("#host path.edge").count()) == (0, 1)
+    assert "<img" in page.locator("#host svg").get_attribute("aria-label")  # type: ignore[operator]
+
+
 STATE = """const state = {chosen: {workflow: ['$__all'], agent: ['a b', 'c&d']}, range: {from: 1, to: 2}, timeQuery: () => 'from=now-1h&to=now',
   variableQuery: (names = ['workflow', 'agent']) => names.map((name) => `var-${name}=${state.chosen[name].map(encodeURIComponent).join(',')}`).join('&')};"""
 

@@ -20,6 +20,17 @@ function timeAxis() {
   };
 }
 
+// Steps of an axis of durations, in seconds: half a minute rather than 25 s.
+const LADDER = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
+
+function steps(unit) {
+  if (unit !== "s" && unit !== "ms") return undefined;
+  const factor = unit === "ms" ? 1000 : 1;
+  const small = [-6, -5, -4, -3, -2, -1].flatMap((power) => [1, 2, 5].map((each) => each * 10 ** power));
+  const large = [1, 2, 4, 12, 26, 52].map((weeks) => weeks * 604800);
+  return [...new Set([...small, ...LADDER, ...large])].map((each) => each * factor);
+}
+
 // A mark of an axis: "0.5 s", where a value would be "0.500 s".
 export function roundText(value, unit, decimals) {
   const { prefix, text, suffix } = formatParts(value, unit, decimals);
@@ -29,7 +40,7 @@ export function roundText(value, unit, decimals) {
 export function valueAxis(config, extra = {}) {
   const { text, grid } = ink();
   return {
-    scale: "y", stroke: text, font: FONT, grid: { stroke: grid, width: 1 }, ticks: { show: false }, gap: 6, space: 26,
+    scale: "y", stroke: text, font: FONT, grid: { stroke: grid, width: 1 }, ticks: { show: false }, gap: 6, space: 26, incrs: steps(config.unit),
     values: (_, splits) => splits.map((value) => (value === null ? "" : roundText(value, config.unit, config.decimals))),
     size: (chart, values) => {
       if (!values) return 30;
@@ -124,7 +135,7 @@ export function drawChart(host, data, context, { config, ...options }) {
   const events = context.annotations.filter((event) => event.end >= context.range.from && event.at <= context.range.to);
   const hooks = options.hooks || {};
   const chart = new uPlot({
-    width: Math.max(80, host.clientWidth), height: Math.max(50, host.clientHeight), ms: 1, padding: [8, 8, 0, 0],
+    width: Math.max(80, host.clientWidth), height: Math.max(50, host.clientHeight), ms: 1, padding: [8, 20, 0, 0],
     legend: { show: false },
     focus: { alpha: 1 },
     ...options,

@@ -83,6 +83,11 @@ function timeTable(query) {
 function traceTable(query) {
   const column = (name, type, key) => ({ name, type, values: query.traces.map((each) => each[key]), config: key === "duration_ms" ? { unit: "ms" } : key === "trace_id" ? { isTrace: true } : {} });
   if (!query.traces.length) return { refId: query.ref_id, fields: [] };
+  if (query.format === "spans") {
+    const keys = [...new Set(query.traces.flatMap((each) => Object.keys(each.attributes)))];
+    const selected = keys.map((name) => ({ name, type: "string", values: query.traces.map((each) => each.attributes[name] ?? ""), config: {} }));
+    return { refId: query.ref_id, fields: [column("Trace ID", "string", "trace_id"), column("Start time", "time", "at"), column("Name", "string", "name"), ...selected, column("Duration", "number", "duration_ms")] };
+  }
   return { refId: query.ref_id, fields: [column("Trace ID", "string", "trace_id"), column("Start time", "time", "at"), column("Service", "string", "service"), column("Name", "string", "name"), column("Duration", "number", "duration_ms")] };
 }
 

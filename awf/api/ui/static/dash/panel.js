@@ -5,6 +5,7 @@ import * as bargauge from "./panels/bargauge.js";
 import * as gauge from "./panels/gauge.js";
 import * as heatmap from "./panels/heatmap.js";
 import * as logs from "./panels/logs.js";
+import * as nodegraph from "./panels/nodegraph.js";
 import * as piechart from "./panels/piechart.js";
 import * as stat from "./panels/stat.js";
 import * as statetimeline from "./panels/statetimeline.js";
@@ -13,7 +14,7 @@ import * as text from "./panels/text.js";
 import * as timeseries from "./panels/timeseries.js";
 import { emptyValue } from "./panels/values.js";
 
-const KINDS = { timeseries, graph: timeseries, stat, singlestat: stat, gauge, bargauge, piechart, table, heatmap, "state-timeline": statetimeline, logs, text };
+const KINDS = { timeseries, graph: timeseries, stat, singlestat: stat, gauge, bargauge, piechart, table, heatmap, "state-timeline": statetimeline, nodeGraph: nodegraph, logs, text };
 const IS_CHART = new Set(["timeseries", "graph", "heatmap", "state-timeline"]);
 
 const hasData = (query) => query.series?.some((each) => each.values.some((value) => value !== null)) || query.lines?.length || query.traces?.length;
@@ -109,8 +110,8 @@ export class Panel {
       }
     }
     const broken = failures.map((query) => `Query ${query.ref_id}: ${query.error.detail}`);
-    this.notes.replaceChildren(...[...broken, ...notes, ...said].map((words) => el("p", { text: words })));
-    this.element.dataset.drawn = keepsNothing ? "empty" : "yes";
+    this.notes.replaceChildren(...broken.map((words) => el("p", { class: "warn", text: words })), ...[...notes, ...said].map((words) => el("p", { text: words })));
+    this.element.dataset.drawn = this.body.querySelector(".none") ? "empty" : "yes";
   }
 
   #context() {

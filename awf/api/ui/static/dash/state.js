@@ -15,6 +15,7 @@ export class State {
       if (name.startsWith("var-")) this.chosen[name.slice(4)] = query.getAll(name).map((value) => (value === "All" ? "$__all" : value));
     }
     this.listeners = [];
+    this.fixed = new Set((model.templating?.list || []).filter((each) => each.type === "constant" || each.skipUrlSync).map((each) => each.name));
   }
 
   get range() {
@@ -27,7 +28,8 @@ export class State {
     return new URLSearchParams({ from: this.from, to: this.to }).toString();
   }
 
-  variableQuery(names = Object.keys(this.chosen)) {
+  // Constants and the like are the dashboard's own: no address carries them.
+  variableQuery(names = Object.keys(this.chosen).filter((name) => !this.fixed.has(name))) {
     const query = new URLSearchParams();
     for (const name of names) for (const value of this.chosen[name] || []) query.append(`var-${name}`, value);
     return query.toString();

@@ -42,7 +42,7 @@ export function draw(body, { panel, answer, tip }) {
   });
   const inner = options.pieType === "donut" ? 58 : 0;
   const paths = parts.map((each) => {
-    const path = svg("path", { d: slice(each.from, each.from + each.part, inner), class: "slice", style: { fill: each.paint } });
+    const path = svg("path", { d: slice(each.from, each.from + each.part, inner), class: parts.length > 1 ? "slice" : "slice whole", style: { fill: each.paint } });
     path.addEventListener("mousemove", (event) => tip.show(pointAt(event.clientX, event.clientY), [el("strong", { text: each.name }), el("p", { class: "num", text: `${shownText(each.shown)} · ${toFixed(each.part * 100, 1)}%` })]));
     path.addEventListener("mouseleave", () => tip.hide());
     return path;

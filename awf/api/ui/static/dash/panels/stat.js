@@ -26,8 +26,8 @@ function one(each, options, range, isNamed) {
     options.textMode !== "name" && el("span", { class: "stat-value", style: { "--chars": Math.max(5, prefix.length + text.length + suffix.length * 0.62), color: mode === "value" ? each.ink : mode === "none" ? "var(--text)" : "" } },
       prefix && el("span", { class: "unit", text: prefix }), el("span", { text }), suffix && el("span", { class: "unit", text: suffix })));
   const isFilled = mode.startsWith("background");
-  return el("div", { class: isFilled ? "stat filled" : "stat", style: isFilled ? { background: `linear-gradient(120deg, ${each.shade}, ${withAlpha(each.shade, 0.75)})` } : {} },
-    options.graphMode !== "none" && !isFilled && sparkline(each, range), inner);
+  const line = options.graphMode !== "none" && !isFilled && sparkline(each, range);
+  return el("div", { class: `stat${isFilled ? " filled" : ""}${line ? " sparkling" : ""}`, style: isFilled ? { background: `linear-gradient(120deg, ${each.shade}, ${withAlpha(each.shade, 0.75)})` } : {} }, line, inner);
 }
 
 export function draw(body, { panel, answer, range }) {

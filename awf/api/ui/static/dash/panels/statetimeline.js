@@ -8,6 +8,9 @@ import { pointAt } from "../tip.js";
 import { dateTime } from "../time.js";
 import { emptyValue } from "./values.js";
 
+const MAX_ROWS = 60;
+const ROW_PX = 17;
+
 // Stretches of equal text: [{from, to, text, shade}].
 export function stretchesOf(each, until) {
   const found = [];
@@ -33,6 +36,7 @@ function paint(chart, rows, height) {
   ctx.clip();
   ctx.font = `${12 * ratio}px system-ui, sans-serif`;
   ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
   rows.forEach((row, place) => {
     const middle = chart.valToPos(rows.length - place - 0.5, "y", true);
     const half = ((chart.valToPos(0, "y", true) - chart.valToPos(1, "y", true)) * height) / 2;
@@ -53,21 +57,27 @@ function paint(chart, rows, height) {
 export function draw(body, context) {
   const { panel, answer, tip, range } = context;
   const options = panel.options || {};
-  const rows = seriesOf(panel, answer).slice(0, 50).map((each) => ({ ...each, stretches: stretchesOf(each, Math.min(range.to, each.times.at(-1) + (each.times[1] - each.times[0] || 0))) }));
+  const all = seriesOf(panel, answer);
+  if (all.length > MAX_ROWS) context.say(`${MAX_ROWS} of ${all.length} rows are shown.`);
+  const rows = all.slice(0, MAX_ROWS).map((each) => ({ ...each, stretches: stretchesOf(each, Math.min(range.to, each.times.at(-1) + (each.times[1] - each.times[0] || 0))) }));
   if (!rows.some((row) => row.stretches.length)) {
     body.replaceChildren(el("p", { class: "none", text: emptyValue(panel) }));
     return;
   }
   const host = el("div", { class: "chart" });
+  const scroller = el("div", { class: "tall" }, host);
   const states = new Map(rows.flatMap((row) => row.stretches.map((each) => [each.text, each.shade])));
   const legend = options.legend?.showLegend !== false && el("div", { class: "legend list" }, ...[...states].slice(0, 20).map(([text, shade]) => el("span", { class: "entry" }, el("span", { class: "swatch", style: { background: shade } }), el("span", { text }))));
-  body.replaceChildren(...[host, legend].filter(Boolean));
+  body.replaceChildren(...[scroller, legend].filter(Boolean));
+  host.style.setProperty("height", `${Math.max(scroller.clientHeight, rows.length * ROW_PX + 34)}px`);
+  const most = Math.max(12, Math.floor((host.clientWidth * 0.4) / 6.4));
+  const short = (name) => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
   const times = rows[0].times;
   const chart = drawChart(host, [times, times.map(() => null)], context, {
     config: {},
     series: [{}, { points: { show: false } }],
     scales: { y: { range: [0, rows.length] } },
-    axes: [valueAxis({}, { grid: { show: false }, splits: () => rows.map((_, place) => place + 0.5), values: () => [...rows].reverse().map((row) => (row.name.length > 24 ? `${row.name.slice(0, 23)}…` : row.name)), space: 8 })],
+    axes: [valueAxis({}, { grid: { show: false }, splits: () => rows.map((_, place) => place + 0.5), values: () => [...rows].reverse().map((row) => short(row.name)), space: 8 })],
     hooks: {
       drawAxes: [(drawn) => paint(drawn, rows, options.rowHeight ?? 0.9)],
       setCursor: [(moved) => {

@@ -41,7 +41,9 @@ function bodyRow(table, configs, bounds, row, state) {
     const [wanted] = config.links || [];
     const href = config.isTrace ? traceHref(value) : wanted ? hrefOf(wanted.url, state, { value, config, fields, labels: field.labels, name: field.name }) : "";
     const isNumber = field.type === "number";
-    const cell = el("td", { class: isNumber ? "num" : "", "data-label": config.displayName || field.name }, href && value !== null ? link(href, text.textContent, { title: wanted?.title }) : text);
+    const shown = config.isTrace ? `${String(value).slice(0, 10)}…` : text.textContent;
+    const cell = el("td", { class: isNumber ? "num" : "", "data-label": config.displayName || field.name, title: config.isTrace ? value : shown.length > 30 ? shown : null },
+      href && value !== null ? link(href, shown, { title: wanted?.title }) : text);
     painted(cell, field, config, value, bounds[place]);
     return cell;
   }));
