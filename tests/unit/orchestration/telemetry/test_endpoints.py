@@ -116,3 +116,9 @@ def test_an_empty_instance_id_is_none() -> None:
     resource, is_given = resource_of({"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id="}, "")
     assert resource["service.instance.id"]
     assert not is_given
+
+
+def test_an_instance_given_as_argument_goes_before_the_environment() -> None:
+    environ = {"OTEL_RESOURCE_ATTRIBUTES": "service.instance.id=pod-7,team=blue"}
+    resource, is_given = resource_of(environ, "", "worker-1")
+    assert (resource["service.instance.id"], resource["team"], is_given) == ("worker-1", "blue", True)
