@@ -52,8 +52,8 @@ SPEC = RuleGroup(
             hold="0s",
             severity="critical",
             summary="Alloy lost {{ $value | humanize }} items on their way to {{ $labels.component_id }}",
-            description="The store refused them for good, or Alloy's queue had no room. They are gone: only the "
-            "sender's own spool could still have them.",
+            description="The store refused them for good and they are gone; or Alloy's queue had no room, and its sender "
+            "was told so: AWF's exporter keeps such items and sends them again, others may not.",
             action="notify_oncall",
             component=sc.PIPELINE,
             shown_by=PanelLink("awf-pipeline", "Dropped by Alloy"),
