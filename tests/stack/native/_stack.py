@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -121,13 +120,9 @@ class Stack:
         for program in reversed(list(self.programs.values())):
             program.stop()
 
-    def _program(
-        self, name: str, *arguments: str, ready: str, environ: Mapping[str, str] | None = None
-    ) -> Program:
+    def _program(self, name: str, *arguments: str, ready: str) -> Program:
         command = (given(name), *arguments)
-        return Program(
-            name, command, self.environ | dict(environ or {}), self.url(name, ready), self.folder / "run"
-        )
+        return Program(name, command, self.environ, self.url(name, ready), self.folder / "run")
 
     def _mimir(self) -> Program:
         shutil.copytree(REPOSITORY / "rules/recording", self.folder / "mimir-rules" / "anonymous")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.e2e.product import Product, free_ports
 from tests.stack._compose import SERVICES
 from tests.stack.native._grafana import GrafanaStandIn
-from tests.stack.native._programs import Program, given
+from tests.stack.native._programs import Program, given, require
 from tests.stack.native._real_grafana import RealGrafana
 from tests.stack.native._stack import Stack
 from tests.stack.native._webhook import Contact
@@ -44,9 +44,11 @@ class Workload(Product):
         self.demo = self._awf("demo", "/healthz")
 
     @staticmethod
-    def metrics() -> str:
-        """Which program keeps the metrics."""
-        return "mimir" if given("mimir") else "prometheus"
+    def require(*, alerts: bool = False) -> None:
+        """Skip unless everything is given that it needs; alerts are evaluated by Grafana or by Prometheus."""
+        require("alloy", "loki", "tempo", "mimir" if given("mimir") else "prometheus")
+        if alerts and given("mimir"):
+            require("grafana")
 
     def start(self) -> Workload:
         """Start everything and wait until all is ready; the demo last, as it is not waited for."""

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stack.native._programs import require
 from tests.stack.native._workload import Workload
 
 
 @pytest.fixture(scope="package")
 def workload(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workload]:
     """All stores behind Alloy, `awf serve` and `awf demo`, the demo without faults."""
-    require("alloy", "loki", "tempo", Workload.metrics())
+    Workload.require()
     workload = Workload(tmp_path_factory.mktemp("stack"), AWF_DEMO_FAULTS="", AWF_DEMO_RATE="3")
     try:
         yield workload.start()

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.stack.native._programs import require
 from tests.stack.native._workload import Workload
 
 OPEN = {"investigating", "acting", "verifying"}
@@ -15,7 +14,7 @@ OPEN = {"investigating", "acting", "verifying"}
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workload]:
-    require("alloy", "loki", "tempo", Workload.metrics())
+    Workload.require(alerts=True)
     product = Workload(
         tmp_path_factory.mktemp("causes"),
         AWF_DEMO_FAULTS="", AWF_SETTLE_S="5",

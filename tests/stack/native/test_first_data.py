@@ -14,12 +14,11 @@ import httpx
 
 from awf.core.semconv import WORKFLOWS
 from tests.stack.native import _queries as ask
-from tests.stack.native._programs import require
 from tests.stack.native._workload import Workload
 
 
 def test_the_first_data_is_there_after_a_cold_start(tmp_path: Path) -> None:
-    require("alloy", "loki", "tempo", Workload.metrics())
+    Workload.require()
     workload = Workload(tmp_path, AWF_DEMO_FAULTS="", AWF_DEMO_RATE="3")
     stack = workload.stack
     looks: dict[str, Callable[[], object]] = {

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.stack.native import _queries as ask
-from tests.stack.native._programs import require
 from tests.stack.native._workload import Workload
 
 BROKEN_AGENT = "writer-llm"
@@ -18,7 +17,7 @@ CALLS = f'sum(rate(awf_agent_invocations_total{{agent_id="{BROKEN_AGENT}"}}[30s]
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workload]:
-    require("alloy", "loki", "tempo", Workload.metrics())
+    Workload.require(alerts=True)
     product = Workload(
         tmp_path_factory.mktemp("loop"), mcp_servers=True,
         AWF_DEMO_FAULTS="agent_errors:20", AWF_DEMO_RATE="3", AWF_WORKERS="16", AWF_SETTLE_S="5",
