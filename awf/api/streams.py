@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -11,16 +12,19 @@ from typing import Any, TypeVar
 import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from awf.errors import InvalidInput
+from awf.errors import InvalidInput, Unavailable
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 8
 GRACE_S = 2.0
 
 
 async def until(source: AsyncIterator[T], *stops: asyncio.Event | anyio.Event) -> AsyncIterator[T]:
-    """Yield from `source` until it ends or one of `stops` is set."""
+    """Yield from `source` until it ends or one of `stops` is set. It also ends when what it reads goes away; whoever
+    listens connects again, and is told then."""
     stopping: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait()) for stop in stops]
     step: asyncio.Future[T] | None = None
     try:
@@ -30,13 +34,17 @@ async def until(source: AsyncIterator[T], *stops: asyncio.Event | anyio.Event) -
             if not step.done():
                 return
             try:
-                yield step.result()
+                item = step.result()
             except StopAsyncIteration:
                 return
+            except Unavailable as error:  # the answer has begun: to end it is all that is left to say
+                logger.warning("stream ended", extra={"reason": error.reason, "error": error.message})
+                return
+            yield item
     finally:
         for task in [*stopping, *([step] if step else [])]:
             task.cancel()
-            with suppress(asyncio.CancelledError, StopAsyncIteration):
+            with suppress(asyncio.CancelledError, StopAsyncIteration, Unavailable):
                 await task
 
 

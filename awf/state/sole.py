@@ -15,7 +15,7 @@ from typing import IO, Self
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from awf.errors import ConfigError, StateUnavailable
-from awf.state.connecting import LOCK_CLASS, create_engine, is_postgres, parse, sqlite_url
+from awf.state.connecting import BUSY_TIMEOUT_S, LOCK_CLASS, create_engine, is_postgres, parse, sqlite_url
 from awf.state.failures import AWAY, is_away, said
 
 logger = logging.getLogger(__name__)
@@ -96,11 +96,11 @@ class SoleService:
 
     async def _take_in_postgres(self) -> bool:
         try:
-            if self._connection is None:
-                self._connection = await self._engine.execution_options(
-                    isolation_level="AUTOCOMMIT"
-                ).connect()
-            return bool((await self._connection.exec_driver_sql(_LOCK)).scalar())
+            async with asyncio.timeout(BUSY_TIMEOUT_S):
+                if self._connection is None:
+                    engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+                    self._connection = await engine.connect()
+                return bool((await self._connection.exec_driver_sql(_LOCK)).scalar())
         except AWAY as error:
             await self._drop()
             if is_away(error):
@@ -127,7 +127,8 @@ class SoleService:
             await asyncio.sleep(WATCH_S if self._is_held else _RETRY_S)
             try:
                 if self._is_held and self._connection is not None:
-                    await self._connection.exec_driver_sql("SELECT 1")
+                    async with asyncio.timeout(BUSY_TIMEOUT_S):
+                        await self._connection.exec_driver_sql("SELECT 1")
                     continue
                 if await self._take():
                     logger.info("alone on the state database again")
