@@ -64,9 +64,9 @@ def _placed(rows: Sequence[Row]) -> list[g.Panel]:
     top = 0
     for heading, height, members in rows:
         panels.append(g.RowPanel(title=heading, gridPos=g.GridPos(h=1, w=WIDTH, x=0, y=top)))
-        width = WIDTH // len(members)
         for index, panel in enumerate(members):
-            panel.gridPos = g.GridPos(h=height, w=width, x=index * width, y=top + 1)
+            left, right = (WIDTH * edge // len(members) for edge in (index, index + 1))
+            panel.gridPos = g.GridPos(h=height, w=right - left, x=left, y=top + 1)
             panels.append(panel)
         top += height + 1
     return panels

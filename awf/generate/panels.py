@@ -63,7 +63,7 @@ def timeseries(
     return g.TimeSeries(
         title=title, description=description, dataSource=METRICS, unit=unit, valueMin=low,
         targets=[target(expr, legend) for expr, legend in queries],
-        fillOpacity=25 if stacked else 8, stacking={"mode": "normal" if stacked else "none", "group": "A"},
+        fillOpacity=25 if stacked else 0, stacking={"mode": "normal" if stacked else "none", "group": "A"},
         tooltipMode="multi", tooltipSort="desc", legendDisplayMode="table", legendCalcs=["lastNotNull", "max"],
         thresholds=_thresholds(steps), thresholdsStyleMode="line" if steps else "off",
         extraJson={"fieldConfig": {"defaults": defaults}},
@@ -98,10 +98,15 @@ def bars(
 
 
 def states(
-    title: str, queries: Iterable[Query], meanings: Mapping[int, tuple[str, str]], description: str
+    title: str,
+    queries: Iterable[Query],
+    meanings: Mapping[int, tuple[str, str]],
+    description: str,
+    empty: str = "",
 ) -> StateTimeline:
     """Return a lane for each series; `meanings` are what its whole numbers say, and in which colour."""
     defaults = {
+        "noValue": empty or None,
         "mappings": values_mean(meanings),
         "color": {"mode": "thresholds"},
         "custom": {"fillOpacity": 70, "lineWidth": 0},

@@ -17,7 +17,7 @@ from awf.generate.expr import any_of, by, gained, quantile, rate, selector
 from awf.generate.spec import DashboardSpec
 
 P = {"job": "=~$job", "instance": "=~$instance"}
-PROCESS = ("instance",)
+PROCESS = ("job", "instance")
 WINDOW = "$__rate_interval"
 LOST = {sc.REASON: any_of(sc.LOST_ON_EXPORT)}
 # Zero is only the truth where something reports: an empty store must not look like a quiet one.
@@ -91,12 +91,12 @@ def _spool() -> list[Any]:
                      [(f"sum({rate(sc.EVENTS, WINDOW, **P)})", "emitted"),
                       (_or_zero(f"sum({rate(sc.EXPORTED_EVENTS, WINDOW, **P)})"), "acknowledged")],
                      "eps", "What lies between the lines goes to the spool, or comes out of it after an outage."),
-        p.timeseries("Waiting events by process", [(by("sum", PROCESS, selector(sc.SPOOL_EVENTS, **P)), "{{instance}}")],
+        p.timeseries("Waiting events by process", [(by("sum", PROCESS, selector(sc.SPOOL_EVENTS, **P)), "{{job}} {{instance}}")],
                      "short", "Growing in one process: its own way to the collector. In all of them: the collector."),
-        p.timeseries("Spool use by process", [(_fill(PROCESS), "{{instance}}")],
+        p.timeseries("Spool use by process", [(_fill(PROCESS), "{{job}} {{instance}}")],
                      "percentunit", "Share of the limit. Above 80% for a minute the alert AWFSpoolNearlyFull fires: mend the "
                      "collector, or raise AWF_SPOOL_MAX_MB.", steps=p.above(thresholds.SPOOL_FULL)),
-        p.timeseries("Oldest event by process", [(by("max", PROCESS, selector(sc.SPOOL_OLDEST_AGE, **P)), "{{instance}}")],
+        p.timeseries("Oldest event by process", [(by("max", PROCESS, selector(sc.SPOOL_OLDEST_AGE, **P)), "{{job}} {{instance}}")],
                      "s", "Above two minutes for a minute the alert AWFExportStalled fires. At AWF_SPOOL_MAX_AGE_S events "
                      "are given up.", steps=p.above(thresholds.EXPORT_STALLED_S)),
     ]  # fmt: skip

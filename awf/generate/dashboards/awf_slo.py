@@ -131,13 +131,16 @@ def _burns() -> list[Any]:
 
 
 def _indicators() -> list[Any]:
-    lanes = [(f"({_burns_now(burn)})", f"x{burn.factor:g} {LEGEND}") for burn in thresholds.BURNS]
+    lanes = [
+        (by("max", (sc.SLO,), _burns_now(burn)), f"{{{{slo}}}}, x{burn.factor:g}")
+        for burn in thresholds.BURNS
+    ]
     workflow = selector(sc.WORKFLOW_SUCCESS_RATE, **{sc.WORKFLOW_ID: "=~$workflow"})
     p99 = selector(sc.STEP_LATENCY_P99, **{sc.WORKFLOW_ID: "=~$workflow"})
     return [
         p.states("Burning", lanes, {0: ("holds", p.GREEN), 1: ("burns", p.RED)},
-                 "When each alert's two windows burned at once, whatever the traffic. Red for long without an alert: too few "
-                 "failures to wake anyone, but not none."),
+                 "When both windows of an alert burned for any budget of an objective, whatever the traffic. Red for long "
+                 "without an alert: too few failures to wake anyone, but not none."),
         p.timeseries("Good events, 5 min", [(f"1 - {_errors('5m')}", LEGEND), (OBJECTIVE, "objective {{slo}}")],
                      "percentunit", "The indicators themselves, beside their objectives. A line below its objective spends "
                      "budget.", low=None, links=[_to_workflow()]),

@@ -8,11 +8,12 @@ from awf.core import semconv as sc
 from awf.generate import panels as p
 from awf.generate import thresholds
 from awf.generate.board import dashboard
-from awf.generate.expr import any_of, by, rate, selector
+from awf.generate.expr import any_of, by, gained, rate
 from awf.generate.spec import DashboardSpec
 
 WINDOW = "$__rate_interval"
 CLOSED = any_of(("resolved", "false_alarm", "escalated", "inconclusive"))
+LOOKED_INTO = "investigating"
 ALONE = any_of(("resolved", "false_alarm"))
 FEW_MINUTES = ((p.GREEN, None), (p.YELLOW, 600_000.0), (p.RED, 3_600_000.0))
 NONE_STEPS = ((p.GREEN, None), (p.RED, 1.0))
@@ -39,13 +40,13 @@ def build() -> dict[str, Any]:
 
 
 def _grown(metric: str, labels: tuple[str, ...], window: str = "$__range", **matchers: str) -> str:
-    """Return by how much a counter has grown; the watcher's begin at zero, so that the first is seen."""
-    return by("sum", labels, f"increase({selector(metric, **matchers)}[{window}])")
+    """Return by how much a counter has grown, in whole numbers and with the first count ever."""
+    return gained(metric, labels, window, **matchers)
 
 
 def _share(status: str, among: str, window: str) -> str:
     part = _grown(sc.WATCHER_INCIDENTS, (), window, status=status)
-    return f"{part} / ({_grown(sc.WATCHER_INCIDENTS, (), window, status=among)} > 0)"
+    return f"({part}) / ({_grown(sc.WATCHER_INCIDENTS, (), window, status=among)} > 0)"
 
 
 def _took(q: float, metric: str, labels: tuple[str, ...], window: str, **matchers: str) -> str:
@@ -58,10 +59,10 @@ def _now() -> list[Any]:
     # Where none waits its series ends, and is still found for five minutes.
     expires = f"min({sc.WATCHER_APPROVAL_EXPIRES}) and on () (sum({sc.WATCHER_APPROVALS_PENDING}) > 0)"
     return [
-        p.stat("Alerts in", f"round({_grown(sc.WATCHER_ALERTS, (), status='firing')})", "short",
+        p.stat("Alerts in", _grown(sc.WATCHER_ALERTS, (), status="firing"), "short",
                "Firing alerts that arrived in the time shown. None although alerts fire in Grafana: check the contact "
                "point, and that its secret is the watcher's."),
-        p.stat("Incidents", f"round({_grown(sc.WATCHER_INCIDENTS, (), status='investigating')})", "short",
+        p.stat("Incidents", _grown(sc.WATCHER_INCIDENTS, (), status=LOOKED_INTO), "short",
                "Incidents that were looked into in the time shown. Far fewer than alerts is well: alerts of one cause are "
                "one incident."),
         p.stat("Approvals waiting", f"sum({sc.WATCHER_APPROVALS_PENDING})", "short",
@@ -77,10 +78,10 @@ def _now() -> list[Any]:
                "Share of the incidents that ended resolved or as a false alarm, with an approval where one was needed. "
                "Low: the incidents' pages say why each was handed over.",
                steps=((p.RED, None), (p.YELLOW, 0.5), (p.GREEN, 0.8)), empty="none closed"),
-        p.stat("Asked first", _share("awaiting_approval", CLOSED, "$__range"), "percentunit",
-               "Questions asked for each incident that ended. High for an action that is always approved: allow it in the "
-               "policy.", empty="none closed"),
-        p.stat("Failures", f"round({_grown(sc.WATCHER_FAILURES, ())})", "short",
+        p.stat("Asked first", _share("awaiting_approval", LOOKED_INTO, "$__range"), "percentunit",
+               "Share of the incidents that were looked into for which a person was asked. High for an action that is always approved: allow it in the "
+               "policy.", empty="no incident"),
+        p.stat("Failures", _grown(sc.WATCHER_FAILURES, ()), "short",
                "What the watcher itself failed to do in the time shown. Not zero: see by stage below, and its log.",
                steps=NONE_STEPS),
     ]  # fmt: skip
@@ -128,26 +129,25 @@ def _times() -> list[Any]:
                      "after it told people. Long for resolved: approvals that wait, or slow verification."),
         p.timeseries("Closed without on-call, by hour",
                      [(_share(ALONE, CLOSED, "1h"), "closed alone or with an approval"),
-                      (_share("awaiting_approval", CLOSED, "1h"), "asked")],
+                      (_share("awaiting_approval", LOOKED_INTO, "1h"), "asked")],
                      "percentunit", "Share of the incidents that ended in the hour before. Falling after a change of policy "
                      "or rules: compare the incidents."),
     ]  # fmt: skip
 
 
 def _works() -> list[Any]:
-    investigated = f"increase({selector(f'{sc.WATCHER_INVESTIGATION_MS}_count')}[5m])"
     return [
         p.timeseries("Failures by stage", [(_grown(sc.WATCHER_FAILURES, ("stage",), "5m"), "{{stage}}")],
                      "short", "What failed in the last five minutes; three times in ten fire AWFWatcherFailing. querying: Grafana or mcp-grafana; receiving, sweeping: "
                      "the database; annotating: the token for annotations; notifying: the on-call channel; others: its log.",
                      stacked=True),
-        p.timeseries("Investigations", [(by("sum", (), investigated), "investigations")],
+        p.timeseries("Investigations", [(_grown(f"{sc.WATCHER_INVESTIGATION_MS}_count", (), "5m"), "investigations")],
                      "short", "Looks taken in the last five minutes, up to three for one incident whose cause is not seen "
                      "yet. None while alerts arrive: the watcher is paused, or hangs."),
         p.timeseries("Rules and notifications of the embedded ruler",
-                     [(by("sum", ("outcome",), f"increase({sc.RULER_NOTIFICATIONS}[5m])"), "notification {{outcome}}"),
-                      (f"sum(increase({sc.RULER_EVALUATION_FAILURES}[5m]))", "rule failed"),
-                      (f"sum(increase({sc.RULER_EVALUATIONS_MISSED}[5m]))", "evaluation missed")],
+                     [(_grown(sc.RULER_NOTIFICATIONS, ("outcome",), "5m"), "notification {{outcome}}"),
+                      (_grown(sc.RULER_EVALUATION_FAILURES, (), "5m"), "rule failed"),
+                      (_grown(sc.RULER_EVALUATIONS_MISSED, (), "5m"), "evaluation missed")],
                      "short", "Only where awf up runs the rules. Failed notifications: the watcher does not answer, or the "
                      "secrets differ. With Grafana see its alerting pages."),
     ]  # fmt: skip
