@@ -93,6 +93,7 @@ def overflow(page: Page) -> int:
 
 def _fit(page: Page) -> None:
     """Make the window as high as the page, and wait until all that is in it has drawn."""
+    page.set_viewport_size({"width": 1320, "height": 600})
     page.set_viewport_size({"width": 1320, "height": page.evaluate("document.documentElement.scrollHeight")})
     page.wait_for_timeout(300)
     page.wait_for_selector(".panel:not([data-drawn])", state="detached")
@@ -104,7 +105,7 @@ def _fit(page: Page) -> None:
 @pytest.mark.parametrize("uid", BOARDS)
 def test_picture_of_a_dashboard(page: Page, product: Product, uid: str) -> None:
     page.set_viewport_size({"width": 1320, "height": 900})
-    open_board(page, product, uid, "?from=now-10m&to=now&refresh=", is_whole=False)
+    open_board(page, product, uid, "?from=now-15m&to=now&refresh=", is_whole=False)
     _fit(page)
     # Rows of what does not run here (Alloy, the stores) are folded: their names stay.
     page.evaluate("""() => document.querySelectorAll('.row').forEach((row) => {

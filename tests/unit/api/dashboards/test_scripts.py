@@ -85,6 +85,19 @@ def test_times_are_read(run: Run, written: str, expected: int | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("now-30m", "now", "Last 30 minutes"),
+        ("now-10m", "now", "Last 10 minutes"),
+        ("now-1w", "now", "Last 1 week"),
+        ("now-2h", "now-1h", "now-2h to now-1h"),
+    ],
+)
+def test_a_time_range_is_said_in_words(run: Run, start: str, end: str, expected: str) -> None:
+    assert run("time.js", "describeRange", start, end) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "expected"), [("10s", 10_000), ("1s", 5_000), ("5m", 300_000), ("", 0), ("soon", 0)]
 )
 def test_no_page_renews_itself_faster_than_every_five_seconds(run: Run, text: str, expected: int) -> None:

@@ -4,6 +4,8 @@ export const QUICK = [["now-5m", "Last 5 minutes"], ["now-15m", "Last 15 minutes
   ["now-1h", "Last 1 hour"], ["now-3h", "Last 3 hours"], ["now-6h", "Last 6 hours"], ["now-12h", "Last 12 hours"],
   ["now-24h", "Last 24 hours"], ["now-2d", "Last 2 days"], ["now-7d", "Last 7 days"], ["now-30d", "Last 30 days"]];
 
+const WORDS = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
+
 function rounded(moment, unit, up) {
   const date = new Date(moment);
   date.setMilliseconds(0);
@@ -44,6 +46,8 @@ export const utc = (moment) => `${new Date(moment).toISOString().replace("T", " 
 export function describeRange(from, to) {
   const quick = to === "now" && QUICK.find(([start]) => start === from);
   if (quick) return quick[1];
+  const last = to === "now" && /^now-(\d+)([smhdw])$/.exec(from);
+  if (last) return `Last ${last[1]} ${WORDS[last[2]]}${last[1] === "1" ? "" : "s"}`;
   const shown = (text) => (isRelative(text) ? text : dateTime(parseTime(text)));
   return `${shown(from)} to ${shown(to)}`;
 }

@@ -9,7 +9,7 @@ import { emptyValue, valuesOf } from "./values.js";
 function slice(from, to, inner) {
   const at = (radius, part) => `${(100 + radius * Math.sin(part * 2 * Math.PI)).toFixed(2)} ${(100 - radius * Math.cos(part * 2 * Math.PI)).toFixed(2)}`;
   // A full circle has no arc of its own: its ends would be one point.
-  const end = Math.min(to, from + 0.99999);
+  const end = Math.min(to, from + 0.9999);
   const large = end - from > 0.5 ? 1 : 0;
   const back = inner ? `L ${at(inner, end)} A ${inner} ${inner} 0 ${large} 0 ${at(inner, from)} Z` : "L 100 100 Z";
   return `M ${at(95, from)} A 95 95 0 ${large} 1 ${at(95, end)} ${back}`;
