@@ -33,10 +33,11 @@ def exemplars(stack: Stack, metric: str) -> list[dict[str, str]]:
 
 
 def rules(stack: Stack) -> list[dict[str, Any]]:
-    """Return the rules that the metrics' store evaluates, each with its health."""
+    """Return the rules that the metrics' store evaluates, each with its health and its group's interval."""
     answer = httpx.get(f"{stack.promql_url}/api/v1/rules", timeout=10)
     assert answer.status_code == 200, answer.text
-    return [rule for group in answer.json()["data"]["groups"] for rule in group["rules"]]
+    groups = answer.json()["data"]["groups"]
+    return [rule | {"interval": group["interval"]} for group in groups for rule in group["rules"]]
 
 
 def lines(stack: Stack, query: str, *, limit: int = 5000) -> list[tuple[dict[str, str], str]]:
