@@ -59,18 +59,19 @@ def slo_groups(slos: Sequence[Slo]) -> tuple[RuleGroup, ...]:
 
 
 def _base(slo: Slo) -> Iterable[RecordingRule]:
+    """The last rule reads what the one before has just recorded: rules of a group run one after the other."""
     about = {sc.SLO: slo.name}
-    total = risen(str(slo.total), str(slo.total), slo.group_by, BASE)
-    counted = slo.good or slo.bad
-    of_those = f"({risen(str(counted), str(slo.total), slo.group_by, BASE)} or {total} * 0)"
-    bad = of_those if slo.bad else f"clamp_min({total} - {of_those}, 0)"
+    total = f'{sc.SLO_TOTAL}{{{sc.SLO}="{slo.name}"}}'
+    counted = f"({_risen(str(slo.good or slo.bad), slo)} or on ({sc.SUBJECT}) {total} * 0)"
+    bad = counted if slo.bad else f"clamp_min({total} - on ({sc.SUBJECT}) group_left () {counted}, 0)"
     yield RecordingRule(sc.SLO_OBJECTIVE, f"vector({slo.objective:g})", about)
-    yield RecordingRule(sc.SLO_TOTAL, _with_subject(total, slo), about)
-    yield RecordingRule(sc.SLO_BAD, _with_subject(bad, slo), about)
+    yield RecordingRule(sc.SLO_TOTAL, _risen(str(slo.total), slo), about)
+    yield RecordingRule(sc.SLO_BAD, bad, about)
 
 
-def _with_subject(expr: str, slo: Slo) -> str:
+def _risen(counter: str, slo: Slo) -> str:
     labels = ", ".join(f'"{label}"' for label in slo.group_by)
+    expr = risen(counter, str(slo.total), slo.group_by, BASE)
     return f'label_join({expr}, "{sc.SUBJECT}", "/", {labels})'
 
 
