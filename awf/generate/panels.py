@@ -44,11 +44,12 @@ def target(expr: str, legend: str = "", *, instant: bool = False, format_: str =
 
 def stat(
     title: str, expr: str, unit: str, description: str, *, steps: Steps = (), link: Link | None = None,
-    empty: str = "no data yet",
+    empty: str = "no data yet", instant: bool = False,
 ) -> g.Stat:  # fmt: skip
-    """Return a single number with a sparkline; `empty` is what stands there when there is none."""
+    """Return a single number with a sparkline; `empty` is what stands there when there is none. One that is gone
+    must be `instant`: the last of a range would be shown as if it still were."""
     return g.Stat(
-        title=title, description=description, dataSource=METRICS, targets=[target(expr)], format=unit,
+        title=title, description=description, dataSource=METRICS, targets=[target(expr, instant=instant)], format=unit,
         reduceCalc="lastNotNull", graphMode="area", colorMode="value", noValue=empty,
         thresholds=_thresholds(steps) if steps else DEFAULT_STEPS, links=[link] if link else [],
     )  # fmt: skip

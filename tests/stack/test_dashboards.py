@@ -335,3 +335,11 @@ def test_a_graph_gives_every_edge_what_grafana_needs() -> None:
         assert f'"{name}"' in target["expr"]
     (organize,) = panel["transformations"]
     assert organize["options"]["renameByName"] == {"Value": "mainstat"}
+
+
+def test_an_approval_that_was_answered_is_not_shown_as_if_it_still_waited() -> None:
+    """The last value of a time range would be; the series itself is found for five minutes after its end."""
+    for query in PROMQL:
+        if sc.WATCHER_APPROVAL_EXPIRES in query.asked:
+            assert f"sum({sc.WATCHER_APPROVALS_PENDING}) > 0" in query.asked
+            assert query.target["instant"] or query.panel["type"] == "timeseries"

@@ -16,6 +16,8 @@ CLOSED = any_of(("resolved", "false_alarm", "escalated", "inconclusive"))
 LOOKED_INTO = "investigating"
 ALONE = any_of(("resolved", "false_alarm"))
 FEW_MINUTES = ((p.GREEN, None), (p.YELLOW, 600_000.0), (p.RED, 3_600_000.0))
+# Where none waits its series ends, and is still found for five minutes.
+EXPIRES = f"min({sc.WATCHER_APPROVAL_EXPIRES}) and on () (sum({sc.WATCHER_APPROVALS_PENDING}) > 0)"
 NONE_STEPS = ((p.GREEN, None), (p.RED, 1.0))
 
 
@@ -56,8 +58,6 @@ def _took(q: float, metric: str, labels: tuple[str, ...], window: str, **matcher
 
 def _now() -> list[Any]:
     soon = ((p.RED, None), (p.YELLOW, thresholds.APPROVAL_EXPIRES_SOON_S), (p.GREEN, 1800.0))
-    # Where none waits its series ends, and is still found for five minutes.
-    expires = f"min({sc.WATCHER_APPROVAL_EXPIRES}) and on () (sum({sc.WATCHER_APPROVALS_PENDING}) > 0)"
     return [
         p.stat("Alerts in", _grown(sc.WATCHER_ALERTS, (), status="firing"), "short",
                "Firing alerts that arrived in the time shown. None although alerts fire in Grafana: check the contact "
@@ -68,9 +68,9 @@ def _now() -> list[Any]:
         p.stat("Approvals waiting", f"sum({sc.WATCHER_APPROVALS_PENDING})", "short",
                "Questions that nobody has answered. Not zero: answer them on AWF's pages or with awf approvals.",
                steps=((p.GREEN, None), (p.YELLOW, 1.0))),
-        p.stat("First expires in", expires, "s",
+        p.stat("First expires in", EXPIRES, "s",
                "When the first open question expires. Then nothing is done and on-call is told: answer before.",
-               steps=soon, empty="none waits"),
+               steps=soon, empty="none waits", instant=True),
         p.stat("Time to recovery", _took(0.5, sc.WATCHER_RECOVERY_MS, (), "$__range", status="resolved"), "ms",
                "Median from an alert's start until its end was verified, over the time shown. Growing: see Times below for "
                "where it goes.", steps=FEW_MINUTES, empty="none recovered"),
@@ -110,7 +110,7 @@ def _actions() -> list[Any]:
               "short", "Which action ended how. One that is mostly undone should be asked for, not allowed."),
         p.timeseries("Questions without an answer", [(f"sum({sc.WATCHER_APPROVALS_PENDING})", "waiting")],
                      "short", "How many questions wait. A line that stays up: nobody is told, or nobody may approve."),
-        p.timeseries("Until the first approval expires", [(f"min({sc.WATCHER_APPROVAL_EXPIRES})", "expires in")],
+        p.timeseries("Until the first approval expires", [(EXPIRES, "expires in")],
                      "s", "Falls while nobody answers; at zero the incident is handed to on-call. Below the line "
                      "AWFApprovalExpiring fires: answer.", steps=p.below(thresholds.APPROVAL_EXPIRES_SOON_S)),
     ]  # fmt: skip
