@@ -343,3 +343,16 @@ def test_an_approval_that_was_answered_is_not_shown_as_if_it_still_waited() -> N
         if sc.WATCHER_APPROVAL_EXPIRES in query.asked:
             assert f"sum({sc.WATCHER_APPROVALS_PENDING}) > 0" in query.asked
             assert query.target["instant"] or query.panel["type"] == "timeseries"
+
+
+def test_a_number_that_may_be_none_over_the_time_shown_is_asked_once_at_its_end() -> None:
+    """An older point of a range looks back past the time shown: what is long over would stand there as the last."""
+    over_the_time_shown = [
+        query
+        for query in PROMQL
+        if query.panel["type"] == "stat"
+        and "$__range" in query.target["expr"]
+        and query.panel["fieldConfig"]["defaults"]["noValue"] != "no data yet"
+    ]
+    assert len(over_the_time_shown) == 3
+    assert all(query.target["instant"] for query in over_the_time_shown)

@@ -73,14 +73,14 @@ def _now() -> list[Any]:
                steps=soon, empty="none waits", instant=True),
         p.stat("Time to recovery", _took(0.5, sc.WATCHER_RECOVERY_MS, (), "$__range", status="resolved"), "ms",
                "Median from an alert's start until its end was verified, over the time shown. Growing: see Times below for "
-               "where it goes.", steps=FEW_MINUTES, empty="none recovered"),
+               "where it goes.", steps=FEW_MINUTES, empty="none recovered", instant=True),
         p.stat("Closed without on-call", _share(ALONE, CLOSED, "$__range"), "percentunit",
                "Share of the incidents that ended resolved or as a false alarm, with an approval where one was needed. "
                "Low: the incidents' pages say why each was handed over.",
-               steps=((p.RED, None), (p.YELLOW, 0.5), (p.GREEN, 0.8)), empty="none closed"),
+               steps=((p.RED, None), (p.YELLOW, 0.5), (p.GREEN, 0.8)), empty="none closed", instant=True),
         p.stat("Asked first", _share("awaiting_approval", LOOKED_INTO, "$__range"), "percentunit",
                "Share of the incidents that were looked into for which a person was asked. High for an action that is always approved: allow it in the "
-               "policy.", empty="no incident"),
+               "policy.", empty="no incident", instant=True),
         p.stat("Failures", _grown(sc.WATCHER_FAILURES, ()), "short",
                "What the watcher itself failed to do in the time shown. Not zero: see by stage below, and its log.",
                steps=NONE_STEPS),
