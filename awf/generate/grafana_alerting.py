@@ -20,7 +20,9 @@ from awf.generate.alert_texts import annotations_of, labels_of
 from awf.generate.panel_links import Panels
 from awf.generate.spec import AlertRule, RuleGroup
 
-FOLDER: Final = "AWF"
+FOLDER: Final = "AWF alerts"
+"""Not the dashboards' folder: rules are provisioned before them or at the same time and have no way to say a folder's
+uid, so Grafana would make two folders of one name (grafana/grafana#125079)."""
 DATASOURCE: Final = "mimir"
 ORG: Final = 1
 STEP_S: Final = 10  # Grafana evaluates at multiples of its base interval

@@ -108,6 +108,13 @@ def test_dashboards_go_into_the_folder_awf_from_where_they_are_mounted() -> None
     assert provider["options"]["path"] in mounted
 
 
+def test_alert_rules_are_in_a_folder_of_another_name_than_the_dashboards() -> None:
+    """Rules cannot say a folder's uid: of the same name Grafana would make a second folder beside the dashboards'."""
+    (provider,) = document("dashboards/awf.yaml")["providers"]
+    rules = yaml.safe_load((FOLDER / "alerting/rules.yaml").read_text(encoding="utf-8"))
+    assert provider["folder"] not in {group["folder"] for group in rules["groups"]}
+
+
 def test_grafana_opens_with_a_dashboard_that_is_there() -> None:
     home = Path(ENVIRONMENT["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert home.parent.as_posix() == ENVIRONMENT["AWF_DASHBOARDS_DIR"]
