@@ -27,8 +27,6 @@ DATASOURCE: Final = "mimir"
 ORG: Final = 1
 STEP_S: Final = 10  # Grafana evaluates at multiples of its base interval
 
-WHERE_AWF_IS: Final = "${AWF_PUBLIC_URL}"
-
 RETIRED: Final[tuple[str, ...]] = ()
 """uids of rules of earlier versions. Grafana keeps a rule that leaves the file until it is told to delete it."""
 
@@ -41,13 +39,13 @@ _LABEL = re.compile(r"\$labels\.([A-Za-z_][A-Za-z0-9_]*)")
 def render_alerts(
     groups: Iterable[RuleGroup],
     panels: Panels,
-    public_url: str = "",
+    public_url: str,
     *,
     known: Sequence[str] = (),
 ) -> str:
     """Return the provisioning file. `known` are all alerts there could be: those without a rule are deleted.
 
-    Without a public address the runbooks' links have that of Grafana's own environment, as in compose.yaml.
+    The address of the runbooks is written out: not every Grafana puts its environment into annotations.
     """
     rendered = [_group(group, panels, public_url) for group in groups if group.alerts]
     uids = {rule["uid"] for group in rendered for rule in group["rules"]}
@@ -62,8 +60,8 @@ def grafana_template(text: str) -> str:
     """Return a text with Prometheus' template variables as Grafana has them.
 
     Grafana's `$value` is a debug text, the number is `$values.A.Value`; a label that is not there prints
-    `[no value]` by its name and nothing by `index`. Raises ConfigError for what a provisioning file would change:
-    Grafana replaces `${NAME}` in annotations by variables of its environment.
+    `[no value]` by its name and nothing by `index`. Raises ConfigError for what a provisioning file could change:
+    newer Grafanas replace `${NAME}` in annotations by variables of their environment.
     """
     if "${" in text or "$$" in text:
         raise ConfigError(
@@ -108,7 +106,7 @@ def _rule(rule: AlertRule, panels: Panels, public_url: str) -> dict[str, Any]:
     if rule.keep_firing_for:
         body["keepFiringFor"] = rule.keep_firing_for
     body["missing_series_evals_to_resolve"] = 1  # as in Prometheus: a series that is gone is resolved
-    texts = annotations_of(rule, public_url or WHERE_AWF_IS)
+    texts = annotations_of(rule, public_url)
     link = {ANNOTATION_RUNBOOK: texts.pop(ANNOTATION_RUNBOOK)}
     body["annotations"] = {name: grafana_template(text) for name, text in texts.items()} | link
     body["labels"] = {name: escaped(text) for name, text in labels_of(rule).items()}

@@ -67,11 +67,12 @@ def with_address(board: Mapping[str, Any], public_url: str) -> dict[str, Any]:
 
 def render(public_url: str = "", slos: Sequence[Slo] | None = None) -> dict[str, str]:
     """Return everything that is generated: path relative to the repository -> text."""
-    boards = render_dashboards(public_url or PUBLIC_URL)
+    url = public_url or PUBLIC_URL
+    boards = render_dashboards(url)
     alerts = render_alerts(
-        rule_groups(slos).values(), Panels.of(boards), public_url, known=[burn.alert for burn in BURNS]
+        rule_groups(slos).values(), Panels.of(boards), url, known=[burn.alert for burn in BURNS]
     )
-    files = {f"rules/{path}": text for path, text in render_rules(public_url or PUBLIC_URL, slos).items()}
+    files = {f"rules/{path}": text for path, text in render_rules(url, slos).items()}
     files |= render_loki_rules()
     files |= {f"dashboards/{path}": text for path, text in boards.items()}
     return dict(sorted((files | {GRAFANA_ALERTS: FROM_BOTH + alerts}).items()))

@@ -45,7 +45,6 @@ class RealGrafana:
             "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(REPOSITORY / "dashboards/awf-overview.json"),
             "MIMIR_QUERY_URL": stack.promql_url, "LOKI_QUERY_URL": stack.url("loki"),
             "TEMPO_QUERY_URL": stack.url("tempo"), "AWF_DASHBOARDS_DIR": str(REPOSITORY / "dashboards"),
-            "AWF_PUBLIC_URL": awf_url,
         }  # fmt: skip
         command = (str(home / "bin/grafana"), "server", "--homepath", str(home))
         self.program = Program(

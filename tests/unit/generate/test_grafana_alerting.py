@@ -19,7 +19,15 @@ from awf.embedded.ruler.grafana_terms import GROUP_BY, RECEIVER
 from awf.embedded.ruler.rules import load_rules
 from awf.errors import ConfigError
 from awf.generate.grafana_alerting import escaped, grafana_template, render_alerts
-from awf.generate.output import GRAFANA_ALERTS, render, render_dashboards, render_rules, rule_groups, write
+from awf.generate.output import (
+    GRAFANA_ALERTS,
+    PUBLIC_URL,
+    render,
+    render_dashboards,
+    render_rules,
+    rule_groups,
+    write,
+)
 from awf.generate.panel_links import Panels
 from awf.generate.spec import AlertRule, PanelLink, RuleGroup
 
@@ -70,9 +78,8 @@ def test_a_rule_is_the_prometheus_rule_of_its_name(rule: dict[str, Any]) -> None
     assert rule["for"] == same["for"]
     assert {name: text.replace("$$", "$") for name, text in rule["labels"].items()} == same["labels"]
     texts = {name: text for name, text in same["annotations"].items() if not name.startswith("__")}
-    link = texts.pop("runbook_url").replace("http://127.0.0.1:8000", "${AWF_PUBLIC_URL}")
-    assert rule["annotations"].pop("runbook_url", link) == link
-    assert set(rule["annotations"]) == set(texts)
+    assert rule["annotations"].keys() == texts.keys()
+    assert "$" not in texts["runbook_url"], "not every Grafana puts its environment into annotations"
     for name, text in texts.items():
         spoken = re.sub(r'index \$labels "(\w+)"', r"$labels.\1", rule["annotations"][name])
         assert spoken.replace("$values.A.Value", "$value") == text
@@ -184,7 +191,7 @@ def _alert(**fields: Any) -> RuleGroup:
 
 
 def test_an_alert_that_is_gone_is_deleted_in_grafana_too() -> None:
-    text = render_alerts([_alert()], PANELS, known=["AWFX", "AWFErrorBudgetBurnsFast"])
+    text = render_alerts([_alert()], PANELS, PUBLIC_URL, known=["AWFX", "AWFErrorBudgetBurnsFast"])
     assert yaml.safe_load(text)["deleteRules"] == [{"orgId": 1, "uid": "awf_error_budget_burns_fast"}]
     assert "deleteRules" not in DOCUMENT
 
@@ -193,10 +200,10 @@ def test_a_renamed_panel_breaks_generation_and_says_which_there_are() -> None:
     with pytest.raises(
         ConfigError, match="AWFX: dashboard awf-overview has no panel 'Succes rate'"
     ) as caught:
-        render_alerts([_alert(shown_by=PanelLink("awf-overview", "Succes rate"))], PANELS)
+        render_alerts([_alert(shown_by=PanelLink("awf-overview", "Succes rate"))], PANELS, PUBLIC_URL)
     assert "Success rate" in caught.value.hint
     with pytest.raises(ConfigError) as caught:
-        render_alerts([_alert(shown_by=PanelLink("awf-nowhere", "x"))], PANELS)
+        render_alerts([_alert(shown_by=PanelLink("awf-nowhere", "x"))], PANELS, PUBLIC_URL)
     assert "no dashboard" in caught.value.hint
 
 
