@@ -180,7 +180,7 @@ async def test_arguments_that_the_tool_does_not_take_are_a_query_error(server: M
         "http://user:secret@host/mcp",
         "http://[::1",
         "http://user:secret@host:port/mcp",
-    ],  # fmt: skip
+    ],
 )
 def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(ConfigError, match="AWF_MCP_READ_URL") as caught:
