@@ -34,10 +34,17 @@ def endpoint(url: str, setting: str) -> httpx.URL:
     try:
         found = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
-        raise ConfigError(f"{setting}_URL={url!r} is not an address: {error}") from error
-    if found.scheme not in ("http", "https") or not found.host or found.userinfo:
+        # What stands before an @ may be a password.
+        where = "..." + url[url.rindex("@") :] if "@" in url else url
+        raise ConfigError(f"{setting}_URL={where!r} is not an address: {error}") from error
+    if found.userinfo:
         raise ConfigError(
-            f"{setting}_URL={plain_text(str(found.copy_with(userinfo=b'')), 200)!r} is not an http address",
+            f"{setting}_URL has a user or a password in it, which mcp-grafana does not take",
+            hint=f"Leave it out; a token goes into {setting}_TOKEN.",
+        )
+    if found.scheme not in ("http", "https") or not found.host:
+        raise ConfigError(
+            f"{setting}_URL={plain_text(str(found), 200)!r} is not an http address",
             hint=f"For example http://mcp-grafana-read:8000{PATH}; a token goes into {setting}_TOKEN.",
         )
     return found if found.path.strip("/") else found.copy_with(path=PATH)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 
 from awf.cli._client import show
+from awf.errors import InvalidInput
 from awf.stack.pins import Pin, read_pins
 from awf.stack.programs import Running
 from awf.stack.upgrades import Advice, advise, load_facts
@@ -35,6 +36,7 @@ def versions(args: argparse.Namespace, at: Mapping[str, str]) -> int:
 def upgrade_check(args: argparse.Namespace, at: Mapping[str, str], told: Mapping[str, str]) -> int:
     """Print what to know before the pinned versions are started. Returns 1 when something comes first."""
     facts = load_facts()
+    _check(told, known=list(facts))
     answers = _running(at)
     running = {name: answer.version for name, answer in answers.items()} | dict(told)
     found = advise(facts, running, _pinned(read_pins(args.file)))
@@ -44,6 +46,20 @@ def upgrade_check(args: argparse.Namespace, at: Mapping[str, str], told: Mapping
     else:
         _print(found, unknown)
     return 1 if any(advice.first for advice in found) else 0
+
+
+def _check(told: Mapping[str, str], *, known: list[str]) -> None:
+    """Raise InvalidInput for what would be passed over: a typing error must not look like "nothing to do"."""
+    for program, version in told.items():
+        if program not in known:
+            raise InvalidInput(
+                f"--running {program}={version} names no program that is known",
+                hint=f"Programs: {', '.join(sorted(known))}.",
+            )
+        if numbers(version) is None:
+            raise InvalidInput(
+                f"--running {program}={version} has no version number", hint=f"For example {program}=3.1.0."
+            )
 
 
 def _print(found: list[Advice], unknown: list[str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 
-from awf.errors import AwfError, Forbidden, NotFound, Unauthorized
+from awf.cli._client import add_output
+from awf.errors import AwfError, Forbidden, InvalidInput, NotFound, Unauthorized
 
 HELP = "mark a deployment on the dashboards"
 
@@ -15,13 +17,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tag", action="append", default=[], metavar="TAG", help="one more tag; may be repeated"
     )
+    add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     import asyncio
 
-    number = asyncio.run(_post(args.text, ["awf", args.kind, *args.tag]))
-    print(f"Marked in Grafana as annotation {number}.")
+    if not args.text.strip() or not all(tag.strip() for tag in args.tag):
+        raise InvalidInput(
+            "the text or a tag of the mark is empty",
+            hint="Say what was deployed: awf annotate deployment 'billing-agent 1.4.2'. Is a variable not set?",
+        )
+    tags = ["awf", args.kind, *args.tag]
+    number = asyncio.run(_post(args.text, tags))
+    if args.json:
+        print(json.dumps({"id": number, "text": args.text, "tags": tags}))
+    else:
+        print(f"Marked in Grafana as annotation {number}.")
     return 0
 
 
@@ -31,7 +43,8 @@ async def _post(text: str, tags: list[str]) -> int:
     from awf.wiring.secrets import find
 
     settings = load()
-    async with client(settings.grafana_base, token=find(settings, "grafana_token")) as http:
+    token = find(settings, "grafana_token")
+    async with client(settings.grafana_base, token=token, setting="AWF_GRAFANA_TOKEN") as http:
         with reaching("Grafana", settings.grafana_base):
             response = await http.post("/api/annotations", json={"text": text, "tags": tags})
     try:

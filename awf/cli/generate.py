@@ -10,8 +10,9 @@ import argparse
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from awf.errors import ConfigError
+from awf.errors import ConfigError, InvalidInput
 
 if TYPE_CHECKING:
     from awf.generate.files import Plan
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from awf.generate.files import carry_out, plan, with_record
 
+    _check_address(args.public_url)
     files = with_record(_render(args))
     try:
         todo = plan(args.output, files)
@@ -60,6 +62,21 @@ def run(args: argparse.Namespace) -> int:
     else:
         _tell_written(todo, kept, len(files))
     return 1 if args.check and (todo.changed or gone) else 0
+
+
+def _check_address(url: str | None) -> None:
+    """Raise InvalidInput for an address that no browser would follow: it is written into every alert and dashboard."""
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable()
+    except ValueError:
+        is_address = False
+    if not is_address or " " in url:
+        raise InvalidInput(
+            f"--public-url {url!r} is not an http address", hint="For example https://awf.example.com"
+        )
 
 
 def _render(args: argparse.Namespace) -> dict[str, str]:

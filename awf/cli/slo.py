@@ -18,10 +18,19 @@ HELP = "write, check or list the service level objectives"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     init = verbs.add_parser("init", help="write a copy of the packaged SLOs, to be edited")
-    init.add_argument("file", nargs="?", type=Path, default=Path("slos.yaml"), metavar="FILE")
+    init.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        default=Path("slos.yaml"),
+        metavar="FILE",
+        help="where it goes (default: slos.yaml)",
+    )
     for name, text in (("check", "say what is wrong in a file"), ("list", "show the SLOs")):
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("file", nargs="?", type=Path, metavar="FILE")
+        verb.add_argument(
+            "file", nargs="?", type=Path, metavar="FILE", help="default: AWF_SLO_FILE or the packaged one"
+        )
         verb.add_argument("--json", action="store_true", help="print JSON for a machine to read")
 
 
@@ -68,5 +77,5 @@ def _show(args: argparse.Namespace) -> int:
     if args.verb == "check":
         groups = slo_groups(slos)
         rules = sum(len(group.recording) + len(group.alerts) for group in groups)
-        print(f"{len(slos)} SLOs, good for {rules} rules.")
+        print(f"{len(slos)} SLO{'' if len(slos) == 1 else 's'}, good for {rules} rules.")
     return 0

@@ -16,7 +16,7 @@ HELP = "move state from SQLite to PostgreSQL"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("verb", choices=("copy",))
+    parser.add_argument("verb", choices=("copy",), help="what to do: copy the file into the empty database")
     parser.add_argument(
         "--from",
         dest="source",

@@ -16,17 +16,18 @@ def client(
     base_url: str,
     *,
     token: str = "",
+    setting: str = "AWF_TOKEN",
     timeout_s: float = 10.0,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
     """Return a client for one server; `token` becomes a bearer header. Loopback never goes by a proxy.
 
-    Raises ConfigError for a token that no header can carry; the message does not show it.
+    Raises ConfigError for a token that no header can carry; the message names its setting and does not show it.
     """
     if not (token.isascii() and token.isprintable()):
         raise errors.ConfigError(
             f"the token for {base_url} has characters that a token cannot have",
-            hint="Set AWF_TOKEN to the token as it was printed, without quotes or line breaks.",
+            hint=f"Set {setting} to the token as it was printed, without quotes or line breaks.",
         )
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     is_local = httpx.URL(base_url).host in LOOPBACK
@@ -56,7 +57,10 @@ def raise_for_problem(response: httpx.Response) -> None:
     except ValueError:
         body = {}
     problem = body if isinstance(body, dict) else {}
-    detail = str(problem.get("detail") or response.text[:200] or response.reason_phrase)
+    # Grafana's errors have a `message` where problem details have a `detail`.
+    detail = str(
+        problem.get("detail") or problem.get("message") or response.text[:200] or response.reason_phrase
+    )
     raise _by_status(response.status_code)(detail, hint=str(problem.get("hint", "")))
 
 

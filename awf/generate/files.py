@@ -125,8 +125,15 @@ def _read(path: Path) -> str | None:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", hint="Remove it and run again.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not text, and was not written by `awf generate`", hint="Move it away and run again."
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="Make it a file that this user can read, or give another folder with --output.",
+        ) from error
 
 
 def _read_record(root: Path) -> dict[str, str]:

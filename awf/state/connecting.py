@@ -39,18 +39,22 @@ Password = Callable[[], str]
 
 def shown(url: str) -> str:
     """Return a URL that may be printed, whether it can be read or not."""
+    parsed = _read(url)
+    if parsed is None or "@" in (parsed.host or ""):
+        return re.sub(r"(://)?.*@", r"\1***@", url, flags=re.DOTALL)
+    return parsed.render_as_string(hide_password=True)
+
+
+def _read(url: str) -> URL | None:
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        return re.sub(r"(://)?[^/\s]*@", r"\1***@", url)
+        return None
 
 
 def parse(url: str) -> URL:
     """Read a database URL; `postgres://`, `postgresql://` and `sqlite://` get our drivers. Raises DataDirError."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        parsed = None
+    parsed = _read(url)
     backend = parsed.get_backend_name() if parsed else ""
     drivers = {
         "sqlite": "sqlite+aiosqlite",
@@ -61,6 +65,16 @@ def parse(url: str) -> URL:
         raise DataDirError(
             f"{shown(url)!r} is not a database URL",
             hint="Write it as postgresql://user@host:5432/name or sqlite:////path/state.db",
+        )
+    if "@" in (parsed.host or ""):
+        raise DataDirError(
+            f"the password in the database URL {shown(url)!r} has an @ in it",
+            hint="Write it as %40 there, or put the password into AWF_DATABASE_PASSWORD.",
+        )
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise DataDirError(
+            f"the database URL {shown(url)!r} has the port {parsed.port}",
+            hint="A port is a number from 1 to 65535.",
         )
     return parsed.set(drivername=drivers[backend])
 

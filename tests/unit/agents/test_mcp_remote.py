@@ -173,10 +173,17 @@ async def test_arguments_that_the_tool_does_not_take_are_a_query_error(server: M
 
 @pytest.mark.parametrize(
     "url",
-    ["mcp-grafana-read:8000", "ftp://host/mcp", "http://", "http://user:secret@host/mcp", "http://[::1"],
+    [
+        "mcp-grafana-read:8000",
+        "ftp://host/mcp",
+        "http://",
+        "http://user:secret@host/mcp",
+        "http://[::1",
+        "http://user:secret@host:port/mcp",
+    ],
 )
 def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
-    with pytest.raises(ConfigError, match="AWF_MCP_READ_URL=") as caught:
+    with pytest.raises(ConfigError, match="AWF_MCP_READ_URL") as caught:
         McpRemote(McpServer(url), tools.READ_TOOLS)
     assert "secret" not in caught.value.message
 

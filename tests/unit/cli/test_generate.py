@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from awf.errors import ConfigError
+from awf.errors import ConfigError, InvalidInput
 from tests.unit.cli._program import REPOSITORY, awf
 
 RECORD = ".awf-generated.json"
@@ -115,3 +115,20 @@ def test_a_folder_that_cannot_be_written_is_named(output: str, tmp_path: Path) -
     assert done.stderr.startswith("awf: ")
     assert output in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("url", ["not a url", "awf.example.com", "javascript:alert(1)", "http://[x", ""])
+def test_an_address_that_no_browser_follows_is_not_written_into_the_alerts(url: str, tmp_path: Path) -> None:
+    done = awf(tmp_path, "generate", "--public-url", url)
+    assert done.returncode == InvalidInput.exit_code
+    assert repr(url) in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_is_named_without_advice_to_remove_it(tmp_path: Path) -> None:
+    (tmp_path / "rules/alerts/agents.yaml").mkdir(parents=True)
+    done = awf(tmp_path, "generate")
+    assert done.returncode == ConfigError.exit_code
+    assert "rules/alerts/agents.yaml cannot be read: Is a directory" in done.stderr
+    assert "emove" not in done.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "rules"]

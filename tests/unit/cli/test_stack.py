@@ -100,3 +100,11 @@ def test_an_option_of_another_form_is_refused(tmp_path: Path, text: str) -> None
     done = awf(tmp_path, "stack", "upgrade-check", "--file", COMPOSE, "--running", text)
     assert done.returncode == InvalidInput.exit_code
     assert "is not PROGRAM=" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["mimri=2.14.0", "mimir=latest"])
+def test_a_version_that_would_be_passed_over_is_refused_rather_than_fine(tmp_path: Path, text: str) -> None:
+    done = awf(tmp_path, "stack", "upgrade-check", "--file", COMPOSE, "--running", text)
+    assert done.returncode == InvalidInput.exit_code
+    assert text in done.stderr
+    assert "Nothing has to be done" not in done.stdout
