@@ -51,7 +51,7 @@ class Workload(Product):
             require("grafana")
 
     def start(self) -> Workload:
-        """Start everything and wait until all is ready; the demo last, as it is not waited for."""
+        """Start everything and wait until all is ready, the demo last."""
         for program in self.stack.programs.values():
             program.launch()
         self.grafana.start()
@@ -60,6 +60,8 @@ class Workload(Product):
         for program in (*self.stack.programs.values(), *self.servers, self.serve):
             program.wait_ready()
         self.demo.launch()
+        # At its start the demo forgets faults that were ordered before it.
+        self.wait_for("execution of the demo", lambda: self.items("/executions"), 60)
         return self
 
     def stop(self) -> None:
