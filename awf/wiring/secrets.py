@@ -35,10 +35,22 @@ def read_or_make(data_dir: Path, name: str) -> str:
 
 
 def find(settings: Settings, setting: str) -> str:
-    """Return a secret from its setting, else from the data directory if it was made there, else empty."""
+    """Return a secret from its setting, else from the data directory if it was made there, else empty.
+
+    Raises DataDirError when it is there and cannot be read, as with another user's data directory.
+    """
+    if given := settings.secret(setting):
+        return given
     path = settings.data_dir / FILES[setting]
-    given = settings.secret(setting)
-    return given or (path.read_text(encoding="utf-8").strip() if path.exists() else "")
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise DataDirError(
+            f"{path} cannot be read: {error.strerror}",
+            hint=f"Run this as the user of the server, or set AWF_{setting.upper()}.",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

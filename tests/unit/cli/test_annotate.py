@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from awf.errors import ConfigError, InvalidInput
+from awf.errors import ConfigError, DataDirError, InvalidInput
 from tests.unit.cli._program import HOST, awf
 
 TOKEN = "glsa_example"
@@ -89,3 +89,11 @@ def test_what_grafana_says_is_told_as_a_sentence_with_the_setting_to_mend(
     broken = awf(tmp_path, "annotate", "deployment", "x", **grafana.settings | {"AWF_GRAFANA_TOKEN": "a\nb"})
     assert broken.returncode == ConfigError.exit_code
     assert "Set AWF_GRAFANA_TOKEN to the token" in broken.stderr
+
+
+def test_a_data_directory_of_another_user_is_told_with_the_setting_that_helps(tmp_path: Path) -> None:
+    (tmp_path / "data/grafana-token").mkdir(parents=True)  # what root cannot read either
+    done = awf(tmp_path, "annotate", "deployment", "x")
+    assert done.returncode == DataDirError.exit_code
+    assert done.stderr.startswith(f"awf: {tmp_path}/data/grafana-token cannot be read")
+    assert "AWF_GRAFANA_TOKEN" in done.stderr
