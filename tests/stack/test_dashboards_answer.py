@@ -45,7 +45,8 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         product.wait_for("resolved incident", lambda: has("resolved"), 180)
         product.fault("worker_shortage")  # not before: two faults at once are one incident
         product.wait_for("question", lambda: has("awaiting_approval"), 180)
-        product.wait_for("all data", lambda: not _empty(product, SHOWN), 60)
+        # Budgets are the rarest to be recorded: every three minutes.
+        product.wait_for("all data", lambda: not _empty(product, SHOWN), 300)
     except AssertionError:
         pass  # the tests say what is missing
     yield product
