@@ -103,7 +103,7 @@ async def test_metrics(grafana_url: str) -> None:
         ]
         series = await t.call(
             "query_prometheus", datasourceUid="mimir", expr="sum(agent_failures)", queryType="range",
-            startTime="now-1m", endTime="now", stepSeconds=10,
+            startTime="now-1m", endTime="now", stepSeconds=1,
         )  # fmt: skip
         assert series["data"][0]["values"][-1][1] == "0.6"
         assert "http://grafana.test/" in series["exploreUrl"]
