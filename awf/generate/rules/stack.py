@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from awf.core import semconv as sc
 from awf.generate import foreign_metrics as fm
 from awf.generate import thresholds as t
 from awf.generate.expr import any_of, by, gained, rate, selector
-from awf.generate.spec import AlertRule, PanelLink, RuleGroup
+from awf.generate.rules._about_awf import PipelineAlert
+from awf.generate.spec import PanelLink, RuleGroup
 
 COMPONENT, QUEUE = (fm.COMPONENT_ID,), (fm.COMPONENT_ID, fm.DATA_TYPE)
 WINDOW = "5m"
@@ -34,7 +34,7 @@ SPEC = RuleGroup(
     name="stack",
     interval="15s",
     alerts=(
-        AlertRule(
+        PipelineAlert(
             alert="AWFComponentDown",
             expr=f"{selector(fm.UP, job=any_of(fm.STACK_JOBS))} == 0",
             hold="1m",
@@ -42,11 +42,9 @@ SPEC = RuleGroup(
             summary="{{ $labels.job }} does not answer ({{ $labels.instance }})",
             description="Alloy could not scrape it for a minute. Alloy keeps what a store does not take and delivers it "
             "later; dashboards, alerts and the watcher see less until then.",
-            action="notify_oncall",
-            component=sc.PIPELINE,
             shown_by=PanelLink("awf-pipeline", "Up"),
         ),
-        AlertRule(
+        PipelineAlert(
             alert="AWFCollectorLosesData",
             expr=LOSSES,
             hold="0s",
@@ -54,11 +52,9 @@ SPEC = RuleGroup(
             summary="Alloy lost {{ $value | humanize }} items on their way to {{ $labels.component_id }}",
             description="The store refused them for good and they are gone; or Alloy's queue had no room, and its sender "
             "was told so: AWF's exporter keeps such items and sends them again, others may not.",
-            action="notify_oncall",
-            component=sc.PIPELINE,
             shown_by=PanelLink("awf-pipeline", "Dropped by Alloy"),
         ),
-        AlertRule(
+        PipelineAlert(
             alert="AWFCollectorQueueFull",
             expr=f"{by('max', QUEUE, f'{fm.QUEUE_SIZE} / {fm.QUEUE_CAPACITY}')} > {t.QUEUE_FULL}",
             hold="1m",
@@ -66,11 +62,9 @@ SPEC = RuleGroup(
             summary="Alloy's queue for {{ $labels.component_id }} ({{ $labels.data_type }}) is "
             "{{ $value | humanizePercentage }} full",
             description="The store takes less than comes in. At 100% Alloy lets senders wait, and their spools fill.",
-            action="notify_oncall",
-            component=sc.PIPELINE,
             shown_by=PanelLink("awf-pipeline", "Queue use"),
         ),
-        AlertRule(
+        PipelineAlert(
             alert="AWFCollectorQueueStalled",
             expr=f"{STANDS} unless on ({fm.COMPONENT_ID}) ({LEAVES})",
             hold="5m",
@@ -78,11 +72,9 @@ SPEC = RuleGroup(
             summary="Alloy delivers nothing to {{ $labels.component_id }} ({{ $labels.data_type }})",
             description="Something waits and nothing has left for a quarter of an hour. What waits longer than the "
             "stores accept late data (6 hours for metrics and logs) will be refused when it arrives.",
-            action="notify_oncall",
-            component=sc.PIPELINE,
             shown_by=PanelLink("awf-pipeline", "Waiting in Alloy"),
         ),
-        AlertRule(
+        PipelineAlert(
             alert="AWFCollectorRefuses",
             expr=REFUSES,
             hold="5m",
@@ -90,8 +82,6 @@ SPEC = RuleGroup(
             summary="Alloy refuses telemetry at {{ $labels.component_id }}",
             description="Alloy's memory limit or its full queues turn senders away. AWF's exporter keeps what was "
             "refused and tries again; other senders may not.",
-            action="notify_oncall",
-            component=sc.PIPELINE,
             shown_by=PanelLink("awf-pipeline", "Refused by Alloy"),
         ),
     ),

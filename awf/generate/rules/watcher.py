@@ -5,7 +5,8 @@ from __future__ import annotations
 from awf.core import semconv as sc
 from awf.generate import thresholds as t
 from awf.generate.expr import gained
-from awf.generate.spec import AlertRule, PanelLink, RuleGroup
+from awf.generate.rules._about_awf import WatcherAlert
+from awf.generate.spec import PanelLink, RuleGroup
 
 STAGE = (sc.STAGE,)
 WINDOW = "10m"
@@ -17,7 +18,7 @@ SPEC = RuleGroup(
     name="watcher",
     interval="15s",
     alerts=(
-        AlertRule(
+        WatcherAlert(
             alert="AWFWatcherFailing",
             expr=f"{SILENT} > 0 or {FAILING} >= 3",
             hold="0s",
@@ -25,11 +26,9 @@ SPEC = RuleGroup(
             summary="The watcher failed {{ $value | humanize }} times in ten minutes ({{ $labels.stage }})",
             description="Alerts are received, but not all that should follow happens. Look at the open incidents "
             "yourself until this clears.",
-            action="notify_oncall",
-            component=sc.WATCHER,
             shown_by=PanelLink("awf-watcher", "Failures by stage"),
         ),
-        AlertRule(
+        WatcherAlert(
             alert="AWFApprovalExpiring",
             # Without the second part the last value would be seen for minutes after somebody answered.
             expr=f"min({sc.WATCHER_APPROVAL_EXPIRES}) < {t.APPROVAL_EXPIRES_SOON_S:.0f} and max({sc.WATCHER_APPROVALS_PENDING}) > 0",
@@ -38,8 +37,6 @@ SPEC = RuleGroup(
             summary="An approval expires in {{ $value | humanizeDuration }} and nobody has answered",
             description="The watcher asks before it acts. When the time is over it does nothing and the incident is "
             "escalated.",
-            action="notify_oncall",
-            component=sc.WATCHER,
             shown_by=PanelLink("awf-watcher", "Until the first approval expires"),
         ),
     ),

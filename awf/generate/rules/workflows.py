@@ -5,6 +5,7 @@ from __future__ import annotations
 from awf.core import semconv as sc
 from awf.generate import thresholds as t
 from awf.generate.expr import by, failed_share
+from awf.generate.rules._about_awf import PipelineAlert
 from awf.generate.spec import AlertRule, PanelLink, RuleGroup
 
 WORKFLOW = (sc.WORKFLOW_ID,)
@@ -44,7 +45,7 @@ SPEC = RuleGroup(
             description="An execution has not ended for over an hour. It holds a worker, and whoever waits for it waits.",
             shown_by=PanelLink("awf-overview", "Longest running by workflow"),
         ),
-        AlertRule(
+        PipelineAlert(
             alert="AWFTelemetryAbsent",
             # Only when there was telemetry lately: a system that never ran is not broken.
             expr=f"absent_over_time({sc.EVENTS}[5m]) and on () count(last_over_time({sc.EVENTS}[1h])) > 0",
@@ -53,8 +54,6 @@ SPEC = RuleGroup(
             summary="No telemetry from AWF for five minutes",
             description="Nothing reports events any more: the engines are down, or the way to the "
             "collector is. Every other alert is blind until this one clears.",
-            action="notify_oncall",
-            component=sc.PIPELINE,
             shown_by=PanelLink("awf-pipeline", "Events in"),
             on_error="Alerting",  # a store that does not answer is silence too
         ),
