@@ -6,16 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.postgres import Postgres
+from tests.postgres import Postgres, running_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL, one for all tests of a process. Who stops it uses one of their own."""
-    server = Postgres()
-    try:
-        server.create()
-        server.start()
+    with running_postgres() as server:
         yield server
-    finally:
-        server.remove()

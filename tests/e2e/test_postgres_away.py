@@ -17,7 +17,7 @@ import pytest
 
 from awf.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from tests.e2e.product import Product
-from tests.postgres import PASSWORD, Postgres
+from tests.postgres import PASSWORD, Postgres, running_postgres
 
 SECRET = "a shared secret of this test"
 
@@ -87,13 +87,8 @@ class Service(Product):
 @pytest.fixture
 def server() -> Iterator[Postgres]:
     """A PostgreSQL of this test alone, which it may stop."""
-    server = Postgres()
-    try:
-        server.create()
-        server.start()
+    with running_postgres() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

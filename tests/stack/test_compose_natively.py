@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 
 from awf.stack.secret_folder import read_file
 from tests.e2e.product import free_ports
-from tests.postgres import PASSWORD, Postgres
+from tests.postgres import PASSWORD, running_postgres
 from tests.stack._compose import SERVICES
 
 if os.geteuid() != 0:
@@ -118,17 +118,11 @@ class Stack:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    postgres = Postgres()
-    try:
-        postgres.create()
-        postgres.start()
-        running = Stack(tmp_path, postgres.new_database())
-        try:
-            yield running
-        finally:
-            running.close()
-    finally:
-        postgres.remove()
+    with (
+        running_postgres() as postgres,
+        closing(Stack(tmp_path, postgres.new_database())) as running,
+    ):
+        yield running
 
 
 def test_the_services_of_compose_find_and_trust_one_another(stack: Stack) -> None:
