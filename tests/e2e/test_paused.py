@@ -67,9 +67,12 @@ def test_after_resume_the_held_incident_is_remediated(product: Product) -> None:
 
 def test_an_approval_can_be_given_over_http(product: Product) -> None:
     product.fault("worker_shortage")
-    approval = product.wait_for(
-        "pending approval", lambda: next(iter(product.items("/approvals/pending")), None), 150
-    )
+
+    def asked() -> dict[str, Any] | None:
+        pending = product.items("/approvals/pending")
+        return next((each for each in pending if each["action"]["name"] == "scale_workers"), None)
+
+    approval = product.wait_for("question about workers", asked, 150)
     answer = product.api("POST", f"/approvals/{approval['id']}/approve")
     assert answer.status_code == 200
     assert product.api("POST", f"/approvals/{approval['id']}/approve").status_code == 409
