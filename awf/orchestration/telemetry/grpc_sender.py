@@ -72,7 +72,9 @@ class GrpcSender:
         address = endpoint.url.partition("://")[2]
         compression = grpc.Compression.Gzip if endpoint.use_gzip else grpc.Compression.NoCompression
         # A collector that comes back is found within seconds, not within gRPC's two minutes.
-        options = [("grpc.max_reconnect_backoff_ms", 5_000)]
+        # A channel's connections are its own: gRPC would give the child of a fork its parent's, and what the two
+        # write into one connection changes which method the other's requests seem to call.
+        options = [("grpc.max_reconnect_backoff_ms", 5_000), ("grpc.use_local_subchannel_pool", 1)]
         if endpoint.is_secure:
             files = (endpoint.certificate, endpoint.client_key, endpoint.client_certificate)
             roots, key, chain = (path.read_bytes() if path else None for path in files)
