@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -29,7 +28,17 @@ from awf.embedded.promql.wire import (
     limited,
     result_type,
 )
-from awf.errors import AwfError, InvalidInput, QueryError, TooLarge, Unavailable, UnsupportedQuery
+from awf.embedded.query_pool import QueryPool
+from awf.errors import (
+    AwfError,
+    InvalidInput,
+    QueryCancelled,
+    QueryError,
+    QueryTimeout,
+    TooLarge,
+    Unavailable,
+    UnsupportedQuery,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +56,15 @@ class RulesView(Protocol):
 
 
 def create_app(
-    engine: Engine, reader: SampleReader, rules: RulesView, *, clock: Clock | None = None
+    engine: Engine,
+    reader: SampleReader,
+    rules: RulesView,
+    *,
+    clock: Clock | None = None,
+    queries: QueryPool | None = None,
 ) -> Starlette:
     """Return the API as an ASGI application."""
+    queries = queries or QueryPool()
     api = _Api(engine, reader, rules, clock or SystemClock())
     both = {
         "/api/v1/query": api.query,
@@ -68,8 +83,8 @@ def create_app(
     }
     return Starlette(
         routes=[
-            *(Route(path, _endpoint(call), methods=["GET", "POST"]) for path, call in both.items()),
-            *(Route(path, _endpoint(call), methods=["GET"]) for path, call in read_only.items()),
+            *(Route(path, _endpoint(call, queries), methods=["GET", "POST"]) for path, call in both.items()),
+            *(Route(path, _endpoint(call, queries), methods=["GET"]) for path, call in read_only.items()),
             Route("/-/ready", _plain("Prometheus Server is Ready.\n")),
             Route("/-/healthy", _plain("Prometheus Server is Healthy.\n")),
         ]
@@ -209,7 +224,6 @@ _Answer = tuple[str, list[str]]
 def _query(parameters: Parameters) -> str:
     """Return the query after parsing it once, so that its mistakes are the caller's (400)."""
     query = parameters.required("query")
-    parameters.duration_ms("timeout")
     if parameters.text("lookback_delta"):
         raise UnsupportedQuery("the parameter lookback_delta is not supported")
     with _blaming("query"):
@@ -257,13 +271,16 @@ def _plain(text: str) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def _endpoint(call: Callable[[Parameters], _Answer]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    call: Callable[[Parameters], _Answer], queries: QueryPool
+) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             parameters = await _parameters(request)
-            data, warnings = await asyncio.to_thread(call, parameters)
+            timeout_s = parameters.duration_ms("timeout") / 1000 if parameters.text("timeout") else None
+            data, warnings = await queries.run(lambda: call(parameters), request.receive, timeout_s)
         except AwfError as error:
-            return _failure(*_classified(error), error.message)
+            return _failure(*_classified(error), _text(error))
         except Exception:  # the API's boundary: clients get Prometheus' error shape, the log the cause
             logger.exception("prometheus api failed", extra={"path": request.url.path})
             return _failure(500, "internal", "internal error, see the log of the embedded backend")
@@ -309,10 +326,18 @@ def _classified(error: AwfError) -> tuple[int, str]:
             return 422, "execution"
         case TooLarge():
             return 413, "bad_data"
+        case QueryTimeout():
+            return 503, "timeout"
+        case QueryCancelled():
+            return 499, "canceled"
         case Unavailable():
             return 503, "unavailable"
         case _:
             return 500, "internal"
+
+
+def _text(error: AwfError) -> str:
+    return f"{error.message}. {error.hint}" if error.hint else error.message
 
 
 def _failure(status: int, kind_of_error: str, message: str) -> Response:
