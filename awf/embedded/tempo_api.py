@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 COMPATIBLE_VERSION: Final = "3.1.0"
 """The Tempo whose query API this is; clients choose features by it."""
 MAX_RESULTS: Final = 10_000
+_METHODS: Final = ("GET", "POST")
 _PROTOBUF: Final = "application/protobuf"
 _FOR_MODELS: Final = "application/vnd.grafana.llm"
 
@@ -55,8 +56,9 @@ def create_app(
             Route("/ready", _says("ready")),
             Route("/api/echo", _says("echo")),
             Route("/api/status/buildinfo", _build_info),
+            Route("/status/buildinfo", _build_info),
             Route("/api/v2/traces/diff", _diff, methods=["POST"]),
-            *(Route(path, _endpoint(call, clock, queries)) for path, call in calls.items()),
+            *(Route(path, _endpoint(call, clock, queries), methods=_METHODS) for path, call in calls.items()),
         ]
     )
 
@@ -179,7 +181,10 @@ class _Api:
 
 def _endpoint(call: _Call, clock: Clock, queries: QueryPool) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        parameters = Parameters(request.query_params, clock.now())
+        values = dict(request.query_params)
+        if request.method == "POST":
+            values |= {name: str(value) for name, value in (await request.form()).items()}
+        parameters = Parameters(values, clock.now())
         try:
             return await queries.run(lambda: call(parameters, request), request.receive)
         except AwfError as error:
@@ -192,7 +197,8 @@ def _endpoint(call: _Call, clock: Clock, queries: QueryPool) -> Callable[[Reques
 def _refusal(error: AwfError) -> Response:
     """Tempo answers everything that is wrong with a query by 400 and a line of text."""
     status = 400 if isinstance(error, QueryError) else error.http_status
-    return PlainTextResponse(f"{error.message}. {error.hint}" if error.hint else error.message, status)
+    gap = "\n" if "\n" in error.message else ". "
+    return PlainTextResponse(f"{error.message}{gap}{error.hint}" if error.hint else error.message, status)
 
 
 def _accepted(request: Request) -> str:
