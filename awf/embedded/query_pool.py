@@ -30,6 +30,14 @@ class QueryPool:
         self._timeout_s = timeout_s
         self._ending: set[asyncio.Task[None]] = set()
 
+    @property
+    def flags(self) -> dict[str, str]:
+        """Its limits, by the names of Prometheus' flags."""
+        return {
+            "query.max-concurrency": str(self._running_at_most),
+            "query.timeout": f"{self._timeout_s:g}s",
+        }
+
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 

@@ -150,7 +150,8 @@ class EmbeddedServer:
         queries = QueryPool(threads=self.config.query_threads, timeout_s=self.config.query_timeout_s)
         self._opened.callback(queries.close)
         shared: _Shared = {"clock": self._clock, "queries": queries}
-        prometheus = prometheus_api.create_app(engine, store, ruler, **shared)
+        retention = {"storage.tsdb.retention.time": f"{self.config.retention_days}d"}
+        prometheus = prometheus_api.create_app(engine, store, ruler, flags=retention, **shared)
         loki = loki_api.create_app(logql.Engine(store), store, store, **shared)
         tempo = tempo_api.create_app(traceql.Engine(store), store, **shared)
         grafana_app = grafana.create_app(
