@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -26,8 +27,8 @@ class Intake:
     now_ns: int
     oldest_ns: int = 0
     keys: list[LabelKey] = field(default_factory=list)
-    timestamps_ms: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    timestamps_ms: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
     metadata: dict[str, MetricMetadata] = field(default_factory=dict)
     exemplars: list[Exemplar] = field(default_factory=list)
     logs: list[LogRecord] = field(default_factory=list)
@@ -48,8 +49,8 @@ class Intake:
     def extend(self, keys: Sequence[LabelKey], timestamp_ms: int, values: Sequence[float]) -> None:
         """Add one sample to each of several series."""
         self.keys += keys
-        self.timestamps_ms += [timestamp_ms] * len(keys)
-        self.values += values
+        self.timestamps_ms.extend([timestamp_ms] * len(keys))
+        self.values.extend(values)
 
     def refuse(self, reason: str, count: int = 1) -> None:
         """Leave out `count` entries; a reason is told once."""

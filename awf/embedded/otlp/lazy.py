@@ -17,6 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 _COMMON = ".opentelemetry.proto.common.v1"
 RESOURCE = ".opentelemetry.proto.resource.v1.Resource"
 SCOPE = f"{_COMMON}.InstrumentationScope"
+NUMBER = ".opentelemetry.proto.metrics.v1.NumberDataPoint"
 ATTRIBUTE = f"{_COMMON}.KeyValue"
 
 Read = TypeVar("Read")

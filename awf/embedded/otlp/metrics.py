@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,16 +10,14 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
 from awf.embedded.intake import Intake
-from awf.embedded.model import STALE_NAN_BITS, MetricMetadata
+from awf.embedded.model import STALE, MetricMetadata
 from awf.embedded.otlp import lazy
-from awf.embedded.otlp.exemplars import exemplars, number
 from awf.embedded.otlp.histograms import add_histogram, add_summary
 from awf.embedded.otlp.names import metric_name, unit_name
+from awf.embedded.otlp.numbers import add_numbers
 from awf.embedded.otlp.series import Family, SeriesCache
 
-STALE = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
-
-_Request = lazy.with_bytes(ExportMetricsServiceRequest, {lazy.RESOURCE, lazy.ATTRIBUTE})
+_Request = lazy.with_bytes(ExportMetricsServiceRequest, {lazy.RESOURCE, lazy.NUMBER, lazy.ATTRIBUTE})
 
 
 class MetricsDecoder:
@@ -68,22 +66,15 @@ def _is_cumulative(data: pb.Sum | pb.Histogram) -> bool:
 
 
 def _points(intake: Intake, shape: str, points: Iterable[Any], family: Family) -> None:
-    add = {"histogram": add_histogram, "summary": add_summary}.get(shape, _add_number)
+    if shape in {"gauge", "sum"}:
+        add_numbers(intake, family, points)
+        return
+    add = add_histogram if shape == "histogram" else add_summary
     for point in points:
-        at = point.time_unix_nano
-        if not intake.has_time(at):
-            intake.takes_time(at, f"a point of metric {family.name!r}")
+        if not intake.takes_time(point.time_unix_nano, f"a point of metric {family.name!r}"):
             continue
         first = len(intake.keys)
-        add(intake, family, point, at // 1_000_000)
+        add(intake, family, point, point.time_unix_nano // 1_000_000)
         if point.flags & pb.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK:
-            intake.values[first:] = [STALE] * (len(intake.values) - first)
-
-
-def _add_number(intake: Intake, family: Family, point: Any, timestamp_ms: int) -> None:
-    key = family.key(intake, tuple(point.attributes))
-    if key is None:
-        return
-    intake.add(key, timestamp_ms, number(point))
-    if point.exemplars:
-        intake.exemplars += exemplars(intake, key, point.exemplars)
+            count = len(intake.keys) - first
+            intake.values[first:] = array("d", [STALE] * count)

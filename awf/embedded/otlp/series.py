@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -16,10 +16,9 @@ MAX_CACHE_BYTES = 256 * 1024 * 1024
 """About 200,000 series. Past it everything is forgotten and built anew, which is slow and never wrong."""
 
 IDENTITY = ("service.name", "service.namespace", "service.instance.id")
-_ENTRY_BYTES = 1_000  # of a frozenset of up to 19 labels, and what holds it
+_KEY_BYTES = 1_000  # of a frozenset of up to 19 labels, and what holds it
 
 Attributes = tuple[bytes, ...]
-Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +37,31 @@ class Family:
         self.name = name
         self._target = target
         self._cache = cache
-        self._known: dict[Any, Any] = {}
+        self.known: dict[bytes | Attributes, LabelKey] = {}
+        self._known_parts: dict[tuple[Attributes, tuple[float, ...]], HistogramSeries] = {}
 
-    def key(self, intake: Intake, attributes: Attributes) -> LabelKey | None:
+    def key(self, intake: Intake, attributes: Attributes, known_as: bytes | Attributes) -> LabelKey | None:
         """Return the series of a number point; None when its labels are refused."""
-        known: LabelKey | None = self._known.get(attributes)
-        if known is None and (own := self._own(intake, attributes)) is not None:
-            known = self._remember(attributes, attributes, own | {("__name__", self.name)}, 1)
-        return known
+        found = self.known.get(known_as)
+        if found is None and (own := self._own(intake, attributes)) is not None:
+            found = self.known[known_as] = own | {("__name__", self.name)}
+            self._cache.spend(attributes, 1)
+        return found
 
     def parts(
         self, intake: Intake, attributes: Attributes, label: str, values: tuple[float, ...]
     ) -> HistogramSeries | None:
         """Return the series whose `label` has these values, with sum and count; None when refused."""
-        known: HistogramSeries | None = self._known.get((attributes, values))
-        if known is None and (own := self._own(intake, attributes)) is not None:
+        found = self._known_parts.get((attributes, values))
+        if found is None and (own := self._own(intake, attributes)) is not None:
             name = f"{self.name}_bucket" if label == "le" else self.name
-            made = HistogramSeries(
+            found = self._known_parts[attributes, values] = HistogramSeries(
                 tuple(own | {("__name__", name), (label, decimal(value))} for value in values),
                 own | {("__name__", f"{self.name}_sum")},
                 own | {("__name__", f"{self.name}_count")},
             )
-            known = self._remember((attributes, values), attributes, made, len(values) + 2)
-        return known
+            self._cache.spend(attributes, len(values) + 2)
+        return found
 
     def _own(self, intake: Intake, attributes: Attributes) -> LabelKey | None:
         try:
@@ -72,11 +73,6 @@ class Family:
             intake.refuse(reason)
             return None
         return self._cache.shared(own)
-
-    def _remember(self, key: Any, attributes: Attributes, entry: Entry, count: int) -> Entry:
-        self._known[key] = entry
-        self._cache.size_bytes += sum(map(len, attributes)) + count * _ENTRY_BYTES
-        return entry
 
 
 class Target:
@@ -111,6 +107,9 @@ class SeriesCache:
         self._targets: dict[bytes, Target] = {}
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
 
+    def spend(self, known_as: Iterable[bytes], keys: int) -> None:
+        self.size_bytes += sum(map(len, known_as)) + keys * _KEY_BYTES
+
     def bound(self) -> None:
         """Forget everything when there is too much of it."""
         if self.size_bytes > self._max_bytes:
@@ -122,7 +121,7 @@ class SeriesCache:
         found = self._targets.get(resource)
         if found is None:
             found = self._targets[resource] = Target(resource, self)
-            self.size_bytes += len(resource) + _ENTRY_BYTES
+            self.spend([resource], 1)
         return found
 
     def shared(self, own: dict[str, str]) -> LabelKey:

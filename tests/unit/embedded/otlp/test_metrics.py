@@ -132,7 +132,7 @@ def test_what_is_too_large_for_a_series_is_refused_with_the_reason() -> None:
             {"name": "g", "gauge": {"dataPoints": [many, long, point(3.0)]}}, histogram(wide), resource={}
         )
     )
-    assert rows.values == [3.0]
+    assert list(rows.values) == [3.0]
     assert rows.refused == 3
     assert rows.message == (
         "a point of metric 'g' has 129 labels, over the limit of 128; "
@@ -145,5 +145,5 @@ def test_points_older_than_what_is_kept_are_refused_alone() -> None:
     points = [point(1.0, at_ns=NOW_NS - 11), point(2.0, at_ns=NOW_NS - 10)]
     request = metrics({"name": "g", "gauge": {"dataPoints": points}}, resource={})
     rows = MetricsDecoder().decode(request.SerializeToString(), Intake(NOW_NS, oldest_ns=NOW_NS - 10))
-    assert (rows.values, rows.refused) == ([2.0], 1)
+    assert (list(rows.values), rows.refused) == ([2.0], 1)
     assert rows.message == "a point of metric 'g' is older than what is kept"
