@@ -171,6 +171,10 @@ class Settings(BaseSettings):
         10_240, ge=64, description="Disk of the embedded store; its oldest day goes when it is exceeded."
     )
     retention_days: int = Field(30, ge=1, description="How long the embedded store keeps rows, in days.")
+    query_timeout_s: float = Field(
+        30.0, gt=0, description="When the embedded APIs end a query, waiting included, in seconds."
+    )
+    query_threads: int = Field(4, ge=1, description="How many queries the embedded APIs run at once.")
 
     demo_faults: str = Field(
         "agent_errors:60,worker_shortage:75", description="name:seconds, comma separated."

@@ -61,6 +61,8 @@ def embedded_config(settings: Settings) -> EmbeddedConfig:
         memory_mb=settings.store_memory_mb,
         max_mb=settings.store_max_mb,
         retention_days=settings.retention_days,
+        query_timeout_s=settings.query_timeout_s,
+        query_threads=settings.query_threads,
     )
 
 
