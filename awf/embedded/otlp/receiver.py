@@ -58,13 +58,17 @@ class Receiver:
             decoder, intake = self._decoders[signal.name], self._intake()
             work = partial(signal.decode, decoder, body, is_json=is_json, intake=intake)
             await asyncio.get_running_loop().run_in_executor(self._decoding, work)
-            await self._sink.write(
+            left_out = await self._sink.write(
                 samples=intake.samples,
                 metadata=intake.metadata,
                 exemplars=intake.exemplars,
                 logs=intake.logs,
                 spans=intake.spans,
             )
+            if left_out:
+                intake.refuse(
+                    "its label set is new, and the store's memory for label sets is used up", left_out
+                )
         finally:
             self._bytes_in_flight -= len(body)
         if intake.refused:

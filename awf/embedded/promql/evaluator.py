@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from awf.embedded import deadline
-from awf.embedded.model import Matcher, MatchOp, SeriesData
+from awf.embedded.model import Matcher, MatchOp, SeriesBlock, SeriesData
 from awf.embedded.promql import aggregation, binary
 from awf.embedded.promql.functions import FUNCTIONS, Value
 from awf.embedded.promql.over_time import KEEPS_NAME, KERNELS
@@ -68,13 +68,13 @@ def evaluate(node: Node, context: Context) -> Value:
             raise QueryError("a range vector stands where an instant vector is expected")
 
 
-def raw_series(node: RangeSelector | Subquery, context: Context) -> tuple[list[SeriesData], Ints]:
+def raw_series(node: RangeSelector | Subquery, context: Context) -> tuple[SeriesBlock, Ints]:
     """Return the series a range vector reads, and the times at which its windows end."""
     if isinstance(node, RangeSelector):
         ends = context.moments(node.selector.offset_ms, node.selector.at)
         return select(context, node.selector, ends, node.range_ms), ends
     ends = context.moments(node.offset_ms, node.at)
-    return _subquery(node, context, ends), ends
+    return SeriesBlock.of(_subquery(node, context, ends)), ends
 
 
 def _vector(node: Node, context: Context) -> Vector:
@@ -172,7 +172,7 @@ def _over_range(node: Call, context: Context) -> Vector:
         values[row : row + part.rows] = result.reshape(shape)
         present[row : row + part.rows] = here.reshape(shape)
         row += part.rows
-    vector = Vector([item.labels for item in series], values, present).occupied()
+    vector = Vector(list(series.labels), values, present).occupied()
     return merge(vector, strict=True) if node.name in KEEPS_NAME else drop_name(vector, strict=True)
 
 
