@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from awf.embedded import deadline
 from awf.embedded.model import LogReader, LogRecord, Matcher
 from awf.errors import QueryLimit
 
@@ -40,6 +41,7 @@ def scan(
     """
     start, end = span_ns
     while start < end:
+        deadline.check()
         records = reader.logs(matchers, start, end, contains=contains, newest_first=newest_first, limit=page)
         is_last = len(records) < page
         if not is_last:

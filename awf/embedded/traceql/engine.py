@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from awf.embedded import deadline
 from awf.embedded.model import SpanReader
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.compare import CompareCollector
@@ -168,6 +169,7 @@ class Engine:
     ) -> Iterator[tuple[TraceView, list[Spanset]]]:
         step, reading = compile_stage(pipeline), first_pass(request)
         for trace in group_traces(self._reader.spans(start_ns, end_ns)):
+            deadline.check()
             seen = reading.first(trace)
             yield trace, step([Spanset(tuple(seen))]) if seen else []
 
