@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from awf.embedded import deadline
-from awf.embedded.model import SpanReader
+from awf.embedded.model import Span, SpanReader
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.compare import CompareCollector
 from awf.embedded.traceql.conditions import EXISTS, Condition, Request, add_measured, request_of
+from awf.embedded.traceql.expressions import compile_expression
 from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.lines import Lines, to_series
 from awf.embedded.traceql.metric_stages import evaluate
@@ -37,6 +38,10 @@ _SHOWN_ELSEWHERE = frozenset(
 """Intrinsics that a search result carries in fields of its own."""
 _KIND = intrinsic("kind")
 _IDS = {intrinsic(name) for name in ("trace:id", "span:id", "span:parentID")}
+
+
+_NOTHING = SeenSpan(SpanView(Span("", "", "", "", 0, 0, 0), TraceView("", ())))
+"""A span without any value, to compute what needs none."""
 
 
 class Engine:
@@ -142,6 +147,9 @@ class Engine:
                 inspected += spans
             return measured[leaf]
 
+        leaves = [part for part in nodes.walk(parsed) if isinstance(part, nodes.Measured)]
+        if all(_is_empty(leaf.pipeline) for leaf in leaves):
+            return MetricsResult((), 0)
         lines = evaluate(parsed, measure)
         return MetricsResult(to_series(lines.values(), steps.timestamps_ms), inspected)
 
@@ -172,6 +180,16 @@ class Engine:
             deadline.check()
             seen = reading.first(trace)
             yield trace, step([Spanset(tuple(seen))]) if seen else []
+
+
+def _is_empty(pipeline: nodes.Pipeline) -> bool:
+    """Whether a pipeline says itself that it finds nothing: `{ false }`."""
+    return any(
+        isinstance(stage, nodes.Filter)
+        and not any(nodes.fields_of(stage))
+        and compile_expression(stage.expression)(_NOTHING) is not True
+        for stage in pipeline.stages[:1]
+    )
 
 
 def _function(series: nodes.Series) -> str:

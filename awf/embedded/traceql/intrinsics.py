@@ -38,7 +38,7 @@ SPAN_VALUES: Final[Mapping[Field, Callable[[SpanView], Value]]] = {
     _known("name"): lambda view: view.span.name,
     _known("span:childCount"): lambda view: view.child_count,
     _known("span:id"): lambda view: view.span.span_id,
-    _known("span:parentID"): lambda view: view.span.parent_span_id,
+    _known("span:parentID"): lambda view: view.span.parent_span_id or "0" * 16,
     _known("status"): lambda view: status_of(view.span),
     _known("statusMessage"): lambda view: view.span.status_message,
 }

@@ -87,3 +87,23 @@ def _equal(ours: Json, theirs: Json) -> bool:
     if isinstance(ours, float) or isinstance(theirs, float):
         return isinstance(ours, (int, float)) and math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12)
     return bool(ours == theirs)
+
+
+def moved(answer: Json, by_ns: int) -> Json:
+    """Return the answer with its times moved, so that answers about spans of another day can be compared."""
+    if isinstance(answer, list):
+        return [_moved_trace(trace, by_ns) for trace in answer]
+    return {
+        labels: [[str(int(at) + by_ns // 1_000_000), value] for at, value in samples]
+        if isinstance(samples, list)
+        else samples
+        for labels, samples in answer.items()
+    }
+
+
+def _moved_trace(trace: Json, by_ns: int) -> Json:
+    sets = [
+        found | {"spans": [span | {"start": str(int(span["start"]) + by_ns)} for span in found["spans"]]}
+        for found in trace["sets"]
+    ]
+    return trace | {"start": str(int(trace["start"]) + by_ns), "sets": sets}

@@ -11,7 +11,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 
 from awf.embedded import model
-from awf.embedded.otlp.traces import decode
+from awf.embedded.intake import Intake
+from awf.embedded.otlp.traces import TracesDecoder
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -34,9 +35,9 @@ def export_request(seed: int, t0_ns: int, traces: int) -> ExportTraceServiceRequ
 
 def stored(request: ExportTraceServiceRequest, now_ns: int) -> list[model.Span]:
     """Return the request's spans as the embedded receiver reads them; none may be refused."""
-    rows = decode(request, now_ns)
-    assert not rows.refused, rows.refused
-    return rows.spans
+    intake = TracesDecoder().decode(request.SerializeToString(), Intake(now_ns))
+    assert not intake.refused, intake.message
+    return intake.spans
 
 
 def _trace(

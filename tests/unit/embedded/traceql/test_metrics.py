@@ -30,7 +30,8 @@ def instant(query: str) -> dict[str, float]:
 INSTANTS = {
     "{} | count_over_time()": {"__name__=count_over_time": 10},
     "{} | rate()": {"__name__=rate": 10 / 21},
-    "{ false } | rate()": {"__name__=rate": 0},
+    "{ false } | rate()": {},
+    '{ name = "nothing" } | rate()': {"__name__=rate": 0},
     "{ false } | rate() by (name)": {},
     "{ status = error } | count_over_time() by (name)": {"name=awf.workflow": 1, "name=awf.agent.invoke": 1},
     "{} | count_over_time() by (span.workflow_id)": {

@@ -77,6 +77,8 @@ WRONG = {
     "{} | compare(1)": "takes a spanset",
     "{} | compare({ true }) by (name)": "takes no by",
     "({} | rate()) | {}": "can follow a metrics function",
+    "({} | count() > 1) && {}": "joins a pipeline with a spanset",
+    "({} | count() > 1) | count() > 1": "no stage can follow or precede pipelines",
     "{ duration > " + "9" * 400 + "s }": "out of range",
 }
 

@@ -152,7 +152,7 @@ RELATIONS = {
     '{ status = ok } &< { name = "awf.step" }': ["b4 b5"],
     '{ .agent_id = "writer" } &~ { .agent_id = "searcher" }': ["g2 g4"],
     '{ name = "awf.workflow" } > { name = "awf.step" } > { status = error }': ["b3"],
-    '({ name = "awf.step" } | count() > 1) >> { status = ok }': ["b5"],
+    '({ name = "awf.step" } | count() > 1) >> ({ status = ok })': ["b5"],
 }
 
 
@@ -255,7 +255,7 @@ def test_pipelines_filter_spansets_by_aggregates_and_groups(query: str) -> None:
 
 def test_a_structural_operator_over_groups_is_refused() -> None:
     with pytest.raises(UnsupportedQuery, match="after by"):
-        search("({} | by(name)) >> { status = ok }")
+        search("({} | by(name)) >> ({ status = ok })")
 
 
 def test_a_result_describes_its_trace_and_shows_what_the_query_names() -> None:
