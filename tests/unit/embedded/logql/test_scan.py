@@ -33,6 +33,14 @@ def test_a_limit_takes_entries_from_the_asked_end(newest_first: bool) -> None:
     assert seconds == ([110, 80] if newest_first else [20, 50])
 
 
+@pytest.mark.parametrize(("newest_first", "seconds"), [(False, [0, 30, 60, 90]), (True, [110, 80, 50, 20])])
+def test_an_interval_leaves_out_entries_that_are_too_close(newest_first: bool, seconds: list[int]) -> None:
+    result = Engine(MemoryLogs(demo_records())).range(
+        SELECT, T0, T0 + MINUTE * 5, SECOND, newest_first=newest_first, interval_ns=25 * SECOND
+    )
+    assert [(entry.timestamp_ns - T0) // SECOND for entry in result.entries] == seconds  # type: ignore[union-attr]
+
+
 def test_a_query_without_filters_reads_no_more_than_it_returns() -> None:
     reader = MemoryLogs(demo_records())
     Engine(reader).range(SELECT, T0, T0 + MINUTE * 5, SECOND, limit=2)
