@@ -7,11 +7,11 @@ Ranges are inclusive at both ends unless a language says otherwise on its side.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,16 @@ from awf.embedded.regex import compile_re2
 
 STALE_NAN_BITS = 0x7FF0000000000002
 """Prometheus' stale marker: this exact NaN ends a series."""
+
+
+LabelKey = frozenset[tuple[str, str]]
+"""A label set as a key. One object per label set is best: a frozenset remembers its hash."""
+
+
+def key_of(labels: Mapping[str, str]) -> LabelKey:
+    """Return what makes a label set itself; an empty value is the same as no label."""
+    key = frozenset(labels.items())
+    return key if "" not in labels.values() else frozenset(item for item in key if item[1])
 
 
 class MatchOp(StrEnum):
@@ -60,6 +70,39 @@ class SeriesData:
     labels: Mapping[str, str]
     timestamps_ms: NDArray[np.int64]
     values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Samples to write, as columns: sample `i` is `values[i]` of series `keys[i]` at `timestamps_ms[i]`.
+
+    A key includes `__name__` and has no empty value.
+    """
+
+    keys: Sequence[LabelKey]
+    timestamps_ms: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[Mapping[str, str], int, float]]) -> Self:
+        """Return rows of labels, milliseconds and value as columns."""
+        listed = list(rows)
+        return cls(
+            [key_of(labels) for labels, _, _ in listed],
+            np.array([timestamp for _, timestamp, _ in listed], dtype=np.int64),
+            np.array([value for _, _, value in listed], dtype=np.float64),
+        )
+
+    def rows(self) -> Iterator[tuple[dict[str, str], int, float]]:
+        """Yield what `of` takes."""
+        columns = zip(self.keys, self.timestamps_ms.tolist(), self.values.tolist(), strict=True)
+        return ((dict(key), timestamp, value) for key, timestamp, value in columns)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+NO_SAMPLES = Samples.of(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +233,11 @@ class Sink(Protocol):
     async def write(
         self,
         *,
-        samples: Sequence[tuple[Mapping[str, str], int, float]] = (),
+        samples: Samples = NO_SAMPLES,
         metadata: Mapping[str, MetricMetadata] | None = None,
         exemplars: Sequence[Exemplar] = (),
         logs: Sequence[LogRecord] = (),
         spans: Sequence[Span] = (),
     ) -> None:
-        """Store rows; samples are (labels with `__name__`, timestamp in ms, value). Raises Overloaded
-        when the writer's queue is full."""
+        """Store rows. Raises Overloaded when the writer's queue is full."""
         ...

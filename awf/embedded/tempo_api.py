@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 COMPATIBLE_VERSION: Final = "3.1.0"
 """The Tempo whose query API this is; clients choose features by it."""
 MAX_RESULTS: Final = 10_000
+_METHODS: Final = ("GET", "POST")
 _PROTOBUF: Final = "application/protobuf"
 _FOR_MODELS: Final = "application/vnd.grafana.llm"
 
@@ -52,8 +53,9 @@ def create_app(engine: Engine, reader: SpanReader, *, clock: Clock | None = None
             Route("/ready", _says("ready")),
             Route("/api/echo", _says("echo")),
             Route("/api/status/buildinfo", _build_info),
+            Route("/status/buildinfo", _build_info),
             Route("/api/v2/traces/diff", _diff, methods=["POST"]),
-            *(Route(path, _endpoint(call, clock)) for path, call in calls.items()),
+            *(Route(path, _endpoint(call, clock), methods=_METHODS) for path, call in calls.items()),
         ]
     )
 
@@ -176,7 +178,10 @@ class _Api:
 
 def _endpoint(call: _Call, clock: Clock) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        parameters = Parameters(request.query_params, clock.now())
+        values = dict(request.query_params)
+        if request.method == "POST":
+            values |= {name: str(value) for name, value in (await request.form()).items()}
+        parameters = Parameters(values, clock.now())
         try:
             return await asyncio.to_thread(call, parameters, request)
         except AwfError as error:
@@ -189,7 +194,8 @@ def _endpoint(call: _Call, clock: Clock) -> Callable[[Request], Awaitable[Respon
 def _refusal(error: AwfError) -> Response:
     """Tempo answers everything that is wrong with a query by 400 and a line of text."""
     status = 400 if isinstance(error, QueryError) else error.http_status
-    return PlainTextResponse(f"{error.message}. {error.hint}" if error.hint else error.message, status)
+    gap = "\n" if "\n" in error.message else ". "
+    return PlainTextResponse(f"{error.message}{gap}{error.hint}" if error.hint else error.message, status)
 
 
 def _accepted(request: Request) -> str:

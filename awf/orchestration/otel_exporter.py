@@ -126,7 +126,6 @@ class OTelExporter:
         self._is_closed = False
         self._starting = threading.Lock()
         self._open: _Open | None = None
-        self._inherited: list[_Open | None] = []  # in the child of a fork
         self._start()
         forked, ending = weakref.WeakMethod(self._forget), weakref.WeakMethod(self._end)
         if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
@@ -228,7 +227,6 @@ class OTelExporter:
         # In a child of a fork: the parent's threads do not run here, and its spool is not ours.
         self._starting = threading.Lock()
         is_open, self._open = self._open, None
-        self._inherited.append(is_open)  # freed, its channels would say goodbye on the parent's connections
         self.counters.begin_anew()
         # Two processes of one instance would write into each other's series.
         self._resource = self._resource | {INSTANCE: f"{self._resource[INSTANCE]}-{secrets.token_hex(4)}"}

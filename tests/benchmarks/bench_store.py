@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 from _measuring import print_table, seconds_per_unit
 
-from awf.embedded.model import LogRecord, Matcher, MatchOp, Span
+from awf.embedded.model import LogRecord, Matcher, MatchOp, Samples, Span
 from awf.embedded.store import DuckStore
 
 ROUNDS = 4
@@ -66,7 +66,7 @@ def samples(count: int) -> Iterator[tuple[dict[str, Any], Columns]]:
             "value": numbers * 1.5,
         }
         rows = zip(columns["sid"].tolist(), columns["ts"].tolist(), columns["value"].tolist(), strict=True)
-        yield {"samples": [(SERIES[sid], ts, value) for sid, ts, value in rows]}, columns
+        yield {"samples": Samples.of((SERIES[sid], ts, value) for sid, ts, value in rows)}, columns
 
 
 def logs(count: int) -> Iterator[tuple[dict[str, Any], Columns]]:

@@ -19,6 +19,7 @@ from awf.embedded.model import (
     Matcher,
     MatchOp,
     MetricMetadata,
+    Samples,
     Span,
     SpanEvent,
     SpanLink,
@@ -60,7 +61,7 @@ def span(trace_id: str, number: int, at_s: int, *, name: str = "work") -> Span:
 
 async def test_samples_come_back_by_series_in_time_order(store: DuckStore) -> None:
     a, b = metric("m", job="a"), metric("m", job="b")
-    await store.write(samples=[(a, 1000, 1.0), (b, 1000, 10.0), (a, 2000, 2.0), (b, 2000, 20.0)])
+    await store.write(samples=Samples.of([(a, 1000, 1.0), (b, 1000, 10.0), (a, 2000, 2.0), (b, 2000, 20.0)]))
     found = {data.labels["job"]: data for data in store.select([equal("__name__", "m")], 0, 5000)}
     assert found["a"].timestamps_ms.tolist() == [1000, 2000]
     assert found["a"].values.tolist() == [1.0, 2.0]
@@ -72,8 +73,8 @@ async def test_samples_come_back_by_series_in_time_order(store: DuckStore) -> No
 async def test_a_range_includes_both_ends_and_leaves_out_series_without_samples_in_it(
     store: DuckStore,
 ) -> None:
-    await store.write(samples=[(metric("m"), at, 0.0) for at in (999, 1000, 2000, 2001)])
-    await store.write(samples=[(metric("m", job="old"), 10, 0.0)])
+    await store.write(samples=Samples.of([(metric("m"), at, 0.0) for at in (999, 1000, 2000, 2001)]))
+    await store.write(samples=Samples.of([(metric("m", job="old"), 10, 0.0)]))
     (data,) = store.select([equal("__name__", "m")], 1000, 2000)
     assert data.timestamps_ms.tolist() == [1000, 2000]
     assert store.series([equal("__name__", "m")], 1000, 2000) == [metric("m")]
@@ -82,14 +83,16 @@ async def test_a_range_includes_both_ends_and_leaves_out_series_without_samples_
 
 async def test_samples_out_of_order_are_kept_and_come_back_sorted(store: DuckStore) -> None:
     for at in (3000, 1000, 2000):
-        await store.write(samples=[(metric("m"), at, float(at))])
+        await store.write(samples=Samples.of([(metric("m"), at, float(at))]))
     (data,) = store.select([equal("__name__", "m")], 0, 5000)
     assert data.values.tolist() == [1000.0, 2000.0, 3000.0]
 
 
 async def test_of_two_samples_of_one_moment_the_last_written_wins(store: DuckStore) -> None:
-    await store.write(samples=[(metric("m"), 1000, 1.0), (metric("m"), 2000, 2.0), (metric("m"), 1000, 3.0)])
-    await store.write(samples=[(metric("m"), 2000, 4.0)])
+    await store.write(
+        samples=Samples.of([(metric("m"), 1000, 1.0), (metric("m"), 2000, 2.0), (metric("m"), 1000, 3.0)])
+    )
+    await store.write(samples=Samples.of([(metric("m"), 2000, 4.0)]))
     (data,) = store.select([equal("__name__", "m")], 0, 5000)
     assert data.timestamps_ms.tolist() == [1000, 2000]
     assert data.values.tolist() == [3.0, 4.0]
@@ -97,7 +100,9 @@ async def test_of_two_samples_of_one_moment_the_last_written_wins(store: DuckSto
 
 async def test_the_stale_marker_and_an_ordinary_nan_are_told_apart(store: DuckStore) -> None:
     values = [1.0, STALE, math.nan, math.inf, -math.inf]
-    await store.write(samples=[(metric("m"), 1000 + at, value) for at, value in enumerate(values)])
+    await store.write(
+        samples=Samples.of([(metric("m"), 1000 + at, value) for at, value in enumerate(values)])
+    )
     (data,) = store.select([equal("__name__", "m")], 0, 5000)
     is_stale = data.values.view(np.uint64) == STALE_NAN_BITS
     assert is_stale.tolist() == [False, True, False, False, False]
@@ -106,7 +111,7 @@ async def test_the_stale_marker_and_an_ordinary_nan_are_told_apart(store: DuckSt
 
 
 async def test_an_empty_label_is_no_label(store: DuckStore) -> None:
-    await store.write(samples=[(metric("m", job=""), 1000, 1.0), (metric("m"), 2000, 2.0)])
+    await store.write(samples=Samples.of([(metric("m", job=""), 1000, 1.0), (metric("m"), 2000, 2.0)]))
     (data,) = store.select([equal("__name__", "m"), equal("job", "")], 0, 5000)
     assert data.labels == metric("m")
     assert data.values.tolist() == [1.0, 2.0]
@@ -128,13 +133,13 @@ async def test_an_empty_label_is_no_label(store: DuckStore) -> None:
     ],
 )
 async def test_matchers_select_series(store: DuckStore, matchers: list[Matcher], jobs: list[str]) -> None:
-    await store.write(samples=[(metric("m", job=job), 1000, 0.0) for job in ("a", "b", "c", "")])
+    await store.write(samples=Samples.of([(metric("m", job=job), 1000, 0.0) for job in ("a", "b", "c", "")]))
     assert sorted(labels.get("job", "") for labels in store.series(matchers, 0, 5000)) == jobs
     assert sorted(data.labels.get("job", "") for data in store.select(matchers, 0, 5000)) == jobs
 
 
 async def test_many_series_are_selected_exactly(store: DuckStore) -> None:
-    await store.write(samples=[(metric("m", i=str(i)), 1000, float(i)) for i in range(3000)])
+    await store.write(samples=Samples.of([(metric("m", i=str(i)), 1000, float(i)) for i in range(3000)]))
     wanted = [Matcher("i", MatchOp.REGEX, ".*[13579]")]
     found = store.select(wanted, 0, 5000)
     assert sorted(data.values[0] for data in found) == [float(i) for i in range(1, 3000, 2)]
@@ -152,7 +157,7 @@ async def test_metadata_is_kept_and_the_newest_stands(store: DuckStore) -> None:
 
 async def test_an_exemplar_sent_twice_is_one(store: DuckStore) -> None:
     example = Exemplar(metric("m", le="1"), {"trace_id": TRACE}, 0.5, 1000)
-    await store.write(samples=[(example.series_labels, 1000, 1.0)], exemplars=[example])
+    await store.write(samples=Samples.of([(example.series_labels, 1000, 1.0)]), exemplars=[example])
     await store.write(exemplars=[example, Exemplar(metric("n"), {}, 1.0, 1000)])
     assert store.exemplars([equal("__name__", "m")], 0, 2000) == [example]
     assert store.exemplars([equal("__name__", "m")], 1001, 2000) == []
@@ -261,7 +266,7 @@ async def test_a_range_gives_whole_traces(store: DuckStore) -> None:
 async def test_many_writers_and_readers_at_once(store: DuckStore) -> None:
     async def write(number: int) -> None:
         for at in range(20):
-            await store.write(samples=[(metric("m", i=str(number)), at, float(at))])
+            await store.write(samples=Samples.of([(metric("m", i=str(number)), at, float(at))]))
 
     async def read() -> int:
         return len(await asyncio.to_thread(store.select, [equal("__name__", "m")], 0, 100))
@@ -274,7 +279,7 @@ async def test_many_writers_and_readers_at_once(store: DuckStore) -> None:
 async def test_retention_removes_old_rows_and_label_sets_nobody_uses(store: DuckStore) -> None:
     old, new = metric("m", job="old"), metric("m", job="new")
     await store.write(
-        samples=[(old, 1000, 1.0), (new, 1000, 1.0), (new, 9000, 2.0)],
+        samples=Samples.of([(old, 1000, 1.0), (new, 1000, 1.0), (new, 9000, 2.0)]),
         exemplars=[Exemplar(old, {}, 1.0, 1000)],
         logs=[record(1, "old", level="info"), record(9, "new")],
         spans=[span(TRACE, 1, 1), span(OTHER_TRACE, 2, 9)],
@@ -286,14 +291,14 @@ async def test_retention_removes_old_rows_and_label_sets_nobody_uses(store: Duck
     assert store.exemplars([], 0, 10_000) == []
     stats = store.stats()
     assert (stats.samples, stats.logs, stats.spans, stats.series, stats.streams) == (1, 1, 1, 1, 1)
-    await store.write(samples=[(old, 9500, 3.0)])
+    await store.write(samples=Samples.of([(old, 9500, 3.0)]))
     assert len(store.select([equal("job", "old")], 0, 10_000)) == 1
 
 
 async def test_a_closed_store_refuses(store: DuckStore) -> None:
     store.close()
     with pytest.raises(Unavailable):
-        await store.write(samples=[(metric("m"), 1, 1.0)])
+        await store.write(samples=Samples.of([(metric("m"), 1, 1.0)]))
     with pytest.raises(Unavailable):
         store.trace(TRACE)
 

@@ -46,6 +46,7 @@ MARKED = {
     "orchestration/remote.py",
     "orchestration/secret_tokens.py",
     "orchestration/telemetry/grpc_sender.py",
+    "orchestration/telemetry/http2.py",
     "orchestration/telemetry/http_sender.py",
     "orchestration/telemetry/partial_success.py",
     "orchestration/telemetry/sdk_outlets.py",

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
-from awf.embedded.model import Exemplar
+from awf.embedded.model import Exemplar, key_of
 from awf.embedded.otlp.rows import MAX_AHEAD_NS, Rows
 from awf.embedded.otlp.values import attributes, decimal, labels
 
@@ -27,10 +27,11 @@ def add_histogram(
     buckets = [
         {**own, "__name__": f"{name}_bucket", "le": decimal(bound)} for bound in [*bounds, float("inf")]
     ]
-    rows.samples += [(bucket, timestamp, float(count)) for bucket, count in zip(buckets, counts, strict=True)]
+    for bucket, count in zip(buckets, counts, strict=True):
+        rows.add(key_of(bucket), timestamp, float(count))
     if point.HasField("sum"):
-        rows.samples.append(({**own, "__name__": f"{name}_sum"}, timestamp, point.sum))
-    rows.samples.append(({**own, "__name__": f"{name}_count"}, timestamp, float(point.count)))
+        rows.add(key_of({**own, "__name__": f"{name}_sum"}), timestamp, point.sum)
+    rows.add(key_of({**own, "__name__": f"{name}_count"}), timestamp, float(point.count))
     for exemplar in point.exemplars:
         bucket = buckets[bisect_left(bounds, number(exemplar))]
         rows.exemplars += exemplars(rows, bucket, [exemplar])
@@ -40,12 +41,11 @@ def add_summary(
     rows: Rows, name: str, point: pb.SummaryDataPoint, own: Mapping[str, str], timestamp: int
 ) -> None:
     """Add one point's quantiles, sum and count."""
-    rows.samples += [
-        ({**own, "__name__": name, "quantile": decimal(item.quantile)}, timestamp, item.value)
-        for item in point.quantile_values
-    ]
-    rows.samples.append(({**own, "__name__": f"{name}_sum"}, timestamp, point.sum))
-    rows.samples.append(({**own, "__name__": f"{name}_count"}, timestamp, float(point.count)))
+    for item in point.quantile_values:
+        series = {**own, "__name__": name, "quantile": decimal(item.quantile)}
+        rows.add(key_of(series), timestamp, item.value)
+    rows.add(key_of({**own, "__name__": f"{name}_sum"}), timestamp, point.sum)
+    rows.add(key_of({**own, "__name__": f"{name}_count"}), timestamp, float(point.count))
 
 
 def exemplars(rows: Rows, series: Mapping[str, str], items: Iterable[pb.Exemplar]) -> list[Exemplar]:

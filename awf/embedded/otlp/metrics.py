@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
-from awf.embedded.model import STALE_NAN_BITS, MetricMetadata
+from awf.embedded.model import STALE_NAN_BITS, MetricMetadata, key_of
 from awf.embedded.otlp import histograms
 from awf.embedded.otlp.names import metric_name, unit_name
 from awf.embedded.otlp.rows import Rows
@@ -25,14 +25,14 @@ def decode(request: ExportMetricsServiceRequest, now_ns: int) -> Rows:
     for resource in request.resource_metrics:
         described = attributes(resource.resource.attributes)
         target = _target(described)
-        first = len(rows.samples)
+        first = len(rows.keys)
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 _metric(rows, metric, target)
         info = labels({key: value for key, value in described.items() if key not in IDENTITY})
-        if target and info and len(rows.samples) > first:
-            latest = max(timestamp for _, timestamp, _ in rows.samples[first:])
-            rows.samples.append(({**info, **target, "__name__": "target_info"}, latest, 1.0))
+        if target and info and len(rows.keys) > first:
+            latest = max(rows.timestamps_ms[first:])
+            rows.add(key_of({**info, **target, "__name__": "target_info"}), latest, 1.0)
     return rows
 
 
@@ -72,20 +72,14 @@ def _is_cumulative(data: pb.Sum | pb.Histogram) -> bool:
 def _point(rows: Rows, name: str, shape: str, point: Any, target: Mapping[str, str]) -> None:
     own = {**labels(attributes(point.attributes)), **target}
     timestamp = point.time_unix_nano // 1_000_000
-    first = len(rows.samples)
+    first = len(rows.keys)
     if shape == "histogram":
         histograms.add_histogram(rows, name, point, own, timestamp)
     elif shape == "summary":
         histograms.add_summary(rows, name, point, own, timestamp)
     else:
         series = {**own, "__name__": name}
-        rows.samples.append((series, timestamp, histograms.number(point)))
+        rows.add(key_of(series), timestamp, histograms.number(point))
         rows.exemplars += histograms.exemplars(rows, series, point.exemplars)
     if point.flags & pb.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK:
-        rows.samples[first:] = _stale(rows.samples[first:])
-
-
-def _stale(
-    samples: Iterable[tuple[Mapping[str, str], int, float]],
-) -> list[tuple[Mapping[str, str], int, float]]:
-    return [(series, timestamp, STALE) for series, timestamp, _ in samples]
+        rows.values[first:] = [STALE] * (len(rows.values) - first)

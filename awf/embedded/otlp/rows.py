@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from awf.embedded.model import Exemplar, LogRecord, MetricMetadata, Span
+import numpy as np
+
+from awf.embedded.model import Exemplar, LabelKey, LogRecord, MetricMetadata, Samples, Span
 
 MAX_AHEAD_NS = 600 * 10**9
 MAX_REASONS = 5
@@ -16,13 +17,25 @@ class Rows:
     """Rows of one request that came in at `now_ns`; `refused` counts entries that were left out."""
 
     now_ns: int
-    samples: list[tuple[Mapping[str, str], int, float]] = field(default_factory=list)
+    keys: list[LabelKey] = field(default_factory=list)
+    timestamps_ms: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     metadata: dict[str, MetricMetadata] = field(default_factory=dict)
     exemplars: list[Exemplar] = field(default_factory=list)
     logs: list[LogRecord] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     refused: int = 0
     reasons: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> Samples:
+        timestamps = np.array(self.timestamps_ms, dtype=np.int64)
+        return Samples(self.keys, timestamps, np.array(self.values, dtype=np.float64))
+
+    def add(self, key: LabelKey, timestamp_ms: int, value: float) -> None:
+        self.keys.append(key)
+        self.timestamps_ms.append(timestamp_ms)
+        self.values.append(value)
 
     def refuse(self, reason: str, count: int = 1) -> None:
         """Leave out `count` entries; a reason is told once."""

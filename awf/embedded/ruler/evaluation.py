@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from awf.core import semconv
 from awf.core.counters import Counters
-from awf.embedded.model import STALE_NAN_BITS, Sink
+from awf.embedded.model import STALE_NAN_BITS, Samples, Sink
 from awf.embedded.ruler.alerts import Active, AlertInstance, AlertState, Vector, advance, restored
 from awf.embedded.ruler.labels import LabelKey, label_key
 from awf.embedded.ruler.rules import AlertRule, RecordingRule, Rule, RuleGroup
@@ -68,7 +68,7 @@ class RuleState:
         samples = [(labels, at_ms, value) for labels, value in rows]
         samples += [(labels, at_ms, STALE) for labels in ended]
         if samples:
-            await sink.write(samples=samples)
+            await sink.write(samples=Samples.of(samples))
         self._written = current
 
 

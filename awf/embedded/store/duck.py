@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from awf.embedded.model import Exemplar, LogRecord, Matcher, MetricMetadata, SeriesData, Span
+from awf.embedded.model import (
+    NO_SAMPLES,
+    Exemplar,
+    LogRecord,
+    Matcher,
+    MetricMetadata,
+    Samples,
+    SeriesData,
+    Span,
+)
 from awf.embedded.store.cursors import Cursors
 from awf.embedded.store.label_index import LabelIndex
 from awf.embedded.store.logs import LogTable
@@ -67,7 +76,7 @@ class DuckStore:
     async def write(
         self,
         *,
-        samples: Sequence[tuple[Mapping[str, str], int, float]] = (),
+        samples: Samples = NO_SAMPLES,
         metadata: Mapping[str, MetricMetadata] | None = None,
         exemplars: Sequence[Exemplar] = (),
         logs: Sequence[LogRecord] = (),

@@ -5,15 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 
-from awf.embedded.model import Matcher, MatchOp
-
-LabelKey = frozenset[tuple[str, str]]
-
-
-def key_of(labels: Mapping[str, str]) -> LabelKey:
-    """Return what makes a label set itself; an empty value is the same as no label."""
-    key = frozenset(labels.items())
-    return key if "" not in labels.values() else frozenset(item for item in key if item[1])
+from awf.embedded.model import LabelKey, Matcher, MatchOp
 
 
 class LabelIndex:

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from awf.embedded.model import STALE_NAN_BITS, Exemplar, LogRecord, MetricMetadata, Span
+from awf.embedded.model import (
+    NO_SAMPLES,
+    STALE_NAN_BITS,
+    Exemplar,
+    LogRecord,
+    MetricMetadata,
+    Samples,
+    Span,
+)
 
 Columns = dict[str, NDArray[Any]]
 
@@ -23,7 +31,7 @@ EMPTY_LIST = "[]"
 class Rows:
     """The arguments of one `Sink.write`."""
 
-    samples: Sequence[tuple[Mapping[str, str], int, float]] = ()
+    samples: Samples = NO_SAMPLES
     metadata: Mapping[str, MetricMetadata] = field(default_factory=dict)
     exemplars: Sequence[Exemplar] = ()
     logs: Sequence[LogRecord] = ()
@@ -46,11 +54,11 @@ def int64(values: Iterable[int]) -> NDArray[np.int64]:
     return np.array(list(values), dtype=np.int64)
 
 
-def sample_columns(ids: Sequence[int], samples: Sequence[tuple[Mapping[str, str], int, float]]) -> Columns:
-    values = np.array([value for _, _, value in samples], dtype=np.float64)
+def sample_columns(ids: Sequence[int], samples: Sequence[Samples]) -> Columns:
+    values = np.concatenate([part.values for part in samples])
     return {
         "sid": np.array(ids, dtype=np.uint32),
-        "ts": int64(timestamp for _, timestamp, _ in samples),
+        "ts": np.concatenate([part.timestamps_ms for part in samples]),
         "value": values,
         "stale": values.view(np.uint64) == STALE_NAN_BITS,
     }

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from awf.embedded.model import MetricMetadata
+from awf.embedded.model import LabelKey, MetricMetadata, key_of
 from awf.embedded.store import rows as columns
-from awf.embedded.store.label_index import LabelIndex, LabelKey, key_of
+from awf.embedded.store.label_index import LabelIndex
 from awf.embedded.store.rows import Columns, Rows
 
 _INSERT_SAMPLES = """
@@ -91,18 +91,18 @@ class Tables:
         return {name: item for name, item in items if self.metadata.get(name) != item}
 
     def _insert_samples(self, writes: Sequence[Rows], new: dict[LabelKey, int]) -> None:
-        samples = list(chain.from_iterable(write.samples for write in writes))
-        ids = [_id_of(self._series, new, labels) for labels, _, _ in samples]
-        self._insert("samples", columns.sample_columns(ids, samples), len(samples), _INSERT_SAMPLES)
+        samples = [write.samples for write in writes]
+        ids = [_id_of(self._series, new, key) for part in samples for key in part.keys]
+        self._insert("samples", columns.sample_columns(ids, samples), len(ids), _INSERT_SAMPLES)
 
     def _insert_exemplars(self, writes: Sequence[Rows], new: dict[LabelKey, int]) -> None:
         exemplars = list(chain.from_iterable(write.exemplars for write in writes))
-        ids = [_id_of(self._series, new, exemplar.series_labels) for exemplar in exemplars]
+        ids = [_id_of(self._series, new, key_of(exemplar.series_labels)) for exemplar in exemplars]
         self._insert("exemplars", columns.exemplar_columns(ids, exemplars), len(exemplars))
 
     def _insert_logs(self, writes: Sequence[Rows], new: dict[LabelKey, int]) -> None:
         logs = list(chain.from_iterable(write.logs for write in writes))
-        ids = [_id_of(self._streams, new, record.labels) for record in logs]
+        ids = [_id_of(self._streams, new, key_of(record.labels)) for record in logs]
         self._insert("logs", columns.log_columns(ids, logs), len(logs))
 
     def _insert(self, table: str, rows: Columns, count: int, statement: str = "") -> None:
@@ -115,8 +115,7 @@ class Tables:
             self._connection.unregister("incoming")
 
 
-def _id_of(index: LabelIndex, new: dict[LabelKey, int], labels: Mapping[str, str]) -> int:
-    key = key_of(labels)
+def _id_of(index: LabelIndex, new: dict[LabelKey, int], key: LabelKey) -> int:
     known = index.id_of(key)
     if known is None:
         known = new.setdefault(key, index.next_id + len(new))

@@ -9,7 +9,8 @@ from typing import Any, Final, NoReturn
 
 from lark import Token, Transformer
 
-from awf.embedded.traceql import fields, nodes
+from awf.embedded.traceql import fields, metric_builder, nodes
+from awf.embedded.traceql.complaints import misplaced, nearest
 from awf.embedded.traceql.nodes import Field
 from awf.embedded.traceql.values import Duration, Kind, Status, Value, arithmetic
 from awf.errors import QueryError, UnsupportedQuery
@@ -31,21 +32,35 @@ _UNITS_NS: Final = {
     "d": 86_400 * 10**9, "w": 604_800 * 10**9, "y": 31_536_000 * 10**9,
 }  # fmt: skip
 _AGGREGATES: Final = frozenset({"count", "avg", "max", "min", "sum"})
-_FIELD_METRICS: Final = frozenset(
-    {"min_over_time", "max_over_time", "avg_over_time", "sum_over_time", "histogram_over_time"}
-)
-_COUNTS: Final = frozenset({"rate", "count_over_time"})
-_METRICS: Final = _FIELD_METRICS | _COUNTS | {"quantile_over_time"}
-_REFUSED: Final = frozenset({"compare", "topk", "bottomk"})
 _COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
 _STRUCTURAL: Final = frozenset(
     f"{prefix}{op}" for prefix in ("", "!", "&") for op in (">", "<", ">>", "<<", "~")
 )
-_HINTS: Final = frozenset({"most_recent", "sample", "span_sample", "trace_sample", "exemplars"})
-"""Hints that trade exactness for speed or ask for extras: our answer is exact and newest first anyway."""
-_MAX_GROUPS: Final = 4
+_FUNCTIONS: Final = frozenset({*metric_builder.FIRST_STAGES, *metric_builder.RANKS, *_AGGREGATES}) | {
+    "by",
+    "coalesce",
+    "select",
+}
 
-Built = nodes.Stage | nodes.Aggregate | nodes.Metric | int | float
+Built = (
+    nodes.Stage
+    | nodes.Aggregate
+    | metric_builder.Bounded
+    | metric_builder.Rank
+    | nodes.Metric
+    | nodes.Comparison
+    | int
+    | float
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A query without hints, or the inside of parentheses."""
+
+    body: nodes.Pipeline | nodes.Series
+    is_bounded_outside: bool
+    """Metrics that are compared or ranked behind their parentheses: nothing can be calculated with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +74,31 @@ class Builder(Transformer[Token, Any]):
     # -- between spansets
 
     def start(self, parts: list[Any]) -> nodes.Query:
-        query: nodes.Query = parts[0]
-        return query
+        body, hints = parts
+        return nodes.Query(body.body, (hints or {}).get("exemplars"))
 
-    def pipeline(self, parts: list[Built]) -> nodes.Query:
-        """A query, or the inside of parentheses."""
-        *head, last = parts
-        metric = last if isinstance(last, nodes.Metric) else None
-        stages = tuple(_stage(part) for part in (head if metric else parts))
-        if not stages:
-            raise QueryError("a metrics function needs spans to count, such as {} | rate()")
-        if isinstance(stages[0], nodes.Coalesce):
+    def pipeline(self, parts: list[Any]) -> _Body:
+        first = next((at for at, part in enumerate(parts) if _is_metric(part)), len(parts))
+        stages = tuple(_stage(part) for part in parts[:first])
+        if stages and isinstance(stages[0], nodes.Coalesce):
             raise QueryError("coalesce() cannot be the first of a pipeline")
-        return nodes.Query(nodes.Pipeline(stages), metric)
+        if first == len(parts):
+            return _Body(nodes.Pipeline(stages), is_bounded_outside=False)
+        for part in parts[first:]:
+            if not _is_metric(part):
+                raise UnsupportedQuery("only topk() and bottomk() can follow a metrics function")
+        head = parts[0].stage if isinstance(parts[0], metric_builder.Bounded) else parts[0]
+        is_outside = isinstance(head, nodes.Series) and (len(parts) > 1 or head is not parts[0])
+        return _Body(metric_builder.pipeline(stages, parts[first:]), is_outside)
 
-    def wrapped(self, parts: list[nodes.Query]) -> Built:
-        query = parts[0]
-        if query.metric:
-            raise UnsupportedQuery("metrics in parentheses, and arithmetic with them, are not supported")
-        stages = query.pipeline.stages
-        return stages[0] if len(stages) == 1 else query.pipeline
+    def wrapped(self, parts: list[_Body]) -> Any:
+        if parts[0].is_bounded_outside:
+            raise QueryError(
+                "metrics that are compared or ranked behind their parentheses cannot be wrapped again",
+                hint="Compare inside: ({} | rate() > 5).",
+            )
+        body = parts[0].body
+        return body.stages[0] if isinstance(body, nodes.Pipeline) and len(body.stages) == 1 else body
 
     def filter(self, parts: list[Any]) -> nodes.Filter:
         return nodes.Filter(nodes.Literal(value=True) if parts[0] is None else _operand(parts[0]))
@@ -91,26 +111,35 @@ class Builder(Transformer[Token, Any]):
         left, op, right = parts
         if isinstance(left, nodes.Aggregate):
             return _scalar_filter(left, op, right)
-        if isinstance(left, nodes.Metric):
-            raise UnsupportedQuery(f"comparing the result of {left.function}() ({op}) is not supported")
+        if _is_metric(left):
+            return metric_builder.bound(op, left, right)
+        if _is_metric(right):
+            raise misplaced(op, f"a metric must stand to the left of {op}")
         if isinstance(right, nodes.Aggregate):
             raise UnsupportedQuery(f"{right} must stand to the left of {op}")
         if op not in _STRUCTURAL:
             _fail(op, f"{op} does not relate spansets")
         return nodes.Structural(str(op), _spanset(left, op), _spanset(right, op))
 
-    def calculate_stages(self, parts: list[Any]) -> int | float:
+    def calculate_stages(self, parts: list[Any]) -> Any:
         left, op, right = parts
-        if op == "^" or not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
-            raise UnsupportedQuery(f"arithmetic ({op}) with spansets, aggregates or metrics is not supported")
-        value = arithmetic(str(op), left, right)
+        if _is_metric(left) or _is_metric(right):
+            for side in (left, right):
+                if not _is_metric(side) and not isinstance(side, (int, float)):
+                    raise misplaced(op, f"{op} calculates with metrics and numbers only")
+            return metric_builder.calculate(op, left, right)
+        if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+            raise UnsupportedQuery(f"arithmetic ({op}) with spansets and aggregates is not supported")
+        if isinstance(left, Duration) or isinstance(right, Duration):
+            raise misplaced(op, "a duration cannot be used in arithmetic here")
+        value = arithmetic(str(op), left, right) if op != "%" else None
         return value if isinstance(value, (int, float)) else _fail(op, f"{left} {op} {right} has no value")
 
     def negative_stage(self, parts: list[Any]) -> int | float:
         sign, part = parts
         if not isinstance(part, (int, float)):
             _fail(sign, "only a number can be negative here")
-        return -part
+        return Duration(-part) if isinstance(part, Duration) else -part
 
     def constant(self, parts: list[Token]) -> int | float:
         return _duration(parts[0]) if parts[0].type == "DURATION" else _number(parts[0])
@@ -127,10 +156,8 @@ class Builder(Transformer[Token, Any]):
     def call(self, parts: list[Any]) -> Built:
         name, arguments = parts[0], parts[1]
         by = parts[3] if parts[2] is not None else []
-        if name in _REFUSED:
-            raise UnsupportedQuery(f"{name}() is not supported")
-        if name in _METRICS:
-            return _metric(name, arguments, tuple(_field(item, f"{name}() by") for item in by))
+        if name in metric_builder.FIRST_STAGES or name in metric_builder.RANKS:
+            return metric_builder.call(name, arguments, by)
         if by:
             _fail(name, f"{name}() takes no by()")
         if name in _AGGREGATES:
@@ -140,15 +167,23 @@ class Builder(Transformer[Token, Any]):
         if name == "coalesce" and not arguments:
             return nodes.Coalesce()
         if name != "select" or not arguments:
-            _fail(name, f"unknown function {name}() with {len(arguments)} arguments")
+            what = f"unknown function {name}() with {len(arguments)} arguments"
+            raise misplaced(name, what, hint="" if name == "select" else nearest(name, _FUNCTIONS))
         return nodes.Select(tuple(_field(item, "select()") for item in arguments))
 
-    def hints(self, parts: list[Any]) -> None:
-        return None
+    def hints(self, parts: list[Any]) -> dict[str, int | None]:
+        return dict(parts[1:])
 
-    def hint(self, parts: list[Any]) -> None:
-        if parts[0] not in _HINTS:
-            raise UnsupportedQuery(f"the hint {parts[0]} is not supported")
+    def hint(self, parts: list[Any]) -> tuple[str, int | None]:
+        """Hints trade exactness for speed or are Tempo's own; only the number of exemplars is one of ours."""
+        name, value = parts[0], getattr(parts[1], "value", None)
+        if not isinstance(parts[1], nodes.Literal):
+            _fail(name, f"the hint {name} takes a value")
+        if name == "extrapolate" and value is True:
+            raise UnsupportedQuery("the hint extrapolate needs sampling probabilities, which are not stored")
+        if name == "exemplars" and isinstance(value, int):
+            return "exemplars", None if value is True else max(int(value), 0)
+        return str(name), None
 
     # -- inside a spanset
 
@@ -164,8 +199,6 @@ class Builder(Transformer[Token, Any]):
 
     def calculate(self, parts: list[Any]) -> nodes.Arithmetic:
         left, op, right = parts
-        if op == "^":
-            raise UnsupportedQuery("the power operator ^ is not supported")
         return nodes.Arithmetic(str(op), _operand(left), _operand(right))
 
     def negative(self, parts: list[Any]) -> nodes.Expression:
@@ -188,12 +221,20 @@ class Builder(Transformer[Token, Any]):
             return nodes.Literal(_WORDS[word])
         if word == "parent":
             raise UnsupportedQuery("the intrinsic parent is not supported", hint="Use `{...} > {...}`.")
-        return fields.intrinsic(word) or _fail(
-            word, f"unknown identifier {word}; attributes are written .{word}, span.{word} or resource.{word}"
-        )
+        found = fields.intrinsic(word)
+        if found is None or ":" in word:
+            what = (
+                f"unknown identifier {word}; attributes are written .{word}, span.{word} or resource.{word}"
+            )
+            raise misplaced(word, what, hint=nearest(word, (*fields.INTRINSICS, *_WORDS)))
+        return found
 
     def scoped(self, parts: list[Token]) -> Field:
-        return fields.intrinsic(parts[0]) or _fail(parts[0], f"unknown intrinsic {parts[0]}")
+        found = fields.intrinsic(parts[0])
+        if found is None:
+            hint = nearest(parts[0], (*fields.SCOPED_INTRINSICS, *fields.SYNONYMS))
+            raise misplaced(parts[0], f"unknown intrinsic {parts[0]}", hint=hint)
+        return found
 
     def attribute(self, parts: list[Token]) -> Field:
         return fields.attribute(parts[0])
@@ -209,7 +250,7 @@ class Builder(Transformer[Token, Any]):
 
 
 def _fail(token: Token, message: str) -> NoReturn:
-    raise QueryError(f"parse error at line {token.line}, col {token.column}: {message}")
+    raise misplaced(token, message)
 
 
 def _chain(op: Token, left: Any, right: Any) -> tuple[Any, ...]:
@@ -236,15 +277,19 @@ def _field(part: Any, where: str) -> Field:
 def _stage(part: Any) -> nodes.Stage:
     if isinstance(part, nodes.Aggregate):
         raise QueryError(f"{part} must be compared with a value, such as {part} > 1")
-    if isinstance(part, nodes.Metric):
-        raise UnsupportedQuery(f"a stage after {part.function}() is not supported")
     if isinstance(part, (int, float)):
         raise QueryError(f"the number {part} is no stage of a pipeline")
     stage: nodes.Stage = part
     return stage
 
 
+def _is_metric(part: Any) -> bool:
+    return isinstance(part, metric_builder.METRIC_STAGES)
+
+
 def _spanset(part: Any, op: Token) -> nodes.Stage:
+    if _is_metric(part):
+        _fail(op, f"{op} does not join metrics")
     stage = _stage(part)
     if not isinstance(stage, (nodes.Filter, nodes.SpansetLogic, nodes.Structural, nodes.Pipeline)):
         _fail(op, f"{op} stands between spansets; put a pipeline in parentheses")
@@ -259,29 +304,6 @@ def _scalar_filter(aggregate: nodes.Aggregate, op: Token, value: Any) -> nodes.S
             f"comparing {aggregate} with anything but a number or duration is not supported"
         )
     return nodes.ScalarFilter(aggregate, str(op), value)
-
-
-def _metric(name: Token, arguments: list[Any], by: tuple[Field, ...]) -> nodes.Metric:
-    if len(by) > _MAX_GROUPS:
-        raise UnsupportedQuery(f"{name}() by more than {_MAX_GROUPS} attributes is not supported")
-    if name in _COUNTS:
-        if arguments:
-            _fail(name, f"{name}() takes no argument")
-        return nodes.Metric(str(name), by=by)
-    if not arguments:
-        _fail(name, f"{name}() takes an attribute, such as {name}(duration)")
-    field, *numbers = arguments
-    quantiles = tuple(_quantile(name, number) for number in numbers)
-    if bool(quantiles) != (name == "quantile_over_time"):
-        _fail(name, f"{name}() takes {'an attribute' if quantiles else 'quantiles after the attribute'}")
-    return nodes.Metric(str(name), _field(field, f"{name}()"), quantiles, by)
-
-
-def _quantile(name: Token, part: Any) -> float:
-    value = part.value if isinstance(part, nodes.Literal) else None
-    if not isinstance(value, (int, float)) or isinstance(value, Duration) or not 0 <= value <= 1:
-        _fail(name, f"{name}() takes quantiles from 0 to 1, such as .99")
-    return float(value)
 
 
 def _against_nil(left: Any, op: Token, right: Any) -> nodes.Expression:

@@ -8,8 +8,11 @@ from itertools import islice
 
 from awf.embedded.model import SpanReader
 from awf.embedded.traceql import nodes
+from awf.embedded.traceql.compare import CompareCollector
 from awf.embedded.traceql.expressions import Getter, compile_field, conditions
 from awf.embedded.traceql.fields import intrinsic
+from awf.embedded.traceql.lines import Lines, to_series
+from awf.embedded.traceql.metric_stages import evaluate
 from awf.embedded.traceql.metrics import MetricsCollector, Steps
 from awf.embedded.traceql.names import attribute_names
 from awf.embedded.traceql.parser import parse, parse_field
@@ -56,10 +59,10 @@ class Engine:
 
         The durations bound the whole trace. Raises QueryError and its kinds.
         """
-        parsed = parse(query)
-        if parsed.metric:
+        parsed = parse(query).body
+        if not isinstance(parsed, nodes.Pipeline):
             raise QueryError(
-                f"{parsed.metric.function}() is a metrics query and gives no traces",
+                f"{_function(parsed)}() is a metrics query and gives no traces",
                 hint="Send it to /api/metrics/query_range, or search without the function.",
             )
         columns = _columns(parsed)
@@ -112,28 +115,56 @@ class Engine:
         return sorted(islice(distinct, limit))
 
     def _matching(self, query: str, start_ns: int, end_ns: int) -> Iterator[SpanView]:
-        for _, sets in self._evaluate(parse(query), start_ns, end_ns):
+        parsed = parse(query).body
+        if not isinstance(parsed, nodes.Pipeline):
+            raise QueryError(f"{_function(parsed)}() finds no spans; filter by {{ ... }}")
+        for _, sets in self._evaluate(parsed, start_ns, end_ns):
             for found in sets:
                 yield from found.spans
 
     def _metrics(self, query: str, steps: Steps) -> MetricsResult:
-        parsed = parse(query)
-        if not parsed.metric:
+        parsed = parse(query).body
+        if isinstance(parsed, nodes.Pipeline):
             raise QueryError("not a metrics query; end it with a function, such as | rate()")
-        collector = MetricsCollector(parsed.metric, steps)
+        inspected = 0
+        measured: dict[nodes.Measured, Lines] = {}
+
+        def measure(leaf: nodes.Measured) -> Lines:
+            nonlocal inspected
+            if leaf not in measured:
+                measured[leaf], spans = self._measure(leaf, steps)
+                inspected += spans
+            return measured[leaf]
+
+        lines = evaluate(parsed, measure)
+        return MetricsResult(to_series(lines.values(), steps.timestamps_ms), inspected)
+
+    def _measure(self, leaf: nodes.Measured, steps: Steps) -> tuple[Lines, int]:
+        collector: MetricsCollector | CompareCollector
+        if isinstance(leaf.metric, nodes.Comparison):
+            collector = CompareCollector(leaf.metric, steps)
+        else:
+            collector = MetricsCollector(leaf.metric, steps)
         spans = 0
-        for trace, sets in self._evaluate(parsed, steps.start_ns, steps.end_ns):
+        for trace, sets in self._evaluate(leaf.pipeline, steps.start_ns, steps.end_ns):
             spans += len(trace.spans)
             for found in sets:
                 collector.add(found.spans)
-        return MetricsResult(collector.series(), spans)
+        return collector.lines(), spans
 
     def _evaluate(
-        self, parsed: nodes.Query, start_ns: int, end_ns: int
+        self, pipeline: nodes.Pipeline, start_ns: int, end_ns: int
     ) -> Iterator[tuple[TraceView, list[Spanset]]]:
-        step = compile_stage(parsed.pipeline)
+        step = compile_stage(pipeline)
         for trace in group_traces(self._reader.spans(start_ns, end_ns)):
             yield trace, step([Spanset(tuple(trace.spans))])
+
+
+def _function(series: nodes.Series) -> str:
+    """Return the name of the first metrics function, for messages."""
+    return next(
+        part.function for part in nodes.walk(series) if isinstance(part, (nodes.Metric, nodes.Comparison))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +175,7 @@ class _Columns:
     attributes: tuple[tuple[str, Getter], ...]
 
 
-def _columns(parsed: nodes.Query) -> _Columns:
+def _columns(parsed: nodes.Pipeline) -> _Columns:
     """Return what the query names; `span.foo` and `.foo` are both shown as `foo`."""
     fields = dict.fromkeys(nodes.fields_of(parsed))
     shown = (field for field in fields if field not in _SHOWN_ELSEWHERE)

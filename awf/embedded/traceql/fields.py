@@ -34,7 +34,7 @@ SCOPED_INTRINSICS: Final[dict[str, Type]] = {
     "span:parentID": Type.STRING,
     "trace:id": Type.STRING,
 }
-_SYNONYMS: Final = {
+SYNONYMS: Final = {
     "span:duration": "duration",
     "span:kind": "kind",
     "span:name": "name",
@@ -46,7 +46,7 @@ _SYNONYMS: Final = {
 }
 NAMES: Final = sorted(
     name
-    for name in (*INTRINSICS, *SCOPED_INTRINSICS, *_SYNONYMS)
+    for name in (*INTRINSICS, *SCOPED_INTRINSICS, *SYNONYMS)
     if not name.startswith("nestedSet") and name != "span:childCount"
 )
 """The intrinsics that Tempo lists among the names."""
@@ -56,7 +56,7 @@ _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 def intrinsic(name: str) -> Field | None:
     """Return the intrinsic of that name; the scoped spelling means the same field."""
-    full = str(_SYNONYMS.get(name, name))
+    full = str(SYNONYMS.get(name, name))
     kind = INTRINSICS.get(full) or SCOPED_INTRINSICS.get(full)
     return Field(Scope.INTRINSIC, full, kind) if kind else None
 

@@ -32,8 +32,9 @@ hint: NAME "=" expression
 ?comparison: sum | comparison COMPARE sum      -> compare
 ?sum: term | sum (ADD | SUB) term              -> calculate
 ?term: factor | term SCALE factor              -> calculate
-?factor: SUB factor -> negative | NOT factor   -> invert
-    | "(" expression ")"                       -> group
+?factor: SUB factor -> negative | NOT factor   -> invert | power
+?power: atom | atom POWER power                -> calculate
+?atom: "(" expression ")"                      -> group
     | NAME -> name | SCOPED -> scoped | ATTRIBUTE -> attribute
     | STRING -> string | NUMBER -> number | DURATION -> duration
 
@@ -45,7 +46,8 @@ LOGIC: "&&" | "||"
 NOT: "!"
 ADD: "+"
 SUB: "-"
-SCALE: "*" | "/" | "%" | "^"
+SCALE: "*" | "/" | "%"
+POWER: "^"
 COMPARE: "=~" | "!~" | "!=" | ">=" | "<=" | "=" | ">" | "<"
 RELATION: /!>>|!<<|&>>|&<<|!>|!<|!~|!=|&>|&<|&~|>>|<<|>=|<=|=~|=|>|<|~/
 ATTRIBUTE.3: /(?:(?:parent\.)?(?:span|resource|event|link|instrumentation)\.|parent\.|\.(?!\d))(?:[^\s{}()=~!<>&|^,"]|"(?:[^"\\]|\\["\\])*")+/

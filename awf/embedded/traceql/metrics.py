@@ -14,7 +14,8 @@ from typing import Final
 
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.expressions import Getter, compile_field
-from awf.embedded.traceql.results import Attributes, Series
+from awf.embedded.traceql.lines import METRIC_NAME, Line, Lines, by_key, sparse
+from awf.embedded.traceql.results import Attributes
 from awf.embedded.traceql.traces import SpanView
 from awf.embedded.traceql.values import Duration, Type, Value, type_of
 from awf.errors import QueryError, QueryLimit, UnsupportedQuery
@@ -77,8 +78,10 @@ class Steps:
             return -1
         return (timestamp_ns - self.start_ns - 1) // self.step_ns
 
-    def timestamp_ms(self, index: int) -> int:
-        return (self.start_ns + (index + 1) * self.step_ns) // 1_000_000
+    @property
+    def timestamps_ms(self) -> list[int]:
+        first = self.start_ns + self.step_ns
+        return [(first + index * self.step_ns) // 1_000_000 for index in range(self.count)]
 
 
 def _check_range(start_ns: int, end_ns: int) -> None:
@@ -134,7 +137,7 @@ class MetricsCollector:
             self._groups[key] = _Group(labels)
         return self._groups[key]
 
-    def series(self) -> tuple[Series, ...]:
+    def lines(self) -> Lines:
         """Return the series; steps without spans count 0, and have no point where 0 would be wrong.
 
         Raises UnsupportedQuery for a sum to which some spans have nothing to add: Tempo loses it.
@@ -146,36 +149,37 @@ class MetricsCollector:
             )
         if not self._groups and not self._by and self._metric.function in {"rate", "count_over_time"}:
             self._groups[()] = _Group(())
-        found = [series for group in self._groups.values() for series in self._expand(group)]
-        return tuple(sorted(found, key=lambda series: str(series.labels)))
+        return by_key(line for group in self._groups.values() for line in self._expand(group))
 
-    def _expand(self, group: _Group) -> Iterable[Series]:
-        labels = self._labels(group)
+    def _expand(self, group: _Group) -> Iterable[Line]:
+        labels = labels_of(self._metric, group.labels)
         metric = self._metric
         if metric.function == "quantile_over_time":
             for q in metric.quantiles:
-                yield self._points((*labels, ("p", q)), group.cells, partial(log2_quantile, q))
+                yield self._line((*labels, ("p", q)), group.cells, partial(log2_quantile, q))
         elif metric.function == "histogram_over_time":
             for bound in sorted({value for cell in group.cells.values() for value in cell}):
-                yield self._points((*labels, (BUCKET_LABEL, bound)), group.cells, partial(_count, bound))
+                yield self._line((*labels, (BUCKET_LABEL, bound)), group.cells, partial(_count, bound))
         else:
-            yield self._points(labels, group.cells, _reduction(metric.function, self._steps))
+            yield self._line(labels, group.cells, _reduction(metric.function, self._steps))
 
-    def _labels(self, group: _Group) -> Attributes:
-        metric = self._metric
-        pairs = zip(metric.by, group.labels, strict=True)
-        labels = tuple((str(item), value) for item, value in pairs if value is not None)
-        if labels or (metric.function in _BUCKETED and not metric.by):
-            return labels
-        return ((str(metric.by[0]), None),) if metric.by else (("__name__", metric.function),)
+    def _line(self, labels: Attributes, cells: Cells, reduce: Callable[[list[float]], float]) -> Line:
+        points = {index: float(reduce(cell)) for index, cell in cells.items()}
+        return Line(labels, sparse(points, self._steps.count, fill=fill_of(self._metric)))
 
-    def _points(self, labels: Attributes, cells: Cells, reduce: Callable[[list[float]], float]) -> Series:
-        filled = self._metric.function in _COUNTING | {"quantile_over_time"}
-        indexes: Iterable[int] = range(self._steps.count) if filled else sorted(cells)
-        samples = (
-            (self._steps.timestamp_ms(i), float(reduce(cells[i])) if i in cells else 0.0) for i in indexes
-        )
-        return Series(labels, tuple(samples))
+
+def labels_of(metric: nodes.Metric, values: Sequence[Value]) -> Attributes:
+    """Return the labels of a group; one that has no value at all says so of its first attribute."""
+    pairs = zip(metric.by, values, strict=True)
+    labels = tuple((str(item), value) for item, value in pairs if value is not None)
+    if labels or (metric.function in _BUCKETED and not metric.by):
+        return labels
+    return ((str(metric.by[0]), None),) if metric.by else ((METRIC_NAME, metric.function),)
+
+
+def fill_of(metric: nodes.Metric) -> float:
+    """Return the value of a step without spans."""
+    return 0.0 if metric.function in _COUNTING | {"quantile_over_time"} else math.nan
 
 
 def _count(bound: float, cell: list[float]) -> int:

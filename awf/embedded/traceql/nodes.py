@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from awf.embedded.traceql.values import Type, Value, text_of
 
@@ -153,7 +154,7 @@ Stage = Filter | SpansetLogic | Structural | Pipeline | ScalarFilter | GroupBy |
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The metrics function that ends a query: rate(), quantile_over_time(duration, .9) by (name), ..."""
+    """The function that turns spans to series: rate(), quantile_over_time(duration, .9) by (name), ..."""
 
     function: str
     field: Field | None = None
@@ -162,9 +163,71 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class Comparison:
+    """`compare({...}, top, start, end)`: counts the values of all attributes, inside the filter and outside."""
+
+    selection: Filter
+    top: int = 10
+    start_ns: int = 0
+    end_ns: int = 0
+
+    function: ClassVar[str] = "compare"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Spans and the function that makes series of them: the leaf of every metrics query."""
+
     pipeline: Pipeline
-    metric: Metric | None = None
+    metric: Metric | Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """`topk(n)` and `bottomk(n)`: for each step the series with the largest or smallest values."""
+
+    operand: Series
+    function: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Keeps the points that compare with a number as asked."""
+
+    operand: Series
+    op: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Arithmetic of every point with a number."""
+
+    op: str
+    operand: Series
+    value: float
+    is_number_left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Arithmetic between the series of two queries that have the same labels."""
+
+    op: str
+    left: Series
+    right: Series
+
+
+Series = Measured | Ranked | Threshold | Scaled | Joined
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search, or with `Series` a metrics query."""
+
+    body: Pipeline | Series
+    exemplars: int | None = None  # what `with (exemplars = ...)` asks for
 
 
 def children(node: object) -> tuple[object, ...]:
@@ -173,7 +236,7 @@ def children(node: object) -> tuple[object, ...]:
     match node:
         case Unary() | Aggregate():
             found = () if node.operand is None else (node.operand,)
-        case Arithmetic() | Compare() | Structural():
+        case Arithmetic() | Compare() | Structural() | Joined():
             found = (node.left, node.right)
         case Logic() | SpansetLogic():
             found = node.operands
@@ -185,8 +248,14 @@ def children(node: object) -> tuple[object, ...]:
             found = (node.aggregate,)
         case Select():
             found = node.fields
+        case Measured():
+            found = (node.pipeline, node.metric)
+        case Comparison():
+            found = (node.selection,)
+        case Ranked() | Threshold() | Scaled():
+            found = (node.operand,)
         case Query():
-            found = (node.pipeline,)
+            found = (node.body,)
     return found
 
 

@@ -9,6 +9,7 @@ from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.builder import Builder
+from awf.embedded.traceql.complaints import Misplaced, located, unexpected
 from awf.embedded.traceql.grammar import GRAMMAR
 from awf.embedded.traceql.types import check
 from awf.errors import QueryError, QueryLimit
@@ -55,7 +56,9 @@ def _parse(text: str, start: str) -> Any:
     try:
         return _lark().parse(text, start=start)
     except UnexpectedInput as error:
-        raise QueryError(_describe(error, text)) from None
+        raise located(_describe(error, text), text) from None
+    except Misplaced as error:
+        raise located(error, text) from None
 
 
 def _check_depth(tree: object) -> None:
@@ -68,11 +71,12 @@ def _check_depth(tree: object) -> None:
         pending += ((child, depth + 1) for child in nodes.children(node))
 
 
-def _describe(error: UnexpectedInput, text: str) -> str:
+def _describe(error: UnexpectedInput, text: str) -> Misplaced:
     lines = text.split("\n")
-    line, column, found = len(lines), len(lines[-1]) + 1, "the end of the query"
     if isinstance(error, UnexpectedCharacters):
-        line, column, found = error.line, error.column, repr(text[error.pos_in_stream or 0])
-    elif isinstance(error, UnexpectedToken) and error.token.type != "$END":
-        line, column, found = error.line, error.column, f"{str(error.token)!r:.80}"
-    return f"parse error at line {line}, col {column}: syntax error: unexpected {found}"
+        at = error.pos_in_stream or 0
+        return unexpected(text, at, repr(text[at]), error.line, error.column)
+    if isinstance(error, UnexpectedToken) and error.token.type != "$END":
+        token = error.token
+        return unexpected(text, token.start_pos or 0, f"{str(token)!r:.80}", error.line, error.column)
+    return unexpected(text, len(text), "the end of the query", len(lines), len(lines[-1]) + 1)

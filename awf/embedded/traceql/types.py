@@ -38,7 +38,7 @@ def check(node: object) -> None:
         case nodes.Filter():
             _want(node.expression, Type.BOOLEAN, "the expression of a spanset")
             _check_numbers(node.expression)
-        case nodes.Query(metric=metric) if metric:
+        case nodes.Measured(metric=nodes.Metric() as metric):
             _check_metric(metric)
 
 

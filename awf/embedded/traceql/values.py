@@ -169,12 +169,23 @@ def _remainder(left: float, right: float) -> float:
     return math.fmod(left, right)
 
 
-_CALCULATIONS: Final[Mapping[str, Callable[[Any, Any], float]]] = {
+def _power(left: float, right: float) -> float | None:
+    """Two whole numbers change places: in Tempo `3 ^ 2` is 8."""
+    base, exponent = (right, left) if isinstance(left, int) and isinstance(right, int) else (left, right)
+    try:
+        result = math.pow(base, exponent)
+    except (OverflowError, ValueError):
+        return None
+    return int(result) if isinstance(left, int) and isinstance(right, int) else result
+
+
+_CALCULATIONS: Final[Mapping[str, Callable[[Any, Any], float | None]]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": _divide,
     "%": _remainder,
+    "^": _power,
 }
 
 

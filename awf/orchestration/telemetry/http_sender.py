@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import encodings.idna  # noqa: F401  # else the first request imports these two: see `senders`
 import gzip
+import netrc  # noqa: F401
 import time
 from collections.abc import Mapping
 

@@ -1,6 +1,7 @@
 """What sends OTLP requests, and what an answer means for the telemetry in one.
 
-gRPC and HTTP are loaded only where an endpoint speaks them.
+gRPC and HTTP are loaded only where an endpoint speaks them, and then whole, before the exporter's thread starts: a fork
+while that thread imports a module leaves the child half of it, for ever.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ async def test_it_says_that_it_is_there(tempo: httpx.AsyncClient) -> None:
     assert (await tempo.get("/api/echo")).text == "echo"
     assert (await tempo.get("/ready")).text == "ready"
     assert (await get(tempo, "/api/status/buildinfo"))["version"] == "3.1.0"
+    assert (await get(tempo, "/status/buildinfo"))["version"] == "3.1.0"
 
 
 async def test_a_search_answers_as_tempo_does(tempo: httpx.AsyncClient) -> None:
@@ -354,15 +355,23 @@ async def test_a_range_query_gives_samples_and_leaves_zeros_out_as_protobuf_does
     )
     zeros = [{"timestampMs": "1700000000000"}, {"timestampMs": "1700000010000"}]
     assert body["series"] == [
-        {
-            "labels": [{"key": "span.agent_id", "value": {"stringValue": "searcher"}}],
-            "samples": [*zeros, {"timestampMs": "1700000020000", "value": 0.1}],
-        },
         {  # the workflow's span has no agent; it started exactly at +10 s, which closes the second step
             "labels": [{"key": "span.agent_id", "value": {"stringValue": "nil"}}],
             "samples": [zeros[0], zeros[1] | {"value": 0.1}, {"timestampMs": "1700000020000"}],
         },
+        {
+            "labels": [{"key": "span.agent_id", "value": {"stringValue": "searcher"}}],
+            "samples": [*zeros, {"timestampMs": "1700000020000", "value": 0.1}],
+        },
     ]
+
+
+async def test_metrics_queries_may_be_posted_as_forms(tempo: httpx.AsyncClient) -> None:
+    form = {"q": "{} | count_over_time()", "start": T0 // SECOND, "end": T0 // SECOND + 20, "step": "20s"}
+    for path in ("/api/metrics/query_range", "/api/metrics/query"):
+        posted = await tempo.post(path, data=form)
+        assert posted.json() == await get(tempo, path, **form)
+        assert (await tempo.post(path, params=form)).json() == posted.json()
 
 
 async def test_an_instant_query_takes_nanoseconds_and_gives_a_value(tempo: httpx.AsyncClient) -> None:

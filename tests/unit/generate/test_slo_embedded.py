@@ -9,6 +9,7 @@ import pytest
 
 from awf.core.counters import Counters
 from awf.embedded import promql
+from awf.embedded.model import Samples
 from awf.embedded.ruler.evaluation import GroupState
 from awf.embedded.ruler.rules import load_rules
 from awf.embedded.store import DuckStore
@@ -46,7 +47,7 @@ async def record(store: DuckStore, folder: Path, counts: dict[str, list[float | 
             if minute < len(values) and (value := values[minute]) is not None
         ]
         if samples:
-            await store.write(samples=samples)
+            await store.write(samples=Samples.of(samples))
         for group in groups:
             await group.evaluate(engine, store, at)
             assert {state.health for state in group.rules} == {"ok"}, [s.last_error for s in group.rules]

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from awf.embedded import logql, loki_api, prometheus_api, promql, tempo_api, traceql
 from awf.embedded.grafana import AnnotationStore, create_app
-from awf.embedded.model import LogRecord, Span
+from awf.embedded.model import LogRecord, Samples, Span
 from awf.embedded.ruler import Ruler, RulerConfig
 from awf.embedded.store import MemoryStore
 
@@ -59,10 +59,10 @@ async def fill(store: MemoryStore) -> None:
     """Write one series, one log line and one trace of a few seconds ago."""
     now_ns = time.time_ns() - 5_000_000_000
     await store.write(
-        samples=[
+        samples=Samples.of([
             ({"__name__": "agent_failures", "agent_id": agent}, now_ns // 1_000_000, value)
             for agent, value in (("writer", 0.5), ("editor", 0.1))
-        ],
+        ]),
         logs=[LogRecord(now_ns, "step failed: boom", {"service_name": "awf-demo"}, {"agent_id": "writer"})],
         spans=[
             Span(

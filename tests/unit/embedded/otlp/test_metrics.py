@@ -27,7 +27,7 @@ def histogram(*points: Any, **more: Any) -> dict[str, Any]:
 def test_a_counter_gets_its_target_and_its_attributes() -> None:
     rows = decode(metrics(counter("busy", point(2.5, own={"http.route": "/", "count": 3}))), NOW_NS)
     series = {**TARGET, "__name__": "busy_seconds_total", "http_route": "/", "count": "3"}
-    assert rows.samples == [(series, NOW_MS, 2.5), (INFO, NOW_MS, 1.0)]
+    assert list(rows.samples.rows()) == [(series, NOW_MS, 2.5), (INFO, NOW_MS, 1.0)]
     assert rows.metadata == {"busy_seconds_total": MetricMetadata("counter", "help", "seconds")}
     assert rows.refused == 0
 
@@ -35,7 +35,7 @@ def test_a_counter_gets_its_target_and_its_attributes() -> None:
 def test_whole_numbers_and_sums_that_may_fall() -> None:
     data = {"aggregationTemporality": CUMULATIVE, "dataPoints": [point(asInt=7)]}
     rows = decode(metrics({"name": "active", "sum": data}, resource={}), NOW_NS)
-    assert rows.samples == [({"__name__": "active"}, NOW_MS, 7.0)]
+    assert list(rows.samples.rows()) == [({"__name__": "active"}, NOW_MS, 7.0)]
     assert rows.metadata["active"].type == "gauge"
 
 
@@ -44,14 +44,14 @@ def test_a_resource_without_further_attributes_has_no_target_info() -> None:
         metrics({"name": "g", "gauge": {"dataPoints": [point(1.0)]}}, resource={"service.name": "cart"}),
         NOW_NS,
     )
-    assert rows.samples == [({"job": "cart", "__name__": "g"}, NOW_MS, 1.0)]
+    assert list(rows.samples.rows()) == [({"job": "cart", "__name__": "g"}, NOW_MS, 1.0)]
 
 
 def test_a_histogram_becomes_cumulated_buckets_sum_and_count() -> None:
     one = point(count=6, sum=310.5, bucketCounts=[1, 2, 3], explicitBounds=[0.5, 100])
     rows = decode(metrics(histogram(one), resource={}), NOW_NS)
     name = "took_milliseconds"
-    assert rows.samples == [
+    assert list(rows.samples.rows()) == [
         ({"__name__": f"{name}_bucket", "le": "0.5"}, NOW_MS, 1.0),
         ({"__name__": f"{name}_bucket", "le": "100"}, NOW_MS, 3.0),
         ({"__name__": f"{name}_bucket", "le": "+Inf"}, NOW_MS, 6.0),
@@ -63,7 +63,7 @@ def test_a_histogram_becomes_cumulated_buckets_sum_and_count() -> None:
 def test_a_histogram_without_buckets_has_only_the_last_one_and_a_broken_one_is_refused() -> None:
     broken = point(count=6, bucketCounts=[1, 2], explicitBounds=[0.5, 100])
     rows = decode(metrics(histogram(point(count=6), broken), resource={}), NOW_NS)
-    assert [labels for labels, _, _ in rows.samples] == [
+    assert [labels for labels, _, _ in rows.samples.rows()] == [
         {"__name__": "took_milliseconds_bucket", "le": "+Inf"},
         {"__name__": "took_milliseconds_count"},
     ]
@@ -88,7 +88,7 @@ def test_an_exemplar_belongs_to_the_bucket_of_its_value() -> None:
 def test_a_summary_becomes_quantiles() -> None:
     one = point(count=2, sum=3.0, quantileValues=[{"quantile": 0.99, "value": 2.0}])
     rows = decode(metrics({"name": "s", "summary": {"dataPoints": [one]}}, resource={}), NOW_NS)
-    assert rows.samples == [
+    assert list(rows.samples.rows()) == [
         ({"__name__": "s", "quantile": "0.99"}, NOW_MS, 2.0),
         ({"__name__": "s_sum"}, NOW_MS, 3.0),
         ({"__name__": "s_count"}, NOW_MS, 2.0),
@@ -99,7 +99,7 @@ def test_delta_and_exponential_histograms_are_refused_by_name_and_the_rest_is_ke
     exponential = {"name": "expo", "exponentialHistogram": {"dataPoints": [point(), point()]}}
     delta = counter("steps", point(1.0), aggregationTemporality=DELTA)
     rows = decode(metrics(exponential, delta, counter("kept", point(1.0)), resource={}), NOW_NS)
-    assert [labels["__name__"] for labels, _, _ in rows.samples] == ["kept_seconds_total"]
+    assert [labels["__name__"] for labels, _, _ in rows.samples.rows()] == ["kept_seconds_total"]
     assert rows.refused == 3
     assert rows.message == (
         "metric 'expo': exponential histograms are not supported; "
@@ -111,7 +111,7 @@ def test_points_without_a_time_or_from_the_future_are_refused_alone() -> None:
     ahead = NOW_NS + 601 * 10**9
     points = [point(1.0, at_ns=0), point(2.0, at_ns=ahead), point(3.0, at_ns=2**63 + 5), point(4.0)]
     rows = decode(metrics({"name": "g", "gauge": {"dataPoints": points}}, resource={}), NOW_NS)
-    assert [value for _, _, value in rows.samples] == [4.0]
+    assert [value for _, _, value in rows.samples.rows()] == [4.0]
     assert rows.refused == 3
     assert "has no time" in rows.message
     assert "more than 10 minutes ahead" in rows.message
@@ -119,5 +119,5 @@ def test_points_without_a_time_or_from_the_future_are_refused_alone() -> None:
 
 def test_a_point_without_recorded_value_ends_its_series() -> None:
     rows = decode(metrics({"name": "g", "gauge": {"dataPoints": [point(flags=1)]}}, resource={}), NOW_NS)
-    ((_, _, value),) = rows.samples
+    ((_, _, value),) = rows.samples.rows()
     assert struct.pack("<d", value) == struct.pack("<Q", STALE_NAN_BITS)

@@ -1,49 +1,18 @@
-"""A sample reader over lists, and samples written as `value+step x count`."""
+"""Series in memory, their samples written as `value+step x count`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from awf.embedded.model import STALE_NAN_BITS, Exemplar, Matcher, MetricMetadata, SeriesData
+from awf.embedded.model import SeriesData
+from tests.conformance.notation import STALE
+from tests.conformance.samples import MemoryReader
 
-STALE = float(np.array([STALE_NAN_BITS], dtype=np.uint64).view(np.float64)[0])
+__all__ = ["MemoryReader", "load"]
+
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-
-
-@dataclass
-class MemoryReader:
-    """Obeys the SampleReader port."""
-
-    data: list[SeriesData] = field(default_factory=list)
-    known: dict[str, MetricMetadata] = field(default_factory=dict)
-    examples: list[Exemplar] = field(default_factory=list)
-
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[SeriesData]:
-        found = []
-        for item in self.data:
-            if all(matcher.accepts(item.labels) for matcher in matchers):
-                low, high = np.searchsorted(item.timestamps_ms, [start_ms, end_ms + 1])
-                if high > low:
-                    part = slice(low, high)
-                    found.append(SeriesData(item.labels, item.timestamps_ms[part], item.values[part]))
-        return found
-
-    def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Mapping[str, str]]:
-        return [item.labels for item in self.select(matchers, start_ms, end_ms)]
-
-    def metadata(self) -> Mapping[str, MetricMetadata]:
-        return self.known
-
-    def exemplars(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Exemplar]:
-        return [
-            item for item in self.examples
-            if all(matcher.accepts(item.series_labels) for matcher in matchers)
-            and start_ms <= item.timestamp_ms <= end_ms
-        ]  # fmt: skip
 
 
 def load(text: str, *, step_ms: int = 60_000, start_ms: int = 0) -> MemoryReader:

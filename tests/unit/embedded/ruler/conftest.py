@@ -14,6 +14,7 @@ import pytest
 
 from awf.core.counters import Counters
 from awf.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
+from awf.embedded.model import NO_SAMPLES, Samples
 from awf.embedded.ruler import Ruler, RulerConfig
 
 START_MS = 1_795_226_400_000
@@ -57,8 +58,8 @@ class FakeEngine:
 class FakeSink:
     samples: list[tuple[dict[str, str], int, float]] = field(default_factory=list)
 
-    async def write(self, *, samples=(), **_: Any) -> None:
-        self.samples.extend((dict(labels), at, value) for labels, at, value in samples)
+    async def write(self, *, samples: Samples = NO_SAMPLES, **_: Any) -> None:
+        self.samples.extend(samples.rows())
 
     def take(self) -> list[tuple[dict[str, str], int, float]]:
         taken, self.samples = self.samples, []

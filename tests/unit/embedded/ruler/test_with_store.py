@@ -10,6 +10,7 @@ import pytest
 
 from awf.core.counters import Counters
 from awf.embedded import promql
+from awf.embedded.model import Samples
 from awf.embedded.ruler import Ruler, RulerConfig
 from awf.embedded.ruler.rules import load_rules
 from awf.embedded.store import MemoryStore
@@ -46,9 +47,9 @@ async def write(store: MemoryStore, at_ms: int, failed: float) -> None:
                ("failed_total", "writer", failed), ("failed_total", "editor", 0.0)]  # fmt: skip
     elapsed = (at_ms - START_MS) / 1000
     await store.write(
-        samples=[
-            ({"__name__": name, "agent_id": agent}, at_ms, rate * elapsed) for name, agent, rate in samples
-        ]
+        samples=Samples.of(
+            [({"__name__": name, "agent_id": agent}, at_ms, rate * elapsed) for name, agent, rate in samples]
+        )
     )
 
 
@@ -107,7 +108,7 @@ async def test_wrong_expression_is_named_when_rules_load(tmp_path, store, expr: 
 async def test_expression_without_a_vector_is_an_error_of_the_rule(tmp_path, store) -> None:
     rules = "groups: [{name: g, rules: [{alert: A, expr: 'up[5m]'}, {alert: B, expr: '\"text\"'}]}]"
     clock = FakeClock()
-    await store.write(samples=[({"__name__": "up"}, clock.ms - 1000, 1.0)])
+    await store.write(samples=Samples.of([({"__name__": "up"}, clock.ms - 1000, 1.0)]))
     ruler = await open_ruler(tmp_path, rules, store, clock, Receiver(clock))
     await ruler.evaluate(ruler.group_states[0], clock.ms)
     assert [rule["health"] for rule in ruler.groups()[0]["rules"]] == ["err", "err"]

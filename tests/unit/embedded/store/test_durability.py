@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from awf.embedded.model import LogRecord, Matcher, MatchOp, MetricMetadata, Span
+from awf.embedded.model import LogRecord, Matcher, MatchOp, MetricMetadata, Samples, Span
 from awf.embedded.store import DuckStore
 from awf.errors import DataDirError
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from awf.embedded.model import LogRecord, Span
+from awf.embedded.model import LogRecord, Samples, Span
 from awf.embedded.store import DuckStore
 
 async def main():
     store = DuckStore.open(Path(sys.argv[1]))
     for number in range(100000):
         await store.write(
-            samples=[({"__name__": "m", "batch": str(number % 50)}, number, float(number))],
+            samples=Samples.of([({"__name__": "m", "batch": str(number % 50)}, number, float(number))]),
             logs=[LogRecord(number, f"line {number}", {"service_name": "demo"})],
             spans=[Span(f"{number + 1:032x}", f"{number + 1:016x}", "", "work", 1, number, number + 1)],
         )
@@ -59,14 +59,16 @@ async def test_a_reopened_store_knows_everything(tmp_path: Path) -> None:
     path = tmp_path / "t.duckdb"
     first = DuckStore.open(path)
     await first.write(
-        samples=[({"__name__": "m", "job": "a"}, 1000, 1.0)],
+        samples=Samples.of([({"__name__": "m", "job": "a"}, 1000, 1.0)]),
         metadata={"m": MetricMetadata("gauge", "help", "seconds")},
         logs=[LogRecord(5, "line", {"service_name": "demo"}, {"k": "v"})],
         spans=[Span("a" * 32, "1" * 16, "", "work", 1, 5, 9)],
     )
     first.close()
     second = DuckStore.open(path)
-    await second.write(samples=[({"job": "a", "__name__": "m"}, 2000, 2.0), ({"__name__": "n"}, 1, 1.0)])
+    await second.write(
+        samples=Samples.of([({"job": "a", "__name__": "m"}, 2000, 2.0), ({"__name__": "n"}, 1, 1.0)])
+    )
     (data,) = second.select([Matcher("__name__", MatchOp.EQUAL, "m")], 0, 5000)
     assert data.values.tolist() == [1.0, 2.0]
     assert second.metadata() == {"m": MetricMetadata("gauge", "help", "seconds")}
@@ -108,7 +110,10 @@ def test_a_file_that_is_no_store_is_named_and_left_alone(tmp_path: Path) -> None
 async def test_accepted_writes_are_committed_when_the_store_closes(tmp_path: Path) -> None:
     path = tmp_path / "t.duckdb"
     store = DuckStore.open(path)
-    writes = [asyncio.ensure_future(store.write(samples=[({"__name__": "m"}, at, 1.0)])) for at in range(50)]
+    writes = [
+        asyncio.ensure_future(store.write(samples=Samples.of([({"__name__": "m"}, at, 1.0)])))
+        for at in range(50)
+    ]
     await asyncio.sleep(0)
     await asyncio.to_thread(store.close)
     await asyncio.gather(*writes)

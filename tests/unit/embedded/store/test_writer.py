@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from awf.embedded.model import LogRecord, Samples
 from awf.embedded.store import MemoryStore
 from awf.embedded.store.rows import Rows
 from awf.embedded.store.writer import GroupWriter
@@ -25,7 +26,7 @@ class Disk:
     def commit(self, writes: Sequence[Rows]) -> None:
         self.entered.set()
         assert self.go_on.wait(10)
-        if any(label == "bad" for rows in writes for labels, _, _ in rows.samples for label in labels):
+        if any(label == "bad" for rows in writes for labels, _, _ in rows.samples.rows() for label in labels):
             raise ValueError("bad row")
         self.commits.append(len(writes))
 
@@ -44,7 +45,7 @@ def writer(disk: Disk) -> Iterator[GroupWriter]:
 
 
 def rows(count: int = 1, label: str = "good") -> Rows:
-    return Rows(samples=[({label: "1"}, 1, 1.0)] * count)
+    return Rows(samples=Samples.of([({label: "1"}, 1, 1.0)] * count))
 
 
 def test_writes_that_wait_share_one_commit(disk: Disk, writer: GroupWriter) -> None:
@@ -106,8 +107,8 @@ def test_a_closed_writer_refuses(disk: Disk, writer: GroupWriter) -> None:
 
 async def test_a_row_the_database_cannot_hold_fails_its_own_write_only() -> None:
     store = MemoryStore()
-    good = store.write(samples=[({"__name__": "m"}, 1, 1.0)])
-    bad = store.write(samples=[({"__name__": "m"}, 2**70, 1.0), ({"__name__": "never"}, 1, 1.0)])
+    good = store.write(samples=Samples.of([({"__name__": "m"}, 1, 1.0)]))
+    bad = store.write(samples=Samples.of([({"__name__": "never"}, 1, 1.0)]), logs=[LogRecord(2**70, "", {})])
     results = await asyncio.gather(good, bad, return_exceptions=True)
     assert results[0] is None
     assert isinstance(results[1], Unavailable)

@@ -60,6 +60,25 @@ INSTANTS = {
     "{} | histogram_over_time(span.gen_ai.usage.input_tokens)": {"__bucket=128.0": 3, "__bucket=256.0": 1},
     '{ name = "awf.workflow" } >> { status = error } | count_over_time()': {"__name__=count_over_time": 1},
     '{ name = "awf.step" } | count() > 1 | count_over_time()': {"__name__=count_over_time": 4},
+    "{} | count_over_time() by (name) | topk(1)": {"name=awf.agent.invoke": 4},
+    "{} | count_over_time() by (name) | bottomk(1)": {"name=awf.workflow": 2},
+    "{} | count_over_time() by (name) | topk(2) < 5 | bottomk(1)": {"name=awf.step": 4},
+    "{} | count_over_time() by (name) > 2": {"name=awf.agent.invoke": 4, "name=awf.step": 4},
+    "{} | count_over_time() by (name) > 2 != 4": {},
+    '{ name = "awf.workflow" } | max_over_time(duration) >= 2s': {"__name__=max_over_time": 2.0},
+    "({ status = error } | count_over_time()) / ({} | count_over_time())": {
+        "__name__=(count_over_time / count_over_time)": 0.2,
+    },
+    "({} | rate()) / ({} | count_over_time())": {"__name__=(rate / count_over_time)": 1 / 21},
+    "({} | count_over_time() by (name)) * ({} | count_over_time())": {
+        "name=awf.workflow": 20, "name=awf.agent.invoke": 40, "name=awf.step": 40,
+    },
+    "({ status = error } | count_over_time() by (name)) - ({} | count_over_time() by (name))": {
+        "name=awf.workflow": -1, "name=awf.agent.invoke": -3,
+    },
+    "100 - 2 * ({} | count_over_time() by (name) | topk(1)) > 5": {"name=awf.agent.invoke": 92},
+    "({} | count_over_time()) / ({ false } | count_over_time())": {},
+    "({} | count_over_time()) + 7 / 2": {"__name__=count_over_time": 13},
 }  # fmt: skip
 
 

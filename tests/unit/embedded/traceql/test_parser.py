@@ -60,6 +60,23 @@ WRONG = {
     "{} | count() > 1 / 0": "has no value",
     "{ 99999999999999999999 = .a }": "out of range",
     "{ duration > 300y }": "out of range",
+    "{} | rate() | topk(0)": "takes a whole number",
+    "{} | rate() | topk(1.5)": "takes a whole number",
+    "{} | topk(3)": "needs a metric before it",
+    "{} | rate() | rate()": "one metrics function ends",
+    "{} | rate() + 1": "needs its metrics in parentheses",
+    "({} | rate()) + 1s": "a duration cannot be used",
+    "({} | rate()) % 2": "% is not known between metrics",
+    "({} | rate()) && ({} | rate())": "&& does not join metrics",
+    "(({} | rate()) > 5) * 2": "cannot be wrapped again",
+    "5 < ({} | rate())": "must stand to the left of <",
+    "({} | compare({ true })) / ({} | rate())": r"compare\(\) cannot be used with",
+    "{} | compare({ true }) | topk(3)": r"compare\(\) cannot be used with",
+    "{} | compare({ true }, 0)": "1 to 1000 values",
+    "{} | compare({ true }, 10, 5, 4)": "must be after its start",
+    "{} | compare(1)": "takes a spanset",
+    "{} | compare({ true }) by (name)": "takes no by",
+    "({} | rate()) | {}": "can follow a metrics function",
     "{ duration > " + "9" * 400 + "s }": "out of range",
 }
 
@@ -67,22 +84,17 @@ UNSUPPORTED = {
     "{ parent.a = 1 }": "parent",
     "{ parent = 1 }": "parent",
     '{ instrumentation.a = "x" }': "instrumentation.a",
-    "{ .a ^ 2 = 4 }": r"\^",
-    "{} | rate() | topk(5)": r"topk\(\)",
-    "{} | rate() | bottomk(5)": r"bottomk\(\)",
-    "{} | compare({ status = error })": r"compare\(\)",
-    "{} | rate() > 5": r"result of rate\(\)",
-    "({} | rate()) / ({} | rate())": "metrics in parentheses",
-    "{} | rate() | { status = error }": r"after rate\(\)",
+    "{} | rate() | { status = error }": "can follow a metrics function",
     "{} | count() + count() > 1": r"arithmetic \(\+\)",
     "{} | avg(.a) > max(.b)": "comparing",
     "1 < count()": "to the left",
-    "{} | rate() with (step = 5)": "hint step",
     "{} | by(event:name)": "event:name",
     "{} | max(link.a) > 1": "link.a",
     "{} | rate() by (event.a)": "event.a",
     "{} | max_over_time(traceDuration)": "traceDuration",
-    "{} | rate() by (.a, .b, .c, .d, .e)": "more than 4",
+    "{} | rate() by (.a, .b, .c, .d, .e, .f)": "more than 5",
+    "{} | avg_over_time(.x) by (.a, .b, .c, .d, .e)": "more than 4",
+    "{} | rate() with (extrapolate = true)": "extrapolate",
     r'{ .a =~ "(a+)+b" }': "regular expression",
 }
 
@@ -97,6 +109,42 @@ def test_a_wrong_query_is_an_error_that_says_what_is_wrong(query: str) -> None:
 def test_what_is_not_supported_is_refused_by_name(query: str) -> None:
     with pytest.raises(UnsupportedQuery, match=UNSUPPORTED[query]):
         parse(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "caret", "hint"),
+    [
+        ("{ status == error }", "{ status == error }\n          ^", "Equality is written with one ="),
+        ("{}\n| rate(", "| rate(\n       ^", "1 ( is not closed by )"),
+        ("{ .a = 1", "{ .a = 1\n        ^", "1 { is not closed by }"),
+        ("status = error", "status = error\n       ^", "Conditions on spans stand in braces"),
+        ("{ .a = 'x' }", "{ .a = 'x' }\n       ^", "double quotes or backticks"),
+        ("{ .a = 1 and .b = 2 }", "{ .a = 1 and .b = 2 }\n         ^", "joined by &&"),
+        ("{ .a = 1 & .b = 2 }", "{ .a = 1 & .b = 2 }\n         ^", "joined by &&"),
+        ("{ statuss = error }", "{ statuss = error }\n  ^", "Did you mean status?"),
+        ("{ trace:rootname = `x` }", "{ trace:rootname = `x` }\n  ^", "Did you mean trace:rootName?"),
+        ("{} | count_overtime()", "{} | count_overtime()\n     ^", "Did you mean count_over_time?"),
+        ("{ duraton > 1s }", "^", "Did you mean duration?"),
+        ("{ " + ".a = 1 && " * 50 + "}", "^", ""),
+    ],
+)
+def test_a_parse_error_shows_the_place_and_says_what_to_do(query: str, caret: str, hint: str) -> None:
+    with pytest.raises(QueryError, match="parse error at line") as caught:
+        parse(query)
+    assert caret in caught.value.message
+    assert hint in caught.value.hint
+    assert all(len(line) <= 160 for line in caught.value.message.splitlines())
+
+
+def test_power_binds_tighter_than_a_sign_and_to_the_right() -> None:
+    assert parse("{ -.a ^ .b ^ 2 = 1 }") == parse("{ -(.a ^ (.b ^ 2)) = 1 }")
+    assert parse("{ 2 * .a ^ 2 = 1 }") == parse("{ 2 * (.a ^ 2) = 1 }")
+
+
+def test_hints_change_nothing_but_the_number_of_exemplars() -> None:
+    assert parse("{} | rate() with (sample = 0.1, most_recent = true, step = 5)") == parse("{} | rate()")
+    assert parse("{} | rate() with (exemplars = 7)").exemplars == 7
+    assert parse("{} | rate() with (exemplars = false)").exemplars == 0
 
 
 def test_size_and_depth_are_bounded() -> None:
