@@ -111,7 +111,7 @@ class Engine:
         pipeline = Pipeline(tree.stages)
         records = scan(
             self._reader, tree.matchers, span_ns, stats,
-            contains=pipeline.contains, newest_first=newest_first, page=page,
+            where=pipeline.where, newest_first=newest_first, page=page,
         )  # fmt: skip
         for record in records:
             entry = Entry(record)

@@ -10,6 +10,7 @@ from awf.embedded.logql import extract, extract_json, nodes
 from awf.embedded.logql.entry import ERROR, ERROR_DETAILS, Entry
 from awf.embedded.logql.extract import Step
 from awf.embedded.logql.filters import label_filter, label_names, line_filter
+from awf.embedded.logql.pushdown import pushed
 from awf.embedded.logql.template import TEMPLATE_ERROR, Template, TemplateError
 
 # What terminals take as an escape sequence: one that a bell ends, or one that a final character does.
@@ -28,7 +29,7 @@ class Pipeline:
 
     def __init__(self, stages: Sequence[nodes.Stage]) -> None:
         self._steps = [_step(stage) for stage in stages]
-        self.contains = _contains(stages)
+        self.where = pushed(stages).where
         self.filters = not all(isinstance(stage, _KEEPS_EVERY_LINE) for stage in stages)
 
     def accepts(self, entry: Entry) -> bool:
@@ -55,22 +56,6 @@ def required_names(stages: Sequence[nodes.Stage]) -> frozenset[str]:
             ):
                 names |= label_names(stage)
     return frozenset(names)
-
-
-def _contains(stages: Sequence[nodes.Stage]) -> tuple[str, ...]:
-    """Return substrings of every line that can pass, for as long as no stage has rewritten the line."""
-    texts: list[str] = []
-    for stage in stages:
-        if isinstance(stage, nodes.LineFormat | nodes.DecolorizeStage | nodes.UnpackStage):
-            break
-        if (
-            isinstance(stage, nodes.LineFilter)
-            and stage.op == "|="
-            and len(stage.texts) == 1
-            and not stage.addresses
-        ):
-            texts.append(stage.texts[0])
-    return tuple(text for text in texts if text)
 
 
 def _step(stage: nodes.Stage) -> Step:  # noqa: PLR0911  (one line a stage)

@@ -4,6 +4,7 @@ import pytest
 
 from awf.embedded.logql import Engine
 from awf.embedded.logql.scan import QueryStats, scan
+from awf.embedded.model import LineTest, LogFilter
 
 from ._memory import MINUTE, SECOND, T0, MemoryLogs, demo_records, record
 
@@ -51,7 +52,9 @@ def test_substrings_are_pushed_down_until_the_line_is_rewritten() -> None:
     reader = MemoryLogs(demo_records())
     query = SELECT + '|= "Step" | json |= "failed" != "x" |= "a" or "b" | line_format "y" |= "y"'
     Engine(reader).range(query, T0, T0 + MINUTE * 5, SECOND)
-    assert reader.calls[0]["contains"] == ("Step", "failed")
+    assert reader.calls[0]["where"] == LogFilter(
+        (LineTest(("Step",)), LineTest(("failed",)), LineTest(("x",), negative=True), LineTest(("a", "b")))
+    )
 
 
 def test_the_end_of_a_log_query_is_exclusive() -> None:
