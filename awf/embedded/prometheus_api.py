@@ -17,13 +17,14 @@ from starlette.routing import Route
 
 from awf.core.clock import Clock, SystemClock
 from awf.embedded.model import SampleReader
-from awf.embedded.promql import Engine, parse
+from awf.embedded.promql import Engine, Notes, parse
 from awf.embedded.promql.engine import check_kind, check_range
 from awf.embedded.promql.parameters import FIRST_MS, LAST_MS, Parameters, invalid
 from awf.embedded.promql.parser import format_query, selectors
 from awf.embedded.promql.syntax import kind
 from awf.embedded.promql.values import sort_key
 from awf.embedded.promql.wire import (
+    encode_notes,
     encode_result,
     format_float,
     limited,
@@ -91,10 +92,11 @@ class _Api:
     def query(self, parameters: Parameters) -> _Answer:
         query = _query(parameters)
         at_ms = parameters.time_ms("time", self._now_ms())
-        result = self._engine.instant(query, at_ms)
+        notes = Notes(query)
+        result = self._engine.instant(query, at_ms, notes)
         result, warnings = limited(result, parameters.count("limit"))
         shape = result_type(result, is_matrix=kind(parse(query)) == "matrix")
-        return f'{{"resultType":"{shape}","result":{encode_result(result)}}}', warnings
+        return f'{{"resultType":"{shape}","result":{encode_result(result)}}}', [*warnings, *notes.texts()]
 
     def query_range(self, parameters: Parameters) -> _Answer:
         query = _query(parameters)
@@ -107,9 +109,10 @@ class _Api:
             check_range(start_ms, end_ms, step_ms)
         with _blaming("query"):
             check_kind(parse(query))
-        series = self._engine.range(query, start_ms, end_ms, step_ms)
+        notes = Notes(query)
+        series = self._engine.range(query, start_ms, end_ms, step_ms, notes)
         result, warnings = limited(series, parameters.count("limit"))
-        return f'{{"resultType":"matrix","result":{encode_result(result)}}}', warnings
+        return f'{{"resultType":"matrix","result":{encode_result(result)}}}', [*warnings, *notes.texts()]
 
     def query_exemplars(self, parameters: Parameters) -> _Answer:
         query = _query(parameters)
@@ -267,8 +270,7 @@ def _endpoint(call: Callable[[Parameters], _Answer]) -> Callable[[Request], Awai
         except Exception:  # the API's boundary: clients get Prometheus' error shape, the log the cause
             logger.exception("prometheus api failed", extra={"path": request.url.path})
             return _failure(500, "internal", "internal error, see the log of the embedded backend")
-        noted = f',"warnings":{json.dumps(warnings)}' if warnings else ""
-        return _json(200, f'{{"status":"success","data":{data}{noted}}}')
+        return _json(200, f'{{"status":"success","data":{data}{encode_notes(warnings)}}}')
 
     return answer
 
