@@ -76,7 +76,8 @@ class EmbeddedConfig:
     group_wait_s: float = 2.0
     group_interval_s: float = 60.0
     repeat_interval_s: float = 14_400.0
-    memory_mb: int = 512
+    memory_mb: int = 1_024
+    max_mb: int = 10_240
     retention_days: int = 30
     query_timeout_s: float = 30.0
     query_threads: int = 4
@@ -129,7 +130,11 @@ class EmbeddedServer:
     async def _start(self) -> None:
         sockets = self._reserve()
         store = await asyncio.to_thread(
-            DuckStore.open, self.config.data_dir / STORE_FILE, memory_mb=self.config.memory_mb
+            DuckStore.open,
+            self.config.data_dir / STORE_FILE,
+            memory_mb=self.config.memory_mb,
+            max_mb=self.config.max_mb,
+            counters=self._counters,
         )
         self._opened.push_async_callback(asyncio.to_thread, store.close)
         engine = promql.Engine(store)

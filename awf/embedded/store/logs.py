@@ -38,7 +38,7 @@ class LogTable:
         inner = (
             f"select sid, ts, line, metadata from logs where sid in ({','.join(map(str, ids))})"
             f" and ts >= ? and ts < ?{' and contains(line, ?)' * len(contains)}"
-            f" group by all order by ts {direction}, min(rowid) {direction}"
+            f" group by all order by ts {direction}, min(arrival) {direction}"
         )
         bound = "" if limit is None else f" limit {limit:d}"
         found = self._cursors.rows(
