@@ -122,7 +122,9 @@ async def test_both_answer_the_same(
         at = await wait_for(client, ours, query, "samples of both jobs")
         shop.shutdown()
         shop.server_close()
-        later = await wait_for(client, ours, 'timestamp(up{job="shop"}) and up{job="shop"} == 0', "end of a target")
+        later = await wait_for(
+            client, ours, 'timestamp(up{job="shop"}) and up{job="shop"} == 0', "end of a target"
+        )
         await wait_for(client, ours, f'timestamp(up{{job="itself"}}) > {later + 1}', "later samples")
 
         everything = '{job=~".+"}'
