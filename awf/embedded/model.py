@@ -280,6 +280,14 @@ class Store(SampleReader, LogReader, SpanReader, Protocol):
     """Everything the query APIs read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How many rows of a write the store left out, and why."""
+
+    count: int
+    reason: str
+
+
 class Sink(Protocol):
     """Write access. Each call returns after a durable commit; several callers' rows share one commit."""
 
@@ -291,6 +299,7 @@ class Sink(Protocol):
         exemplars: Sequence[Exemplar] = (),
         logs: Sequence[LogRecord] = (),
         spans: Sequence[Span] = (),
-    ) -> None:
-        """Store rows. Raises Overloaded when the writer's queue is full."""
+    ) -> Refusal | None:
+        """Store rows; returns what was left out, such as new series past the limit, None when nothing was.
+        Raises Overloaded when the writer's queue is full."""
         ...
