@@ -7,6 +7,7 @@ Ranges are inclusive at both ends unless a language says otherwise on its side.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,7 @@ from awf.embedded.regex import compile_re2
 
 STALE_NAN_BITS = 0x7FF0000000000002
 """Prometheus' stale marker: this exact NaN ends a series."""
+STALE: float = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
 
 
 LabelKey = frozenset[tuple[str, str]]

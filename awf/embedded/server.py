@@ -132,7 +132,7 @@ class EmbeddedServer:
         )
         annotations = await grafana.AnnotationStore.open(self.config.data_dir)
         self._opened.push_async_callback(annotations.close)
-        receiver = otlp.Receiver(store)
+        receiver = otlp.Receiver(store, retention_ns=self.config.retention_days * MS_PER_DAY * 1_000_000)
         self._opened.callback(receiver.close)
 
         apps = self._apps(store, engine, ruler, annotations, receiver)
