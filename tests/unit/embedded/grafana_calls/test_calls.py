@@ -47,8 +47,8 @@ async def backend(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bac
 
 
 async def fill(client: httpx.AsyncClient, url: str) -> None:
-    """Send one counter, one line and one span of a few seconds ago."""
-    now = str(time.time_ns() - 5_000_000_000)
+    """Send one counter, one line and one span of a minute ago."""
+    now = str(time.time_ns() - 60_000_000_000)
     resource = {"attributes": [attribute("service.name", "demo")]}
     total = {
         "isMonotonic": True,
