@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from awf.embedded import deadline
-from awf.embedded.model import Span, SpanReader
+from awf.embedded.model import Span, SpanReader, TraceRef
 from awf.embedded.traceql import nodes
+from awf.embedded.traceql.candidates import check_read, check_spans, conditions_of, newest_first, read_traces
 from awf.embedded.traceql.compare import CompareCollector
 from awf.embedded.traceql.conditions import EXISTS, Condition, Request, add_measured, request_of
+from awf.embedded.traceql.counting import count
 from awf.embedded.traceql.expressions import compile_expression
 from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.lines import Lines, to_series
@@ -26,7 +27,7 @@ from awf.embedded.traceql.results import (
 )
 from awf.embedded.traceql.seen import Reading, SeenSpan, first_pass, second_pass
 from awf.embedded.traceql.spansets import Spanset, compile_stage
-from awf.embedded.traceql.traces import NO_ROOT, SERVICE_NAME, SpanView, TraceView, group_traces
+from awf.embedded.traceql.traces import NO_ROOT, SERVICE_NAME, SpanView, TraceView
 from awf.embedded.traceql.values import Duration, Kind, Value, text_of, type_name
 from awf.errors import QueryError
 
@@ -74,8 +75,9 @@ class Engine:
         request = request_of(parsed)
         shows = second_pass(request)
         found, traces, spans = [], 0, 0
-        for trace, sets in self._evaluate(parsed, request, start_ns, end_ns):
+        for trace, sets in self._evaluate(parsed, request, start_ns, end_ns, is_whole=False):
             traces, spans = traces + 1, spans + len(trace.spans)
+            check_read(spans)
             too_short = trace.duration < min_duration_ns
             too_long = max_duration_ns is not None and trace.duration > max_duration_ns
             if sets and not too_short and not too_long:
@@ -160,6 +162,9 @@ class Engine:
             collector = CompareCollector(leaf.metric, steps)
         else:
             add_measured(request, leaf.metric)
+            counted = count(self._reader, leaf, request, steps)
+            if counted is not None:
+                return counted
             collector = MetricsCollector(leaf.metric, steps)
         reads = second_pass(request)
         spans = 0
@@ -173,11 +178,22 @@ class Engine:
         return collector.lines(), spans
 
     def _evaluate(
-        self, pipeline: nodes.Pipeline, request: Request, start_ns: int, end_ns: int
+        self,
+        pipeline: nodes.Pipeline,
+        request: Request,
+        start_ns: int,
+        end_ns: int,
+        *,
+        is_whole: bool = True,
     ) -> Iterator[tuple[TraceView, list[Spanset]]]:
         step, reading = compile_stage(pipeline), first_pass(request)
-        for trace in group_traces(self._reader.spans(start_ns, end_ns)):
-            deadline.check()
+        where = conditions_of(pipeline)
+        traces: Iterable[TraceRef]
+        if is_whole:
+            traces = check_spans(self._reader.traces(start_ns, end_ns, where))
+        else:
+            traces = newest_first(self._reader, start_ns, end_ns, where)
+        for trace in read_traces(self._reader, traces):
             seen = reading.first(trace)
             yield trace, step([Spanset(tuple(seen))]) if seen else []
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -27,7 +27,7 @@ MAX_SERIES: Final = 1_000
 BUCKET_LABEL: Final = "__bucket"
 _NS: Final = 1_000_000_000
 _DURATION: Final = intrinsic("duration")
-_BUCKETED: Final = frozenset({"quantile_over_time", "histogram_over_time"})
+BUCKETED: Final = frozenset({"quantile_over_time", "histogram_over_time"})
 _COUNTING: Final = frozenset({"rate", "count_over_time", "histogram_over_time"})
 
 Cells = dict[int, list[float]]
@@ -111,7 +111,7 @@ class MetricsCollector:
     def __init__(self, metric: nodes.Metric, steps: Steps) -> None:
         self._metric = metric
         self._steps = steps
-        self._by = [_compile_group(item) for item in metric.by]
+        self._by = [compile_group(item) for item in metric.by]
         self._value = _measure(metric)
         self._groups: dict[_Key, _Group] = {}
         self._without_number: set[_Key] = set()
@@ -159,7 +159,7 @@ class MetricsCollector:
         metric = self._metric
         if metric.function == "quantile_over_time":
             for q in metric.quantiles:
-                yield self._line((*labels, ("p", q)), group.cells, partial(log2_quantile, q))
+                yield self._line((*labels, ("p", q)), group.cells, partial(_quantile, q))
         elif metric.function == "histogram_over_time":
             for bound in sorted({value for cell in group.cells.values() for value in cell}):
                 yield self._line((*labels, (BUCKET_LABEL, bound)), group.cells, partial(_count, bound))
@@ -175,7 +175,7 @@ def labels_of(metric: nodes.Metric, values: Sequence[Value]) -> Attributes:
     """Return the labels of a group; one that has no value at all says so of its first attribute."""
     pairs = zip(metric.by, values, strict=True)
     labels = tuple((str(item), value) for item, value in pairs if value is not None)
-    if labels or metric.function in _BUCKETED:
+    if labels or metric.function in BUCKETED:
         return labels
     return ((str(metric.by[0]), None),) if metric.by else ((METRIC_NAME, metric.function),)
 
@@ -185,7 +185,7 @@ def fill_of(metric: nodes.Metric) -> float:
     return 0.0 if metric.function in _COUNTING | {"quantile_over_time"} else math.nan
 
 
-def _compile_group(field: Field) -> Getter:
+def compile_group(field: Field) -> Getter:
     """An attribute without a scope groups by the span's value, else by its resource's; not by its events'."""
     if field.scope is not Scope.NONE:
         return compile_field(field)
@@ -198,6 +198,10 @@ def _compile_group(field: Field) -> Getter:
     return group
 
 
+def _quantile(quantile: float, cell: list[float]) -> float:
+    return log2_quantile(quantile, Counter(cell))
+
+
 def _count(bound: float, cell: list[float]) -> int:
     return cell.count(bound)
 
@@ -207,7 +211,7 @@ def _measure(metric: nodes.Metric) -> Callable[[SeenSpan], float | None]:
     if metric.field is None:
         return lambda _: 1.0
     get = compile_field(metric.field)
-    if metric.function in _BUCKETED:
+    if metric.function in BUCKETED:
         return _bucket(metric, get)
     return _duration(get) if metric.field == _DURATION else _number(get)
 
@@ -263,14 +267,14 @@ def _reduction(function: str, steps: Steps) -> Callable[[list[float]], float]:
     return sum
 
 
-def log2_quantile(quantile: float, values: Sequence[float]) -> float:
-    """Return a quantile of values that are bucket bounds, interpolated exponentially inside the bucket.
+def log2_quantile(quantile: float, counts: Mapping[float, int]) -> float:
+    """Return a quantile of counted bucket bounds, interpolated exponentially inside the bucket.
 
     The rank is rounded up; a rank that ends exactly on a bucket's last value gives the bucket's bound.
     """
-    rank = max(1, math.ceil(quantile * len(values)))
+    rank = max(1, math.ceil(quantile * sum(counts.values())))
     before, lower = 0, 0.0
-    for bound, count in sorted(Counter(values).items()):
+    for bound, count in sorted(counts.items()):
         if before + count == rank:
             return bound
         if before + count > rank:

@@ -116,11 +116,11 @@ def test_steps_without_spans_have_no_minimum_or_average() -> None:
 
 
 def test_quantiles_are_interpolated_inside_a_power_of_two() -> None:
-    assert log2_quantile(1.0, [8.0, 8.0, 4.0]) == 8.0
-    assert log2_quantile(0.3, [4.0, 8.0, 8.0]) == 4.0
-    assert log2_quantile(0.5, [4.0, 8.0, 8.0]) == pytest.approx(2**2.5)
-    assert log2_quantile(0.5, [8.0, 8.0, 8.0, 8.0]) == pytest.approx(2**2.5)
-    assert log2_quantile(0.0, [8.0]) == 8.0
+    assert log2_quantile(1.0, {8.0: 2, 4.0: 1}) == 8.0
+    assert log2_quantile(0.3, {4.0: 1, 8.0: 2}) == 4.0
+    assert log2_quantile(0.5, {4.0: 1, 8.0: 2}) == pytest.approx(2**2.5)
+    assert log2_quantile(0.5, {8.0: 4}) == pytest.approx(2**2.5)
+    assert log2_quantile(0.0, {8.0: 1}) == 8.0
 
 
 def test_quantiles_count_whole_numbers_only() -> None:
