@@ -163,6 +163,10 @@ class Settings(BaseSettings):
         14_400.0, gt=0, description="When an unchanged firing group is sent again."
     )
     store_memory_mb: int = Field(512, ge=64, description="Memory limit of the embedded store's database.")
+    query_timeout_s: float = Field(
+        30.0, gt=0, description="When the embedded APIs end a query, waiting included, in seconds."
+    )
+    query_threads: int = Field(4, ge=1, description="How many queries the embedded APIs run at once.")
 
     demo_faults: str = Field(
         "agent_errors:60,worker_shortage:75", description="name:seconds, comma separated."

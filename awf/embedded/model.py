@@ -7,6 +7,7 @@ Ranges are inclusive at both ends unless a language says otherwise on its side.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,7 @@ from awf.embedded.regex import compile_re2
 
 STALE_NAN_BITS = 0x7FF0000000000002
 """Prometheus' stale marker: this exact NaN ends a series."""
+STALE: float = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
 
 
 LabelKey = frozenset[tuple[str, str]]
@@ -232,7 +234,6 @@ class LogReader(Protocol):
         *,
         where: LogFilter = EVERYTHING,
         newest_first: bool = True,
-        limit: int | None = None,
     ) -> list[LogRecord]:
         """Return records of matching streams in [start, end), sorted by time in the asked direction."""
         ...
@@ -248,7 +249,7 @@ class LogReader(Protocol):
         by: Sequence[str] | None = (),
     ) -> list[LogCount]:
         """Count records of [start, end) by stream, by these metadata (None: by all) and by bucket of time,
-        numbered from 0 at start. An entry without the metadata is counted without it."""
+        numbered from 0 at start. A count may come in parts; without the metadata an entry counts all the same."""
         ...
 
     def log_size(

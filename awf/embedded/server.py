@@ -8,6 +8,7 @@ import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypedDict
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -18,6 +19,7 @@ from awf.core.counters import Counters
 from awf.embedded import grafana, logql, loki_api, otlp, prometheus_api, promql, tempo_api, traceql
 from awf.embedded.hosts import HostCheck
 from awf.embedded.ports import reserve
+from awf.embedded.query_pool import QueryPool
 from awf.embedded.ruler import Ruler, RulerConfig
 from awf.embedded.store import DuckStore
 from awf.embedded.web import WebServers
@@ -65,6 +67,13 @@ class EmbeddedConfig:
     repeat_interval_s: float = 14_400.0
     memory_mb: int = 512
     retention_days: int = 30
+    query_timeout_s: float = 30.0
+    query_threads: int = 4
+
+
+class _Shared(TypedDict):
+    clock: Clock
+    queries: QueryPool
 
 
 class EmbeddedServer:
@@ -123,7 +132,7 @@ class EmbeddedServer:
         )
         annotations = await grafana.AnnotationStore.open(self.config.data_dir)
         self._opened.push_async_callback(annotations.close)
-        receiver = otlp.Receiver(store)
+        receiver = otlp.Receiver(store, retention_ns=self.config.retention_days * MS_PER_DAY * 1_000_000)
         self._opened.callback(receiver.close)
 
         apps = self._apps(store, engine, ruler, annotations, receiver)
@@ -138,9 +147,13 @@ class EmbeddedServer:
         annotations: grafana.AnnotationStore,
         receiver: otlp.Receiver,
     ) -> dict[str, ASGIApp]:
-        prometheus = prometheus_api.create_app(engine, store, ruler, clock=self._clock)
-        loki = loki_api.create_app(logql.Engine(store), store, store, clock=self._clock)
-        tempo = tempo_api.create_app(traceql.Engine(store), store, clock=self._clock)
+        queries = QueryPool(threads=self.config.query_threads, timeout_s=self.config.query_timeout_s)
+        self._opened.callback(queries.close)
+        shared: _Shared = {"clock": self._clock, "queries": queries}
+        retention = {"storage.tsdb.retention.time": f"{self.config.retention_days}d"}
+        prometheus = prometheus_api.create_app(engine, store, ruler, flags=retention, **shared)
+        loki = loki_api.create_app(logql.Engine(store), store, store, **shared)
+        tempo = tempo_api.create_app(traceql.Engine(store), store, **shared)
         grafana_app = grafana.create_app(
             prometheus=prometheus,
             loki=loki,

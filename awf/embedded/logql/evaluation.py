@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded import deadline
 from awf.embedded.logql import aggregate, binary, nodes, relabel, windows
 from awf.embedded.logql.counts import SUMS, count_series
 from awf.embedded.logql.frame import Frame, LabelSet, check_cells, label_set
@@ -28,6 +29,7 @@ class Evaluation:
         self._stats = stats
 
     def run(self, node: nodes.Metric) -> Frame | float:
+        deadline.check()
         match node:
             case nodes.Number():
                 return node.value

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from awf.core.clock import unix_ns
+from awf.embedded.intake import Intake
 from awf.embedded.model import Sink
-from awf.embedded.otlp.signals import Signal
+from awf.embedded.otlp.signals import SIGNALS, Signal
 from awf.errors import Overloaded
 
 logger = logging.getLogger(__name__)
@@ -29,14 +30,17 @@ class Receiver:
         sink: Sink,
         *,
         now_ns: Callable[[], int] = unix_ns,
+        retention_ns: int | None = None,
         max_bytes_in_flight: int = MAX_BYTES_IN_FLIGHT,
     ) -> None:
         self._sink = sink
         self._now_ns = now_ns
+        self._retention_ns = retention_ns
         self._max_bytes = max_bytes_in_flight
         self._bytes_in_flight = 0
         # A thread of its own: in the shared pool, slow queries would hold up what comes in.
-        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="awf-otlp-decode")
+        self._decoding = ThreadPoolExecutor(max_workers=1, thread_name_prefix="awf-otlp-decode")
+        self._decoders = {signal.name: signal.decoder() for signal in SIGNALS}
 
     @property
     def bytes_in_flight(self) -> int:
@@ -51,23 +55,28 @@ class Receiver:
             raise Overloaded(f"{self._bytes_in_flight} bytes are being received", hint="Send again later.")
         self._bytes_in_flight += len(body)
         try:
-            work = partial(signal.decode, body, is_json=is_json, now_ns=self._now_ns())
-            rows = await asyncio.get_running_loop().run_in_executor(self._decoder, work)
+            decoder, intake = self._decoders[signal.name], self._intake()
+            work = partial(signal.decode, decoder, body, is_json=is_json, intake=intake)
+            await asyncio.get_running_loop().run_in_executor(self._decoding, work)
             await self._sink.write(
-                samples=rows.samples,
-                metadata=rows.metadata,
-                exemplars=rows.exemplars,
-                logs=rows.logs,
-                spans=rows.spans,
+                samples=intake.samples,
+                metadata=intake.metadata,
+                exemplars=intake.exemplars,
+                logs=intake.logs,
+                spans=intake.spans,
             )
         finally:
             self._bytes_in_flight -= len(body)
-        if rows.refused:
+        if intake.refused:
             logger.warning(
                 "otlp entries refused",
-                extra={"signal": signal.name, "refused": rows.refused, "reasons": rows.message},
+                extra={"signal": signal.name, "refused": intake.refused, "reasons": intake.message},
             )
-        return signal.answer(rows)
+        return signal.answer(intake)
+
+    def _intake(self) -> Intake:
+        now_ns = self._now_ns()
+        return Intake(now_ns, now_ns - self._retention_ns if self._retention_ns else 0)
 
     def close(self) -> None:
-        self._decoder.shutdown(wait=False, cancel_futures=True)
+        self._decoding.shutdown(wait=False, cancel_futures=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from awf.embedded import deadline
 from awf.embedded.model import Matcher, MatchOp, SeriesData
 from awf.embedded.promql import aggregation, binary
 from awf.embedded.promql.functions import FUNCTIONS, Value
@@ -44,6 +45,7 @@ MAX_SUBQUERY_STEPS = 200_000
 
 def evaluate(node: Node, context: Context) -> Value:
     """Return the value at every step: a vector, a number a step, or a string."""
+    deadline.check()
     match node:
         case Number():
             return np.full(context.steps, node.value)
@@ -165,6 +167,7 @@ def _over_range(node: Call, context: Context) -> Vector:
     row = 0
     for part in windows(series, ends, context.times, source.range_ms, closed=context.closed_ranges):
         shape = (part.rows, context.steps)
+        deadline.check()
         result, here = kernel(part, params)
         values[row : row + part.rows] = result.reshape(shape)
         present[row : row + part.rows] = here.reshape(shape)
