@@ -71,10 +71,10 @@ def _slices(
             width = max(1, min(width // 2, width * rows // size))
             continue
         start, end = (start, piece[0]) if newest_first else (piece[1], end)
-        rows = min(rows * 4, LARGEST_SLICE)
-        width *= max(2, min(_GROWTH, rows // max(size, 1)))
         if size:
             yield piece
+            rows = min(rows * 4, LARGEST_SLICE)
+        width *= max(2, min(_GROWTH, rows // max(size, 1)))
 
 
 def check_size(
