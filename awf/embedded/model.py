@@ -290,7 +290,6 @@ class LogReader(Protocol):
         *,
         where: LogFilter = EVERYTHING,
         newest_first: bool = True,
-        limit: int | None = None,
     ) -> list[LogRecord]:
         """Return records of matching streams in [start, end), sorted by time in the asked direction."""
         ...
@@ -306,7 +305,7 @@ class LogReader(Protocol):
         by: Sequence[str] | None = (),
     ) -> list[LogCount]:
         """Count records of [start, end) by stream, by these metadata (None: by all) and by bucket of time,
-        numbered from 0 at start. An entry without the metadata is counted without it."""
+        numbered from 0 at start. A count may come in parts; without the metadata an entry counts all the same."""
         ...
 
     def log_size(

@@ -148,11 +148,8 @@ class DuckStore:
         *,
         where: LogFilter = EVERYTHING,
         newest_first: bool = True,
-        limit: int | None = None,
     ) -> list[LogRecord]:
-        return self._logs.logs(
-            matchers, start_ns, end_ns, where=where, newest_first=newest_first, limit=limit
-        )
+        return self._logs.logs(matchers, start_ns, end_ns, where=where, newest_first=newest_first)
 
     def log_counts(
         self,
