@@ -208,7 +208,7 @@ def merge(vector: Vector, *, strict: bool = False) -> Vector:
     counts = count_groups(filled.present, ids, len(firsts))
     if strict or counts.max(initial=0) > 1:
         raise QueryError("vector cannot contain metrics with the same labelset")
-    values = sum_groups(np.where(filled.present, filled.values, 0.0), ids, len(firsts))
+    values = sum_groups(np.where(filled.present, filled.values, -0.0), ids, len(firsts))
     return Vector([filled.labels[i] for i in firsts], values, counts > 0)
 
 
