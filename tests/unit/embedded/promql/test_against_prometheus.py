@@ -16,9 +16,9 @@ import pytest
 from awf.embedded.model import SeriesData
 from awf.embedded.promql import Engine
 from awf.errors import QueryError
+from tests.prometheus import difference, keyed, our_points, running_prometheus, their_points
 
 from ._memory import MemoryReader
-from ._prometheus import difference, keyed, our_points, running_prometheus, their_points
 from ._samples import SPAN_MS, START_MS, data_set
 
 pytestmark = pytest.mark.promtool

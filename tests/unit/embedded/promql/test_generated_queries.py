@@ -30,10 +30,10 @@ from awf.embedded.model import SeriesData
 from awf.embedded.promql import Engine, parse
 from awf.embedded.promql.syntax import Aggregate, Binary, Call, RangeSelector, Selector, Subquery, walk
 from awf.errors import QueryError
+from tests.prometheus import difference, our_points, running_prometheus, their_points
 
 from ._generate import Generator
 from ._memory import MemoryReader
-from ._prometheus import difference, our_points, running_prometheus, their_points
 from ._samples import SPAN_MS, START_MS, data_set
 
 pytestmark = pytest.mark.promtool

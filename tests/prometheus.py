@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import socket
 import struct
@@ -154,8 +153,3 @@ def close(ours: float, theirs: float) -> bool:
     if math.isnan(theirs) or math.isnan(ours):
         return math.isnan(theirs) and math.isnan(ours)
     return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-9)
-
-
-def answer_of(response: httpx.Response) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(response.content)
-    return body
