@@ -14,6 +14,8 @@
     ├── Unauthorized 401   Forbidden 403   NotFound 404   Conflict 409   Expired 410   TooLarge 413
     └── Unavailable            a backend that does not answer (retryable)   503, exit 7
         ├── StateUnavailable   the state database does not answer           503, exit 7
+        ├── QueryTimeout       a query that took too long                   504
+        ├── QueryCancelled     a query that its client gave up              499
         └── Overloaded         refused to protect itself (retryable)        429
 
 `reason` is a closed set and may be used as a metric label; `hint` says what to do next.
@@ -140,6 +142,16 @@ class StateUnavailable(Unavailable):
     """Whoever meets it in the middle of something durable stops there, as after a crash, and goes on later."""
 
     reason = "state_unavailable"
+
+
+class QueryTimeout(Unavailable):
+    reason = "query_timeout"
+    http_status = 504
+
+
+class QueryCancelled(Unavailable):
+    reason = "query_cancelled"
+    http_status = 499
 
 
 class Overloaded(Unavailable):

@@ -25,6 +25,7 @@ from awf.embedded.logql.patterns import mine
 from awf.embedded.logql.results import Result
 from awf.embedded.logql.scan import LARGEST_PAGE, QueryStats, line_bytes, scan
 from awf.embedded.model import LogReader, Matcher, Sink
+from awf.embedded.query_pool import QueryPool
 from awf.errors import AwfError, MalformedPayload, Overloaded, QueryError, TooLarge
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,17 @@ _Answer: TypeAlias = dict[str, Any]
 _Call: TypeAlias = Callable[[Parameters], _Answer]
 
 
-def create_app(engine: Engine, reader: LogReader, sink: Sink, *, clock: Clock | None = None) -> Starlette:
+def create_app(
+    engine: Engine,
+    reader: LogReader,
+    sink: Sink,
+    *,
+    clock: Clock | None = None,
+    queries: QueryPool | None = None,
+) -> Starlette:
     """Return the API as an ASGI application."""
     clock = clock or SystemClock()
+    queries = queries or QueryPool()
     api = _Api(engine, reader)
     calls: dict[str, _Call] = {
         "/query": api.query,
@@ -56,7 +65,8 @@ def create_app(engine: Engine, reader: LogReader, sink: Sink, *, clock: Clock | 
         "/status/buildinfo": api.buildinfo,
     }
     routes = [
-        Route(_PREFIX + path, _endpoint(call, clock), methods=["GET", "POST"]) for path, call in calls.items()
+        Route(_PREFIX + path, _endpoint(call, clock, queries), methods=["GET", "POST"])
+        for path, call in calls.items()
     ]
     return Starlette(
         routes=[
@@ -90,6 +100,7 @@ class _Api:
             step,
             limit=parameters.entry_limit() if is_log_query else 1,
             newest_first=parameters.newest_first(),
+            interval_ns=parameters.interval_ns(),
         )
         return _query_answer(result, started, parameters)
 
@@ -197,12 +208,12 @@ def _matchers(text: str) -> tuple[Matcher, ...]:
     return query.matchers
 
 
-def _endpoint(call: _Call, clock: Clock) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(call: _Call, clock: Clock, queries: QueryPool) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             now_ns = int(clock.now().timestamp() * 1_000_000) * 1_000
             parameters = Parameters(await _fields(request), now_ns)
-            text = await asyncio.to_thread(lambda: _dump(call(parameters)))
+            text = await queries.run(lambda: _dump(call(parameters)), request.receive)
         except AwfError as error:
             return _failure(error)
         except Exception:  # the API's boundary: the client gets a line, the log the cause

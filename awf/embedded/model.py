@@ -7,6 +7,7 @@ Ranges are inclusive at both ends unless a language says otherwise on its side.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,7 @@ from awf.embedded.regex import compile_re2
 
 STALE_NAN_BITS = 0x7FF0000000000002
 """Prometheus' stale marker: this exact NaN ends a series."""
+STALE: float = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
 
 
 LabelKey = frozenset[tuple[str, str]]
@@ -126,6 +128,38 @@ class LogRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LineTest:
+    """One of the texts is in the line, or matches it (RE2, `.` stops at newlines); `negative`: none does."""
+
+    texts: tuple[str, ...]
+    is_regex: bool = False
+    negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What an entry must be beyond the labels of its stream: every test holds. A label is the stream's, and
+    where the stream has none of that name, the entry's metadata."""
+
+    lines: tuple[LineTest, ...] = ()
+    labels: tuple[Matcher, ...] = ()
+
+
+EVERYTHING = LogFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class LogCount:
+    """How many entries of a stream, with some metadata in common, are in a bucket of time, and their bytes."""
+
+    labels: Mapping[str, str]
+    metadata: Mapping[str, str]
+    bucket: int
+    entries: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpanEvent:
     timestamp_ns: int
     name: str
@@ -198,12 +232,31 @@ class LogReader(Protocol):
         start_ns: int,
         end_ns: int,
         *,
-        contains: Sequence[str] = (),
+        where: LogFilter = EVERYTHING,
         newest_first: bool = True,
         limit: int | None = None,
     ) -> list[LogRecord]:
-        """Return records of matching streams in [start, end), sorted by time in the asked direction.
-        `contains` are substrings that every line must have (a pre-filter; callers filter again)."""
+        """Return records of matching streams in [start, end), sorted by time in the asked direction."""
+        ...
+
+    def log_counts(
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        *,
+        where: LogFilter = EVERYTHING,
+        bucket_ns: int,
+        by: Sequence[str] | None = (),
+    ) -> list[LogCount]:
+        """Count records of [start, end) by stream, by these metadata (None: by all) and by bucket of time,
+        numbered from 0 at start. An entry without the metadata is counted without it."""
+        ...
+
+    def log_size(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, *, where: LogFilter = EVERYTHING
+    ) -> int:
+        """Return how many rows `logs` would read at most: cheap, and duplicates count."""
         ...
 
     def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:
@@ -227,6 +280,14 @@ class Store(SampleReader, LogReader, SpanReader, Protocol):
     """Everything the query APIs read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How many rows of a write the store left out, and why."""
+
+    count: int
+    reason: str
+
+
 class Sink(Protocol):
     """Write access. Each call returns after a durable commit; several callers' rows share one commit."""
 
@@ -238,6 +299,7 @@ class Sink(Protocol):
         exemplars: Sequence[Exemplar] = (),
         logs: Sequence[LogRecord] = (),
         spans: Sequence[Span] = (),
-    ) -> None:
-        """Store rows. Raises Overloaded when the writer's queue is full."""
+    ) -> Refusal | None:
+        """Store rows; returns what was left out, such as new series past the limit, None when nothing was.
+        Raises Overloaded when the writer's queue is full."""
         ...

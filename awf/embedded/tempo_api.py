@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -16,6 +15,7 @@ from starlette.routing import Route
 
 from awf.core.clock import Clock, SystemClock
 from awf.embedded.model import Span, SpanReader
+from awf.embedded.query_pool import QueryPool
 from awf.embedded.traceql import Engine, otlp, tags, wire
 from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.parameters import Parameters
@@ -33,9 +33,12 @@ _FOR_MODELS: Final = "application/vnd.grafana.llm"
 _Call = Callable[[Parameters, Request], Response]
 
 
-def create_app(engine: Engine, reader: SpanReader, *, clock: Clock | None = None) -> Starlette:
+def create_app(
+    engine: Engine, reader: SpanReader, *, clock: Clock | None = None, queries: QueryPool | None = None
+) -> Starlette:
     """Return the API as an ASGI application."""
     clock = clock or SystemClock()
+    queries = queries or QueryPool()
     api = _Api(engine, reader)
     calls: dict[str, _Call] = {
         "/api/search": api.search,
@@ -55,7 +58,7 @@ def create_app(engine: Engine, reader: SpanReader, *, clock: Clock | None = None
             Route("/api/status/buildinfo", _build_info),
             Route("/status/buildinfo", _build_info),
             Route("/api/v2/traces/diff", _diff, methods=["POST"]),
-            *(Route(path, _endpoint(call, clock), methods=_METHODS) for path, call in calls.items()),
+            *(Route(path, _endpoint(call, clock, queries), methods=_METHODS) for path, call in calls.items()),
         ]
     )
 
@@ -176,14 +179,14 @@ class _Api:
         return self._engine.attribute_values(field, *parameters.range_ns(), query=query, limit=limit or 1_000)
 
 
-def _endpoint(call: _Call, clock: Clock) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(call: _Call, clock: Clock, queries: QueryPool) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         values = dict(request.query_params)
         if request.method == "POST":
             values |= {name: str(value) for name, value in (await request.form()).items()}
         parameters = Parameters(values, clock.now())
         try:
-            return await asyncio.to_thread(call, parameters, request)
+            return await queries.run(lambda: call(parameters, request), request.receive)
         except AwfError as error:
             logger.info("tempo request refused", extra={"path": request.url.path, "reason": error.reason})
             return _refusal(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import DecodeError
@@ -12,10 +12,20 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_pb
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics_pb
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces_pb
 
-from awf.embedded.otlp import logs, metrics, traces
+from awf.embedded.intake import Intake
 from awf.embedded.otlp.json_ids import read_json
-from awf.embedded.otlp.rows import Rows
+from awf.embedded.otlp.logs import LogsDecoder
+from awf.embedded.otlp.metrics import MetricsDecoder
+from awf.embedded.otlp.traces import TracesDecoder
 from awf.errors import MalformedPayload
+
+
+class Decoder(Protocol):
+    """Reads requests of one signal, from one thread; may remember what it has seen."""
+
+    def decode(self, body: bytes, intake: Intake) -> Intake:
+        """Add a request's rows to `intake` and return it. Raises DecodeError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +36,16 @@ class Signal:
     service: str
     request: type[Any]
     response: type[Any]
-    to_rows: Callable[[Any, int], Rows]
+    decoder: Callable[[], Decoder]
     rejected: str
 
-    def decode(self, body: bytes, *, is_json: bool, now_ns: int) -> Rows:
+    def decode(self, decoder: Decoder, body: bytes, is_json: bool, intake: Intake) -> Intake:
         """Return the rows of a request. Raises MalformedPayload with the reason."""
-        request = self.request()
         try:
             if is_json:
-                ParseDict(read_json(body), request, ignore_unknown_fields=True)
-            else:
-                request.ParseFromString(body)
-            return self.to_rows(request, now_ns)
+                request = ParseDict(read_json(body), self.request(), ignore_unknown_fields=True)
+                body = request.SerializeToString()
+            return decoder.decode(body, intake)
         except (DecodeError, ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
             # ParseDict answers JSON of the wrong shape with any of these.
             raise MalformedPayload(
@@ -45,28 +53,28 @@ class Signal:
                 hint="Send the protobuf message, or its JSON form with Content-Type application/json.",
             ) from error
 
-    def answer(self, rows: Rows) -> Any:
+    def answer(self, intake: Intake) -> Any:
         """Return the response, with a partial success when entries were refused."""
         response = self.response()
-        if rows.refused:
-            setattr(response.partial_success, self.rejected, rows.refused)
-            response.partial_success.error_message = rows.message
+        if intake.refused:
+            setattr(response.partial_success, self.rejected, intake.refused)
+            response.partial_success.error_message = intake.message
         return response
 
 
 METRICS = Signal(
     "metrics", "opentelemetry.proto.collector.metrics.v1.MetricsService",
     metrics_pb.ExportMetricsServiceRequest, metrics_pb.ExportMetricsServiceResponse,
-    metrics.decode, "rejected_data_points",
+    MetricsDecoder, "rejected_data_points",
 )  # fmt: skip
 LOGS = Signal(
     "logs", "opentelemetry.proto.collector.logs.v1.LogsService",
     logs_pb.ExportLogsServiceRequest, logs_pb.ExportLogsServiceResponse,
-    logs.decode, "rejected_log_records",
+    LogsDecoder, "rejected_log_records",
 )  # fmt: skip
 TRACES = Signal(
     "traces", "opentelemetry.proto.collector.trace.v1.TraceService",
     traces_pb.ExportTraceServiceRequest, traces_pb.ExportTraceServiceResponse,
-    traces.decode, "rejected_spans",
+    TracesDecoder, "rejected_spans",
 )  # fmt: skip
 SIGNALS = (METRICS, LOGS, TRACES)

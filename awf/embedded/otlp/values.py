@@ -19,6 +19,11 @@ def attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
     return {pair.key: plain(pair.value) for pair in pairs}
 
 
+def read_attributes(pairs: Iterable[bytes]) -> dict[str, Any]:
+    """Return attributes that were left as bytes. Raises DecodeError."""
+    return attributes(map(KeyValue.FromString, pairs))
+
+
 def plain(value: AnyValue) -> Any:
     """Return str, bool, int, float, list, dict or None; bytes become base64."""
     kind = value.WhichOneof("value")

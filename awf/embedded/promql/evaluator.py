@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from awf.embedded import deadline
 from awf.embedded.model import SeriesData
 from awf.embedded.promql import aggregation, binary, extended
 from awf.embedded.promql.absence import absence
@@ -48,6 +49,7 @@ MAX_SUBQUERY_STEPS = 200_000
 
 def evaluate(node: Node, context: Context) -> Value:
     """Return the value at every step: a vector, a number a step, or a string."""
+    deadline.check()
     match node:
         case Number():
             return np.full(context.steps, node.value)
@@ -234,6 +236,7 @@ def _computed(series: list[SeriesData], context: Context, results: Iterator[Resu
     present = np.zeros((len(series), context.steps), dtype=bool)
     row = 0
     for result, here in results:
+        deadline.check()
         rows = len(result) // context.steps
         values[row : row + rows] = result.reshape(rows, context.steps)
         present[row : row + rows] = here.reshape(rows, context.steps)

@@ -62,6 +62,13 @@ class Parameters:
             raise invalid(name, f'cannot parse "{text}" to a valid duration')
         return length
 
+    def span_ms(self) -> tuple[int, int]:
+        """Read `start` and `end`; without them it is all time."""
+        start_ms, end_ms = self.time_ms("start", FIRST_MS), self.time_ms("end", LAST_MS)
+        if end_ms < start_ms:
+            raise invalid("end", "end timestamp must not be before start time")
+        return start_ms, end_ms
+
     def count(self, name: str, default: int = 0) -> int:
         """Read a number that is not negative; 0 means no limit."""
         text = self.text(name, str(default))

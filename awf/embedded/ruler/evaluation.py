@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import struct
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from awf.core import semconv
 from awf.core.counters import Counters
-from awf.embedded.model import STALE_NAN_BITS, Samples, Sink
+from awf.embedded.model import STALE, Samples, Sink
 from awf.embedded.ruler.alerts import Active, AlertInstance, AlertState, Vector, advance, restored
 from awf.embedded.ruler.labels import LabelKey, label_key
 from awf.embedded.ruler.rules import AlertRule, RecordingRule, Rule, RuleGroup
@@ -23,7 +22,6 @@ from awf.errors import AwfError, QueryError, QueryLimit
 
 logger = logging.getLogger(__name__)
 
-STALE: Final[float] = struct.unpack("<d", struct.pack("<Q", STALE_NAN_BITS))[0]
 MAX_SERIES: Final = 10_000
 """Most series that one rule may give; more is a mistake in the rule, not an alert for each."""
 

@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded import deadline
 from awf.errors import QueryLimit, Unavailable
 
 # Longer lists of ids are cheaper to filter in numpy than to parse as SQL.
@@ -73,10 +74,11 @@ class Cursors:
 
     def _run(self, statement: str, values: Sequence[object], limit: int, fetch: Callable[[Any], Any]) -> Any:
         cursor = self._cursor()
-        with cursor.busy:
+        with cursor.busy, deadline.interrupted_by(cursor.duck.interrupt):
             try:
                 return fetch(cursor.duck.execute(f"{statement} limit {limit + 1}", values))
             except duckdb.Error as error:
+                deadline.check()
                 raise Unavailable(f"the store cannot read: {error}") from error
 
     def _cursor(self) -> _Cursor:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded import cost
 from awf.embedded.model import STALE_NAN_BITS, Exemplar, Matcher, SeriesData
 from awf.embedded.store.cursors import Cursors, ids_filter, pick
 from awf.embedded.store.label_index import LabelIndex
 
-MAX_SAMPLES = 50_000_000
 MAX_EXEMPLARS = 10_000
 
 _STALE = float(np.array([STALE_NAN_BITS], dtype=np.uint64).view(np.float64)[0])
@@ -30,10 +30,11 @@ class SampleTable:
         ids = self._index.find(matchers)
         if not ids:
             return []
+        cost.check_samples(len(ids), start_ms, end_ms, lambda: self._count(ids, start_ms, end_ms))
         found = self._cursors.columns(
             f"select sid, ts, value from samples where {ids_filter(ids)} and ts between ? and ?",
             [start_ms, end_ms],
-            limit=MAX_SAMPLES,
+            limit=cost.MAX_SAMPLES,
             what="samples",
         )
         sid, ts, value = found["sid"], found["ts"], _restore_stale(found["value"])
@@ -60,6 +61,16 @@ class SampleTable:
             for sid, ts, value, own in found
             if sid in ids and (labels := self._index.labels(sid)) is not None
         ]
+
+    def _count(self, ids: Sequence[int], start_ms: int, end_ms: int) -> int:
+        found = self._cursors.columns(
+            f"select sid, count(*) as n from samples where {ids_filter(ids)} and ts between ? and ? group by sid",
+            [start_ms, end_ms],
+            limit=ids[-1] + 1,
+            what="series",
+        )
+        chosen = pick(found["sid"], ids)
+        return int((found["n"] if chosen is None else found["n"][chosen]).sum())
 
     def _by_series(
         self, ids: NDArray[Any], sid: NDArray[Any], ts: NDArray[np.int64], value: NDArray[np.float64]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from awf.embedded import deadline
 from awf.embedded.model import SpanReader
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.compare import CompareCollector
@@ -157,6 +158,7 @@ class Engine:
     ) -> Iterator[tuple[TraceView, list[Spanset]]]:
         step = compile_stage(pipeline)
         for trace in group_traces(self._reader.spans(start_ns, end_ns)):
+            deadline.check()
             yield trace, step([Spanset(tuple(trace.spans))])
 
 

@@ -14,6 +14,7 @@ from starlette.routing import Mount
 
 from awf.embedded.model import Exemplar, Matcher, MetricMetadata, SeriesData
 from awf.embedded.prometheus_api import create_app
+from awf.embedded.prometheus_api.labels import unescaped
 from awf.embedded.promql import Engine
 from awf.embedded.promql.wire import format_float, format_timestamp
 from awf.errors import Unavailable
@@ -33,7 +34,8 @@ GROUPS = [
         "name": "steps", "file": "steps.yaml", "interval": 15,
         "rules": [
             {"name": "job:up:sum", "type": "recording", "query": "sum(up)", "health": "ok"},
-            {"name": "Down", "type": "alerting", "query": "up == 0", "state": "firing", "alerts": []},
+            {"name": "Down", "type": "alerting", "query": "up == 0", "state": "firing", "alerts": [],
+             "labels": {"severity": "page"}},
         ],
     },
     {"name": "other", "file": "other.yaml", "interval": 15, "rules": [{"name": "Quiet", "type": "alerting"}]},
@@ -180,7 +182,7 @@ async def test_a_form_that_is_too_large_is_refused(client: httpx.AsyncClient) ->
         ("/query", {"query": "up", "time": "1e300"}, "to a valid timestamp"),
         ("/query", {"query": "up", "limit": "-1"}, 'invalid parameter "limit"'),
         ("/query", {"query": "up", "timeout": "x"}, 'invalid parameter "timeout"'),
-        ("/query", {"query": "up", "lookback_delta": "1m"}, "lookback_delta is not supported"),
+        ("/query", {"query": "up", "lookback_delta": "x"}, 'invalid parameter "lookback_delta"'),
         ("/query_range", {"query": "up", "end": 1, "step": 1}, 'invalid parameter "start"'),
         ("/query_range", {"query": "up", "start": 1, "end": 2}, 'invalid parameter "step"'),
         ("/query_range", {"query": "up", "start": 1, "end": 0, "step": 1}, "end timestamp must not be before"),
@@ -193,7 +195,11 @@ async def test_a_form_that_is_too_large_is_refused(client: httpx.AsyncClient) ->
         ("/series", {"match[]": "up offset 5m"}, "is not a series selector"),
         ("/labels", {"start": "x"}, 'invalid parameter "start"'),
         ("/rules", {"type": "other"}, "none of alert, record"),
-        ("/rules", {"match[]": "up"}, "match[] on rules is not supported"),
+        ("/rules", {"match[]": "up +"}, 'invalid parameter "match[]"'),
+        ("/rules", {"exclude_alerts": "maybe"}, "none of true, false"),
+        ("/rules", {"group_limit": "0"}, "needs to be greater than 0"),
+        ("/rules", {"group_next_token": "x"}, "group_limit needs to be present"),
+        ("/rules", {"group_limit": "1", "group_next_token": "x"}, "no group has this token"),
         ("/metadata", {"limit": "many"}, 'invalid parameter "limit"'),
     ],
 )  # fmt: skip
@@ -269,6 +275,55 @@ async def test_rules_are_filtered(client: httpx.AsyncClient) -> None:
     assert await names(**{"rule_name[]": ["Down", "Quiet"]}) == ["Down", "Quiet"]
     assert await names(**{"rule_group[]": "other"}) == ["Quiet"]
     assert await names(**{"file[]": "steps.yaml", "type": "alert"}) == ["Down"]
+    assert await names(**{"match[]": ['{severity="page"}', '{severity="info"}']}) == ["Down"]
+    assert await names(**{"match[]": '{severity=~"p.+", severity!="page"}'}) == []
+
+
+async def test_rules_are_shown_page_by_page_and_without_their_alerts(client: httpx.AsyncClient) -> None:
+    first = await data(client, "/rules", group_limit=1, exclude_alerts="true")
+    assert [group["name"] for group in first["groups"]] == ["steps"]
+    assert "alerts" not in first["groups"][0]["rules"][1]
+    last = await data(client, "/rules", group_limit=1, group_next_token=first["groupNextToken"])
+    assert [group["name"] for group in last["groups"]] == ["other"]
+    assert "groupNextToken" not in last
+
+
+async def test_the_lookback_of_one_query_can_be_set(client: httpx.AsyncClient) -> None:
+    instant = {"query": 'up{instance="a"}', "time": 720}
+    assert len((await data(client, "/query", **instant))["result"]) == 1
+    assert (await data(client, "/query", **instant, lookback_delta="1m"))["result"] == []
+    ranged = {"query": "count(up)", "start": 600, "end": 1320, "step": 360}
+    found = await data(client, "/query_range", **ranged, lookback_delta="10m")
+    assert [at for at, _ in found["result"][0]["values"]] == [600, 960]
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [("instance", "instance"), ("U__instance", "instance"), ("U__a_2e_b", "a.b"), ("U__a__b", "a_b"),
+     ("U___ffffff_", "U___ffffff_")],
+)  # fmt: skip
+def test_label_names_in_paths_may_be_escaped(path: str, label: str) -> None:
+    assert unescaped(path) == label
+
+
+async def test_what_prometheus_says_of_itself(client: httpx.AsyncClient) -> None:
+    assert "features" not in await data(client, "/status/buildinfo")
+    flags = await data(client, "/status/flags")
+    assert flags["query.timeout"] == "30s"
+    assert flags["query.max-samples"] == "20000000"
+    assert (await data(client, "/status/config"))["yaml"] == 'rule_files:\n- "other.yaml"\n- "steps.yaml"\n'
+    assert (await data(client, "/status/runtimeinfo"))["startTime"] == "1970-01-01T00:10:00Z"
+    assert (await data(client, "/targets"))["activeTargets"] == []
+    status = await data(client, "/status/tsdb", limit=1)
+    assert status["headStats"]["numSeries"] == 3
+    assert status["seriesCountByMetricName"] == [{"name": "up", "value": 2}]
+    assert status["seriesCountByLabelValuePair"] == [{"name": "__name__=up", "value": 2}]
+    assert status["labelValueCountByLabelName"] == [{"name": "__name__", "value": 2}]
+
+
+async def test_what_only_reads_refuses_a_form(client: httpx.AsyncClient) -> None:
+    for path in ("/metadata", "/rules", "/alerts", "/label/job/values", "/status/buildinfo"):
+        assert (await client.post(path, data={"limit": "1"})).status_code == 405, path
 
 
 async def test_alerts_build_information_and_health(client: httpx.AsyncClient) -> None:

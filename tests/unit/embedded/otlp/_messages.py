@@ -9,6 +9,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from awf.embedded.intake import Intake
+from awf.embedded.otlp.logs import LogsDecoder
+from awf.embedded.otlp.metrics import MetricsDecoder
+from awf.embedded.otlp.traces import TracesDecoder
+
 NOW_NS = 1_795_000_000 * 10**9
 NOW_MS = NOW_NS // 10**6
 CUMULATIVE, DELTA = 2, 1
@@ -73,3 +78,15 @@ def span(**more: Any) -> dict[str, Any]:
         "endTimeUnixNano": NOW_NS,
         **more,
     }
+
+
+DECODERS = {
+    ExportMetricsServiceRequest: MetricsDecoder,
+    ExportLogsServiceRequest: LogsDecoder,
+    ExportTraceServiceRequest: TracesDecoder,
+}
+
+
+def decode(request: Any) -> Intake:
+    """Return what a decoder without memories makes of a request that came in at NOW_NS."""
+    return DECODERS[type(request)]().decode(request.SerializeToString(), Intake(NOW_NS))

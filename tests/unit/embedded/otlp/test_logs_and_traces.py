@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from awf.embedded.model import LogRecord, Span, SpanEvent, SpanLink
-from awf.embedded.otlp import logs as log_signal
-from awf.embedded.otlp import traces as trace_signal
 from awf.embedded.otlp.names import metadata_name
 
-from ._messages import NOW_NS, RESOURCE, any_value, attributes, logs, span, traces
+from ._messages import NOW_NS, RESOURCE, any_value, attributes, decode, logs, span, traces
 
 
 def record(body: Any = "hello", *, own: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -25,7 +23,7 @@ def test_few_labels_index_a_record_and_the_rest_is_structured_metadata() -> None
         spanId="IiIiIiIiIiI=",
     )  # fmt: skip
     resource = {**RESOURCE, "deployment.environment.name": "prod"}
-    rows = log_signal.decode(logs(one, resource=resource), NOW_NS)
+    rows = decode(logs(one, resource=resource))
     assert rows.logs == [
         LogRecord(
             NOW_NS,
@@ -62,7 +60,7 @@ def test_few_labels_index_a_record_and_the_rest_is_structured_metadata() -> None
     ],
 )
 def test_the_level_is_one_of_five(more: dict[str, Any], level: str) -> None:
-    (found,) = log_signal.decode(logs(record(**more)), NOW_NS).logs
+    (found,) = decode(logs(record(**more))).logs
     assert found.labels["level"] == level
     assert "level" not in found.metadata
 
@@ -72,7 +70,7 @@ def test_the_level_is_one_of_five(more: dict[str, Any], level: str) -> None:
     [(1, "debug", "trace"), (5, "debug", "debug"), (13, "warn", "warn"), (24, "error", "fatal")],
 )
 def test_the_detected_level_is_the_finer_word_of_loki(severity: int, level: str, detected: str) -> None:
-    (found,) = log_signal.decode(logs(record(severityNumber=severity)), NOW_NS).logs
+    (found,) = decode(logs(record(severityNumber=severity))).logs
     assert found.labels["level"] == level
     assert found.metadata["detected_level"] == detected
     assert found.metadata["severity_number"] == str(severity)
@@ -83,7 +81,7 @@ def test_a_scope_describes_its_records() -> None:
     scope = request.resource_logs[0].scope_logs[0].scope
     scope.version = "1.2"
     scope.attributes.add(key="sc.attr").value.string_value = "v"
-    (found,) = log_signal.decode(request, NOW_NS).logs
+    (found,) = decode(request).logs
     assert found.metadata.items() >= {"scope_name": "awf", "scope_version": "1.2", "sc_attr": "v"}.items()
 
 
@@ -111,25 +109,24 @@ def test_names_of_metadata_have_no_two_underscores_in_a_row(attribute: str, name
     ],
 )
 def test_a_body_becomes_a_line(body: Any, line: str) -> None:
-    assert log_signal.decode(logs(record(body)), NOW_NS).logs[0].line == line
+    assert decode(logs(record(body))).logs[0].line == line
 
 
 def test_a_nameless_service_and_a_record_without_time() -> None:
     one = {"body": any_value("x"), "observedTimeUnixNano": NOW_NS - 5}
-    rows = log_signal.decode(logs(one, {"body": any_value("y")}, resource={}), NOW_NS)
+    rows = decode(logs(one, {"body": any_value("y")}, resource={}))
     assert [found.timestamp_ns for found in rows.logs] == [NOW_NS - 5, NOW_NS]
     assert rows.logs[0].labels["service_name"] == "unknown_service"
 
 
 def test_bad_records_are_refused_and_the_rest_lives() -> None:
-    rows = log_signal.decode(
+    rows = decode(
         logs(
             record("x" * (256 * 1024 + 1)),
             record(timeUnixNano=NOW_NS + 601 * 10**9),
             record(own={"big": "x" * (64 * 1024 + 1)}),
             record("kept"),
         ),
-        NOW_NS,
     )
     assert [found.line for found in rows.logs] == ["kept"]
     assert rows.refused == 3
@@ -144,7 +141,7 @@ def test_a_span_is_taken_over_whole() -> None:
         events=[{"timeUnixNano": NOW_NS, "name": "exception", "attributes": attributes({"type": "E"})}],
         links=[{"traceId": "EREREREREREREREREREREQ==", "spanId": "IiIiIiIiIiI="}],
     )
-    rows = trace_signal.decode(traces(wire), NOW_NS)
+    rows = decode(traces(wire))
     assert rows.spans == [
         Span(
             trace_id="11" * 16,
@@ -177,11 +174,11 @@ def test_a_span_is_taken_over_whole() -> None:
     ],
 )
 def test_a_span_without_sound_ids_or_times_is_refused_alone(more: dict[str, Any]) -> None:
-    rows = trace_signal.decode(traces(span(**more), span()), NOW_NS)
+    rows = decode(traces(span(**more), span()))
     assert len(rows.spans) == 1
     assert rows.refused == 1
 
 
 def test_an_unknown_kind_or_status_is_unspecified() -> None:
-    (found,) = trace_signal.decode(traces(span(kind=1000, status={"code": 77})), NOW_NS).spans
+    (found,) = decode(traces(span(kind=1000, status={"code": 77}))).spans
     assert (found.kind, found.status) == (0, 0)

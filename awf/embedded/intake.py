@@ -1,0 +1,89 @@
+"""What decoding a request yields: rows for the store, and what was refused and why, one entry at a time."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from awf.embedded.model import Exemplar, LabelKey, LogRecord, MetricMetadata, Samples, Span
+
+MAX_AHEAD_NS = 600 * 10**9
+MAX_REASONS = 5
+MAX_LABELS = 128
+MAX_LABEL_BYTES = 16 * 1024
+"""Of one series: its names and values together. Mimir's default is 30 labels of 2 KiB."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Rows of one request that came in at `now_ns`; `refused` counts entries that were left out.
+
+    What is older than `oldest_ns` would be dropped by retention at once, and is refused.
+    """
+
+    now_ns: int
+    oldest_ns: int = 0
+    keys: list[LabelKey] = field(default_factory=list)
+    timestamps_ms: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    metadata: dict[str, MetricMetadata] = field(default_factory=dict)
+    exemplars: list[Exemplar] = field(default_factory=list)
+    logs: list[LogRecord] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    refused: int = 0
+    reasons: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> Samples:
+        timestamps = np.array(self.timestamps_ms, dtype=np.int64)
+        return Samples(self.keys, timestamps, np.array(self.values, dtype=np.float64))
+
+    def add(self, key: LabelKey, timestamp_ms: int, value: float) -> None:
+        self.keys.append(key)
+        self.timestamps_ms.append(timestamp_ms)
+        self.values.append(value)
+
+    def extend(self, keys: Sequence[LabelKey], timestamp_ms: int, values: Sequence[float]) -> None:
+        """Add one sample to each of several series."""
+        self.keys += keys
+        self.timestamps_ms.extend([timestamp_ms] * len(keys))
+        self.values.extend(values)
+
+    def refuse(self, reason: str, count: int = 1) -> None:
+        """Leave out `count` entries; a reason is told once."""
+        self.refused += count
+        if len(self.reasons) < MAX_REASONS:
+            self.reasons[reason] = None
+
+    def has_time(self, timestamp_ns: int) -> bool:
+        return self.oldest_ns <= timestamp_ns <= self.now_ns + MAX_AHEAD_NS and timestamp_ns > 0
+
+    def takes_time(self, timestamp_ns: int, what: str) -> bool:
+        """Refuse an entry without a time, too far ahead (as Loki and Mimir do), or too old to be kept."""
+        if self.has_time(timestamp_ns):
+            return True
+        if timestamp_ns <= 0:
+            self.refuse(f"{what} has no time" if timestamp_ns == 0 else f"{what} is from before 1970")
+        elif timestamp_ns < self.oldest_ns:
+            self.refuse(f"{what} is older than what is kept")
+        else:
+            self.refuse(f"{what} is more than 10 minutes ahead")
+        return False
+
+    @property
+    def message(self) -> str:
+        return "; ".join(self.reasons)
+
+
+def excess(labels: Iterable[tuple[str, str]], what: str) -> str:
+    """Return why a label set is too large for the store, empty when it is not."""
+    pairs = list(labels)
+    if len(pairs) > MAX_LABELS:
+        return f"{what} has {len(pairs)} labels, over the limit of {MAX_LABELS}"
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in pairs)
+    if size > MAX_LABEL_BYTES:
+        return f"the labels of {what} have {size} bytes, over the limit of {MAX_LABEL_BYTES}"
+    return ""

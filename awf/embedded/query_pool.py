@@ -1,0 +1,120 @@
+"""Where queries run: a few threads of their own, so that whatever is asked, samples still come in and health
+checks are still answered. A query has one deadline for waiting and running, and ends when its client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from starlette.types import Receive
+
+from awf.embedded.deadline import Deadline, timed_out
+from awf.errors import Overloaded, QueryCancelled
+
+INTERRUPT_INTERVAL_S = 0.05
+
+T = TypeVar("T")
+
+
+class QueryPool:
+    """Runs at most `threads` queries at once and lets `waiting` more wait."""
+
+    def __init__(self, *, threads: int = 4, waiting: int = 2_000, timeout_s: float = 30.0) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="query")
+        self._free = asyncio.Semaphore(threads)
+        self._running_at_most = threads
+        self._waiting_at_most = waiting
+        self._waiting = 0
+        self._timeout_s = timeout_s
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """Its limits, by the names of Prometheus' flags."""
+        return {
+            "query.max-concurrency": str(self._running_at_most),
+            "query.timeout": f"{self._timeout_s:g}s",
+        }
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, call: Callable[[], T], receive: Receive, timeout_s: float | None = None) -> T:
+        """Return what `call` returns in a thread. `receive` is the request's, its body already read.
+
+        Raises QueryTimeout, at most after the pool's own timeout, QueryCancelled when the client is gone,
+        and Overloaded when too many queries wait.
+        """
+        limit_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
+        work = asyncio.create_task(self._wait_and_run(call, Deadline(limit_s)))
+        work.add_done_callback(_seen)
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise QueryCancelled("the client ended the query")
+            return work.result()
+        finally:
+            work.cancel()
+            gone.cancel()
+
+    async def _wait_and_run(self, call: Callable[[], T], deadline: Deadline) -> T:
+        try:
+            async with asyncio.timeout(deadline.timeout_s):
+                await self._turn()
+                return await self._run(call, deadline)
+        except TimeoutError as error:
+            raise timed_out(deadline.timeout_s) from error
+
+    async def _turn(self) -> None:
+        """Wait until a thread is free."""
+        if self._free.locked() and self._waiting >= self._waiting_at_most:
+            raise Overloaded(
+                f"{self._running_at_most} queries are running and {self._waiting} are waiting",
+                hint="Try again in a moment, or refresh dashboards less often.",
+            )
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def _run(self, call: Callable[[], T], deadline: Deadline) -> T:
+        """Run in a thread. Who stops waiting leaves at once; the thread counts as busy until it has ended."""
+
+        def bounded() -> T:
+            with deadline.current():
+                deadline.check()
+                return call()
+
+        running = asyncio.get_running_loop().run_in_executor(self._threads, bounded)
+        running.add_done_callback(lambda _: self._free.release())
+        running.add_done_callback(_seen)
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError:
+            ending = asyncio.create_task(_end(running, deadline))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            raise
+        return running.result()
+
+
+async def _end(running: asyncio.Future[T], deadline: Deadline) -> None:
+    """Interrupt a query until it has ended."""
+    while not running.done():
+        deadline.stop(QueryCancelled("the query was ended"))
+        await asyncio.wait({running}, timeout=INTERRUPT_INTERVAL_S)
+
+
+def _seen(done: asyncio.Future[T]) -> None:
+    """Take note of the error of what nobody waits for any more, which asyncio would else complain about."""
+    if not done.cancelled():
+        done.exception()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,107 @@
+"""A sender in a process of its own: encodes everything, says so, and sends when it is told to.
+
+python _load.py KIND COUNT TRANSPORT ADDRESS; prints `ready`, waits for a line, prints its result as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import httpx
+from _payloads import KINDS, Payload
+
+AT_ONCE = 8  # requests under way
+SIGNALS = {"samples": "metrics", "histograms": "metrics", "lines": "logs", "spans": "traces"}
+SERVICES = {
+    "metrics": "metrics.v1.MetricsService",
+    "logs": "logs.v1.LogsService",
+    "traces": "trace.v1.TraceService",
+}
+OTLP = {"Content-Type": "application/x-protobuf"}
+
+Send = Callable[[bytes], Awaitable[None]]
+
+
+class Load:
+    """Another process that sends; `rows` and `seconds` are there after `run`."""
+
+    def __init__(self, kind: str, count: int, transport: str, address: str) -> None:
+        command = [sys.executable, __file__, kind, str(count), transport, address]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def run(self) -> dict[str, Any]:
+        """Send all of it; returns rows, seconds and how many requests were refused for a while."""
+        text, _ = self._process.communicate("go\n")
+        result: dict[str, Any] = json.loads(text)
+        return result
+
+
+async def send_all(payloads: list[Payload], send: Send) -> None:
+    waiting = iter(payloads)
+
+    async def sender() -> None:
+        for _, body in waiting:
+            await send(body)
+
+    await asyncio.gather(*(sender() for _ in range(AT_ONCE)))
+
+
+async def _main(kind: str, count: int, transport: str, address: str) -> dict[str, Any]:
+    payloads = list(KINDS[kind](count))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    retries = 0
+
+    async def over_grpc() -> None:
+        nonlocal retries
+        async with grpc.aio.insecure_channel(address) as channel:
+            call = channel.unary_unary(f"/opentelemetry.proto.collector.{SERVICES[SIGNALS[kind]]}/Export")
+
+            async def send(body: bytes) -> None:
+                nonlocal retries
+                while True:
+                    try:
+                        answer = await call(body)
+                    except grpc.aio.AioRpcError as error:
+                        if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                            raise
+                        retries += 1
+                        await asyncio.sleep(0.02)
+                        continue
+                    assert not answer, answer
+                    return
+
+            await send_all(payloads, send)
+
+    async def over_http() -> None:
+        nonlocal retries
+        url, headers = f"{address}/v1/{SIGNALS[kind]}", OTLP
+        async with httpx.AsyncClient(timeout=60) as client:
+
+            async def send(body: bytes) -> None:
+                nonlocal retries
+                while (response := await client.post(url, content=body, headers=headers)).status_code == 429:
+                    retries += 1
+                    await asyncio.sleep(0.02)
+                assert response.status_code == 200, response.text
+                assert not response.content, response.text
+
+            await send_all(payloads, send)
+
+    began = time.perf_counter()
+    await {"gRPC": over_grpc, "HTTP": over_http}[transport]()
+    seconds = time.perf_counter() - began
+    return {"rows": sum(rows for rows, _ in payloads), "seconds": seconds, "retries": retries}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(_main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))), flush=True)

@@ -1,0 +1,159 @@
+"""What decoders remember from one request to the next never changes what a request means."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from typing import Any
+
+import pytest
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
+
+from awf.embedded.intake import Intake
+from awf.embedded.model import STALE, LabelKey, key_of
+from awf.embedded.otlp import lazy
+from awf.embedded.otlp.logs import LogsDecoder
+from awf.embedded.otlp.metrics import MetricsDecoder
+from awf.embedded.otlp.series import SeriesCache
+from awf.embedded.otlp.traces import TracesDecoder
+
+from ._messages import (
+    CUMULATIVE,
+    NOW_NS,
+    RESOURCE,
+    any_value,
+    attributes,
+    decode,
+    logs,
+    metrics,
+    point,
+    span,
+    traces,
+)
+
+BROKEN = b"\x0a\x05\xff"  # a key of five bytes that has one
+UTF8 = b"\x0a\x01k\x12\x03\x0a\x01\xff"  # a text that is not UTF-8
+
+
+def gauge(*points: Any, name: str = "g") -> dict[str, Any]:
+    return {"name": name, "gauge": {"dataPoints": list(points)}}
+
+
+def took(*points: Any) -> dict[str, Any]:
+    return {"name": "took", "histogram": {"aggregationTemporality": CUMULATIVE, "dataPoints": list(points)}}
+
+
+REQUESTS = [
+    metrics(gauge(point(1.0, own={"a": "1"}), point(2.0, own={"a": "2"})), gauge(point(3.0), name="h")),
+    metrics(gauge(point(4.0, own={"a": "1"})), resource={"service.name": "other"}),
+    metrics(gauge(point(5.0, own={"a": 1}), point(6.0, own={"a": "1", "b": "2"}))),
+    metrics(gauge(point(7.0, own={"b": "2", "a": "1"}), point(asInt=8, own={"a": "1"}))),
+    metrics(took(point(count=3, sum=1.0, bucketCounts=[1, 2], explicitBounds=[5], attributes=[]))),
+    metrics(took(point(count=3, sum=1.0, bucketCounts=[1, 2], explicitBounds=[7], attributes=[]))),
+    metrics({"name": "took", "summary": {"dataPoints": [point(count=1, sum=2.0)]}}),
+]  # fmt: skip
+
+
+def test_a_decoder_with_memories_reads_as_a_new_one() -> None:
+    decoder = MetricsDecoder()
+    for request in [*REQUESTS, *reversed(REQUESTS)]:
+        found = decoder.decode(request.SerializeToString(), Intake(NOW_NS))
+        assert list(found.samples.rows()) == list(decode(request).samples.rows())
+        assert found.metadata == decode(request).metadata
+
+
+def test_the_same_series_is_the_same_key() -> None:
+    decoder = MetricsDecoder()
+    first, second = (decoder.decode(REQUESTS[0].SerializeToString(), Intake(NOW_NS)) for _ in range(2))
+    assert all(one is other for one, other in zip(first.keys, second.keys, strict=True))
+
+
+def test_attributes_that_only_look_the_same_when_joined_are_different_series() -> None:
+    request = metrics(gauge(point(1.0), point(2.0)))
+    one, two = request.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points
+    one.attributes.add(key="a").value.string_value = "x"
+    two.attributes.add(key="a")
+    two.attributes.add().value.string_value = "x"
+    (first, _, _), (second, _, _), _ = decode(request).samples.rows()
+    assert (first.get("a"), second.get("a")) == ("x", None)
+
+
+def test_a_full_memory_is_emptied_and_the_series_are_still_right() -> None:
+    cache = SeriesCache(max_bytes=5_000)
+    decoder = MetricsDecoder(cache)
+    for number in range(100):
+        request = metrics(gauge(*(point(1.0, own={"n": f"{number}-{n}"}) for n in range(5))), resource={})
+        found = decoder.decode(request.SerializeToString(), Intake(NOW_NS))
+        assert [labels["n"] for labels, _, _ in found.samples.rows()] == [f"{number}-{n}" for n in range(5)]
+        assert cache.size_bytes <= 5_000 + 6 * 1_100
+
+
+@pytest.mark.parametrize("broken", [BROKEN, UTF8])
+def test_attributes_that_cannot_be_read_cost_their_own_entry_only(broken: bytes) -> None:
+    kept = metrics(gauge(point(1.0), point(2.0, own={"a": "1"})), resource={})
+    blurred = lazy.with_bytes(type(kept), {lazy.ATTRIBUTE}).FromString(kept.SerializeToString())
+    blurred.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].attributes.append(broken)
+    found = MetricsDecoder().decode(blurred.SerializeToString(), Intake(NOW_NS))
+    assert list(found.values) == [2.0]
+    assert (found.refused, found.message) == (1, "metric 'g': a point has attributes that cannot be read")
+
+
+def test_a_resource_that_comes_again_is_the_same_for_logs_and_spans() -> None:
+    line = logs({"timeUnixNano": NOW_NS, "body": any_value("x"), "attributes": attributes({"a": {"b": 1}})})
+    decoder = LogsDecoder()
+    for _ in range(2):
+        found = decoder.decode(line.SerializeToString(), Intake(NOW_NS))
+        assert found.logs == decode(line).logs
+    other = logs({"timeUnixNano": NOW_NS, "body": any_value("x")}, resource={"service.name": "b"})
+    (entry,) = decoder.decode(other.SerializeToString(), Intake(NOW_NS)).logs
+    assert entry.labels["service_name"] == "b"
+    spans = TracesDecoder()
+    for _ in range(2):
+        assert spans.decode(traces(span()).SerializeToString(), Intake(NOW_NS)).spans[0].resource == RESOURCE
+
+
+def test_names_of_metadata_that_meet_are_joined() -> None:
+    own = attributes({"a.b": "1", "a_b": "2", "level": "warn", "c": "3"})
+    (entry,) = decode(logs({"timeUnixNano": NOW_NS, "attributes": own})).logs
+    assert (entry.metadata["a_b"], entry.metadata["c"], entry.labels["level"]) == ("1;2", "3", "warn")
+    assert "level" not in entry.metadata
+
+
+def test_a_point_is_the_same_taken_apart_and_parsed() -> None:
+    """Other field orders, a start time, whole numbers, exemplars, flags: known or not, read as protobuf says."""
+    start, time_, double, whole = (
+        bytes([tag]) + (NOW_NS if tag in {0x11, 0x19} else 7).to_bytes(8, "little")
+        for tag in (0x11, 0x19, 0x21, 0x31)
+    )
+    five = b"\x21" + struct.pack("<d", 5.0)
+    own = metrics(gauge(point(own={"a": "1"}, at_ns=0))).resource_metrics[0].scope_metrics[0].metrics[0]
+    attribute = own.gauge.data_points[0].SerializeToString()
+    exemplar = b"\x2a\x00"
+    points = [
+        time_ + five + attribute, start + time_ + five + attribute, start + time_ + whole + attribute,
+        five + time_ + attribute, attribute + time_ + five, time_ + five + attribute + five[:1] + double[1:],
+        time_ + five + exemplar + attribute, time_ + five + attribute + b"\x40\x01", time_ + five, time_ + whole,
+        time_ + five + attribute + b"\x19" + bytes(8), b"", time_, time_ + five[:5], attribute, start + time_,
+    ]  # fmt: skip
+    decoder = MetricsDecoder()
+    blurred = lazy.with_bytes(type(REQUESTS[0]), {lazy.NUMBER})
+    for _ in range(2):
+        for raw in points:
+            request = blurred()
+            metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="g")
+            metric.gauge.data_points.append(raw)
+            found = decoder.decode(request.SerializeToString(), Intake(NOW_NS))
+            assert (found.keys, found.values.tobytes(), found.refused) == _expected(raw), raw
+
+
+def _expected(raw: bytes) -> tuple[list[LabelKey], bytes, int]:
+    try:
+        parsed = NumberDataPoint.FromString(raw)
+    except DecodeError:
+        return [], b"", 1
+    if not parsed.time_unix_nano:
+        return [], b"", 1
+    value = parsed.as_int if parsed.HasField("as_int") else parsed.as_double
+    labels = {"__name__": "g", **{pair.key: pair.value.string_value for pair in parsed.attributes}}
+    return [key_of(labels)], array("d", [STALE if parsed.flags & 1 else value]).tobytes(), 0
