@@ -89,9 +89,7 @@ class Cursor:
         while not self.sees(")"):
             token = self.current
             if token.kind not in ("word", "string"):
-                raise self.unexpected(
-                    "grouping opts", "label", hint
-                )
+                raise self.unexpected("grouping opts", "label", hint)
             name = self.string(self.take()) if token.kind == "string" else self.take().text
             if not name or (":" in name and token.kind == "word"):
                 raise self.error(token.span, f'invalid label name for grouping: "{name}"')
