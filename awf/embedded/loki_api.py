@@ -100,6 +100,7 @@ class _Api:
             step,
             limit=parameters.entry_limit() if is_log_query else 1,
             newest_first=parameters.newest_first(),
+            interval_ns=parameters.interval_ns(),
         )
         return _query_answer(result, started, parameters)
 

@@ -128,6 +128,38 @@ class LogRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LineTest:
+    """One of the texts is in the line, or matches it (RE2, `.` stops at newlines); `negative`: none does."""
+
+    texts: tuple[str, ...]
+    is_regex: bool = False
+    negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What an entry must be beyond the labels of its stream: every test holds. A label is the stream's, and
+    where the stream has none of that name, the entry's metadata."""
+
+    lines: tuple[LineTest, ...] = ()
+    labels: tuple[Matcher, ...] = ()
+
+
+EVERYTHING = LogFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class LogCount:
+    """How many entries of a stream, with some metadata in common, are in a bucket of time, and their bytes."""
+
+    labels: Mapping[str, str]
+    metadata: Mapping[str, str]
+    bucket: int
+    entries: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpanEvent:
     timestamp_ns: int
     name: str
@@ -200,12 +232,31 @@ class LogReader(Protocol):
         start_ns: int,
         end_ns: int,
         *,
-        contains: Sequence[str] = (),
+        where: LogFilter = EVERYTHING,
         newest_first: bool = True,
         limit: int | None = None,
     ) -> list[LogRecord]:
-        """Return records of matching streams in [start, end), sorted by time in the asked direction.
-        `contains` are substrings that every line must have (a pre-filter; callers filter again)."""
+        """Return records of matching streams in [start, end), sorted by time in the asked direction."""
+        ...
+
+    def log_counts(
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        *,
+        where: LogFilter = EVERYTHING,
+        bucket_ns: int,
+        by: Sequence[str] | None = (),
+    ) -> list[LogCount]:
+        """Count records of [start, end) by stream, by these metadata (None: by all) and by bucket of time,
+        numbered from 0 at start. An entry without the metadata is counted without it."""
+        ...
+
+    def log_size(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, *, where: LogFilter = EVERYTHING
+    ) -> int:
+        """Return how many rows `logs` would read at most: cheap, and duplicates count."""
         ...
 
     def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:

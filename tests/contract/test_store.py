@@ -15,6 +15,8 @@ import pytest
 from awf.embedded.model import (
     STALE_NAN_BITS,
     Exemplar,
+    LineTest,
+    LogFilter,
     LogRecord,
     Matcher,
     MatchOp,
@@ -197,8 +199,58 @@ async def test_lines_are_filtered_by_substrings_taken_literally(store: DuckStore
     await store.write(
         logs=[record(at, line) for at, line in enumerate(["50% off", "50 off", "% OFF", "a'b"])]
     )
-    assert [r.line for r in store.logs([], 0, 9 * SECOND, contains=["50", "%"])] == ["50% off"]
-    assert [r.line for r in store.logs([], 0, 9 * SECOND, contains=["a'b"])] == ["a'b"]
+    both = LogFilter((LineTest(("50",)), LineTest(("%",))))
+    assert [r.line for r in store.logs([], 0, 9 * SECOND, where=both)] == ["50% off"]
+    assert [r.line for r in store.logs([], 0, 9 * SECOND, where=LogFilter((LineTest(("a'b",)),)))] == ["a'b"]
+
+
+async def test_labels_are_those_of_the_stream_and_then_metadata(store: DuckStore) -> None:
+    await store.write(
+        logs=[
+            record(1, "a", level="error", metadata={"agent": 'say "hi"', "level": "hidden"}),
+            record(2, "b", metadata={"agent": "x\\y", "level": "warn"}),
+            record(3, "c", metadata={"agents": "one", "note": '"agent":"x"'}),
+        ]
+    )
+
+    def lines(*labels: Matcher) -> str:
+        found = store.logs([], 0, 9 * SECOND, where=LogFilter(labels=labels), newest_first=False)
+        return "".join(item.line for item in found)
+
+    assert lines(equal("agent", 'say "hi"')) == "a"
+    assert lines(equal("agent", "x\\y")) == "b"
+    assert lines(equal("agent", "x")) == ""
+    assert lines(equal("agent", "")) == "c"
+    assert lines(Matcher("agent", MatchOp.NOT_EQUAL, "")) == "ab"
+    assert lines(Matcher("agent", MatchOp.REGEX, "say.*|")) == "ac"
+    assert lines(Matcher("agent", MatchOp.NOT_REGEX, "say.*|")) == "b"
+    assert lines(equal("level", "error")) == "a"
+    assert lines(equal("level", "hidden")) == ""
+    assert lines(equal("level", "warn")) == "b"
+    assert lines(Matcher("level", MatchOp.NOT_EQUAL, "error")) == "bc"
+    assert lines(equal("service_name", "demo"), Matcher("level", MatchOp.REGEX, "err.+|warn")) == "ab"
+
+
+async def test_counts_are_those_of_the_entries(store: DuckStore) -> None:
+    await store.write(
+        logs=[
+            record(1, "é", metadata={"agent": "x"}),
+            record(1, "é", metadata={"agent": "x"}),
+            record(2, "bb", metadata={"agent": "x", "id": "1"}),
+            record(6, "c"),
+            record(7, "d", level="error"),
+        ]
+    )
+    found = store.log_counts([], 1 * SECOND, 7 * SECOND, bucket_ns=5 * SECOND, by=["agent"])
+    assert sorted(
+        (c.metadata.get("agent"), c.bucket, c.entries, c.size_bytes) for c in found if c.bucket == 0
+    ) == [("x", 0, 2, 4)]
+    assert [(dict(c.metadata), c.entries) for c in found if c.bucket == 1] == [({}, 1)]
+    whole = store.log_counts([equal("service_name", "demo")], 0, 9 * SECOND, bucket_ns=9 * SECOND, by=None)
+    assert sorted((c.entries, *sorted(c.metadata.items())) for c in whole) == [
+        (1,), (1,), (1, ("agent", "x")), (1, ("agent", "x"), ("id", "1")),
+    ]  # fmt: skip
+    assert store.log_size([], 0, 9 * SECOND, where=LogFilter((LineTest(("[bd]",), is_regex=True),))) == 2
 
 
 async def test_any_text_survives(store: DuckStore) -> None:
@@ -313,7 +365,7 @@ async def test_closing_while_a_query_runs_ends_the_query(store: DuckStore) -> No
     def read() -> None:
         while True:
             started.set()
-            store.logs([], 0, 100_000 * SECOND, contains=["x"])
+            store.logs([], 0, 100_000 * SECOND, where=LogFilter((LineTest(("x",)),)))
 
     reading = asyncio.create_task(asyncio.to_thread(read))
     await asyncio.to_thread(started.wait, 10)

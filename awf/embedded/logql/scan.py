@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from awf.embedded import deadline
-from awf.embedded.model import LogReader, LogRecord, Matcher
+from awf.embedded.model import EVERYTHING, LogFilter, LogReader, LogRecord, Matcher
 from awf.errors import QueryLimit
 
 FIRST_PAGE: Final = 1_000
 LARGEST_PAGE: Final = 50_000
 MAX_LINES: Final = 5_000_000
+_NARROW: Final = (
+    "Shorten the time range, or narrow with stream labels, line filters and filters of metadata before the "
+    "first parser: those cost least."
+)
 
 
 @dataclass(slots=True)
@@ -29,7 +33,7 @@ def scan(
     span_ns: tuple[int, int],
     stats: QueryStats,
     *,
-    contains: Sequence[str] = (),
+    where: LogFilter = EVERYTHING,
     newest_first: bool = True,
     page: int = FIRST_PAGE,
 ) -> Iterator[LogRecord]:
@@ -42,7 +46,7 @@ def scan(
     start, end = span_ns
     while start < end:
         deadline.check()
-        records = reader.logs(matchers, start, end, contains=contains, newest_first=newest_first, limit=page)
+        records = reader.logs(matchers, start, end, where=where, newest_first=newest_first, limit=page)
         is_last = len(records) < page
         if not is_last:
             edge = records[-1].timestamp_ns
@@ -54,13 +58,22 @@ def scan(
             stats.lines += 1
             stats.bytes += line_bytes(record.line)
             if stats.lines > MAX_LINES:
-                raise QueryLimit(
-                    f"the query reads more than {MAX_LINES} lines",
-                    hint="Shorten the time range or narrow the stream selector.",
-                )
+                raise QueryLimit(f"the query reads more than {MAX_LINES} lines", hint=_NARROW)
             yield record
         if is_last:
             return
+
+
+def check_size(
+    reader: LogReader, matchers: Sequence[Matcher], span_ns: tuple[int, int], where: LogFilter
+) -> None:
+    """Refuse a query that has to look at every line before it looks at one. Raises QueryLimit."""
+    lines = reader.log_size(matchers, *span_ns, where=where)
+    if lines > MAX_LINES:
+        raise QueryLimit(
+            f"the query would read about {lines} lines; at most {MAX_LINES} are read for one query",
+            hint=_NARROW,
+        )
 
 
 def line_bytes(line: str) -> int:

@@ -10,8 +10,11 @@ from typing import Any, Self
 
 from awf.core.counters import Counters
 from awf.embedded.model import (
+    EVERYTHING,
     NO_SAMPLES,
     Exemplar,
+    LogCount,
+    LogFilter,
     LogRecord,
     Matcher,
     MetricMetadata,
@@ -139,13 +142,30 @@ class DuckStore:
         start_ns: int,
         end_ns: int,
         *,
-        contains: Sequence[str] = (),
+        where: LogFilter = EVERYTHING,
         newest_first: bool = True,
         limit: int | None = None,
     ) -> list[LogRecord]:
         return self._logs.logs(
-            matchers, start_ns, end_ns, contains=contains, newest_first=newest_first, limit=limit
+            matchers, start_ns, end_ns, where=where, newest_first=newest_first, limit=limit
         )
+
+    def log_counts(
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        *,
+        where: LogFilter = EVERYTHING,
+        bucket_ns: int,
+        by: Sequence[str] | None = (),
+    ) -> list[LogCount]:
+        return self._logs.log_counts(matchers, start_ns, end_ns, where=where, bucket_ns=bucket_ns, by=by)
+
+    def log_size(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, *, where: LogFilter = EVERYTHING
+    ) -> int:
+        return self._logs.log_size(matchers, start_ns, end_ns, where=where)
 
     def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:
         return self._logs.streams(matchers, start_ns, end_ns)

@@ -4,6 +4,7 @@ import pytest
 
 from awf.embedded.logql import Engine
 from awf.embedded.logql.scan import QueryStats, scan
+from awf.embedded.model import LineTest, LogFilter
 
 from ._memory import MINUTE, SECOND, T0, MemoryLogs, demo_records, record
 
@@ -33,6 +34,14 @@ def test_a_limit_takes_entries_from_the_asked_end(newest_first: bool) -> None:
     assert seconds == ([110, 80] if newest_first else [20, 50])
 
 
+@pytest.mark.parametrize(("newest_first", "seconds"), [(False, [0, 30, 60, 90]), (True, [110, 80, 50, 20])])
+def test_an_interval_leaves_out_entries_that_are_too_close(newest_first: bool, seconds: list[int]) -> None:
+    result = Engine(MemoryLogs(demo_records())).range(
+        SELECT, T0, T0 + MINUTE * 5, SECOND, newest_first=newest_first, interval_ns=25 * SECOND
+    )
+    assert [(entry.timestamp_ns - T0) // SECOND for entry in result.entries] == seconds  # type: ignore[union-attr]
+
+
 def test_a_query_without_filters_reads_no_more_than_it_returns() -> None:
     reader = MemoryLogs(demo_records())
     Engine(reader).range(SELECT, T0, T0 + MINUTE * 5, SECOND, limit=2)
@@ -43,7 +52,9 @@ def test_substrings_are_pushed_down_until_the_line_is_rewritten() -> None:
     reader = MemoryLogs(demo_records())
     query = SELECT + '|= "Step" | json |= "failed" != "x" |= "a" or "b" | line_format "y" |= "y"'
     Engine(reader).range(query, T0, T0 + MINUTE * 5, SECOND)
-    assert reader.calls[0]["contains"] == ("Step", "failed")
+    assert reader.calls[0]["where"] == LogFilter(
+        (LineTest(("Step",)), LineTest(("failed",)), LineTest(("x",), negative=True), LineTest(("a", "b")))
+    )
 
 
 def test_the_end_of_a_log_query_is_exclusive() -> None:
