@@ -15,7 +15,7 @@ from _backend import Backend
 from _load import Load
 from _measuring import print_table, seconds_per_unit
 
-SERIES, ROWS, ROUNDS, KILLS = 1_000, 1_000_000, 5, 3
+SERIES, ROUNDS, KILLS = 1_000, 5, 3
 HOUR_NS = 3_600 * 10**9
 
 LOGS = {  # query, hours, limit
@@ -51,12 +51,12 @@ def _get(client: httpx.Client, url: str, parameters: dict[str, str], key: str) -
     return ask
 
 
-def search_logs(client: httpx.Client, backend: Backend, until_ms: int) -> list[list[str]]:
+def search_logs(client: httpx.Client, backend: Backend, until_ms: int, count: int) -> list[list[str]]:
     rows = []
     for name, (query, hours, limit) in LOGS.items():
         end_ns = until_ms * 1_000_000 + 1
         parameters = {
-            "query": query.replace("{last:016x}", f"{(ROWS - 1) // 14:016x}"), "start": str(end_ns - hours * HOUR_NS),
+            "query": query.replace("{last:016x}", f"{(count - 1) // 14:016x}"), "start": str(end_ns - hours * HOUR_NS),
             "end": str(end_ns), **({"limit": str(limit)} if limit else {"step": "60"}),
         }  # fmt: skip
         case = _get(client, f"{backend.addresses['loki']}/loki/api/v1/query_range", parameters, "result")
@@ -64,10 +64,10 @@ def search_logs(client: httpx.Client, backend: Backend, until_ms: int) -> list[l
     return rows
 
 
-def search_traces(client: httpx.Client, backend: Backend, until_ms: int) -> list[list[str]]:
+def search_traces(client: httpx.Client, backend: Backend, until_ms: int, count: int) -> list[list[str]]:
     rows = []
     end_s = until_ms // 1000 + 1
-    last = ROWS - 1 - (ROWS - 1) % 7
+    last = count - 1 - (count - 1) % 7
     for name, (query, hours) in TRACES.items():
         is_metric = "rate()" in query
         path, key = ("metrics/query_range", "series") if is_metric else ("search", "traces")
@@ -113,25 +113,28 @@ def open_after_kills(folder: Path) -> list[list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
-    parser.parse_args()
+    parser.add_argument("--rows", type=int, default=1_000_000, help="log lines, and spans")
+    count = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         began = time.monotonic()
-        written = _fleet.write(folder, day_of=_fleet.durations(SERIES), lines=ROWS, spans=ROWS, hours=24)
+        written = _fleet.write(folder, day_of=_fleet.durations(SERIES), lines=count, spans=count, hours=24)
         with Backend(folder) as backend, httpx.Client(timeout=120) as client:
             size = backend.disk_mb()
             print(
-                f"a day of {SERIES:,} series ({written.samples:,} samples), {ROWS:,} log lines and {ROWS:,} spans:"
+                f"a day of {SERIES:,} series ({written.samples:,} samples), {count:,} log lines and {count:,} spans:"
                 f" {size:,.0f} MB on disk, written in {time.monotonic() - began:.0f} s"
             )
             header = ["", "query", "ms"]
             print_table(
-                f"Searching {ROWS:,} log lines of a day",
+                f"Searching {count:,} log lines of a day",
                 header,
-                search_logs(client, backend, written.until_ms),
+                search_logs(client, backend, written.until_ms, count),
             )
             print_table(
-                f"Searching {ROWS:,} spans of a day", header, search_traces(client, backend, written.until_ms)
+                f"Searching {count:,} spans of a day",
+                header,
+                search_traces(client, backend, written.until_ms, count),
             )
             print(f"\nmost memory: {backend.peak_mb():,.0f} MB")
         header = [
