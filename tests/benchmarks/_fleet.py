@@ -147,7 +147,7 @@ async def _logs(store: DuckStore, count: int, until_ns: int, length_ns: int) -> 
 
 
 def _record(n: int, at_ns: int) -> LogRecord:
-    failed = n % 50 == 0
+    failed = n % 49 == 0
     level = "error" if failed else "info"
     outcome = f"failed: connection to db-{n % 7} reset" if failed else f"completed in {n % 977} ms"
     about = {
@@ -177,7 +177,7 @@ def _span(n: int, at_ns: int) -> Span:
     return Span(
         trace_id=f"{root + 1:032x}", span_id=f"{n + 1:016x}", parent_span_id="" if n == root else f"{root + 1:016x}",
         name="awf.workflow" if n == root else "awf.step", kind=1, start_ns=at_ns,
-        end_ns=at_ns + (n % 977 + 1) * 1_000_000, status=2 if n % 50 == 0 else 0, attributes=own,
+        end_ns=at_ns + (n % 977 + 1) * 1_000_000, status=2 if n % 48 == 0 else 0, attributes=own,
         resource=RESOURCE, scope_name="awf",
     )  # fmt: skip
 
