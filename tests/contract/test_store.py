@@ -6,6 +6,7 @@ import asyncio
 import math
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 from awf.embedded.model import (
     STALE_NAN_BITS,
     Exemplar,
+    LineTest,
+    LogFilter,
     LogRecord,
     Matcher,
     MatchOp,
@@ -172,8 +175,8 @@ async def test_logs_come_in_the_asked_direction_from_start_up_to_but_not_includi
     await store.write(logs=[record(at, f"line {at}") for at in (3, 1, 2, 4)])
     newest = store.logs([equal("service_name", "demo")], 1 * SECOND, 4 * SECOND)
     assert [item.line for item in newest] == ["line 3", "line 2", "line 1"]
-    oldest = store.logs([equal("service_name", "demo")], 1 * SECOND, 4 * SECOND, newest_first=False, limit=2)
-    assert [item.line for item in oldest] == ["line 1", "line 2"]
+    oldest = store.logs([equal("service_name", "demo")], 1 * SECOND, 4 * SECOND, newest_first=False)
+    assert [item.line for item in oldest] == ["line 1", "line 2", "line 3"]
 
 
 async def test_exactly_the_same_entry_counts_once_and_any_difference_makes_another(store: DuckStore) -> None:
@@ -182,7 +185,8 @@ async def test_exactly_the_same_entry_counts_once_and_any_difference_makes_anoth
     await store.write(logs=[entry, record(1, "same", metadata={"a": "1"}), record(1, "same", level="error")])
     found = store.logs([], 0, 5 * SECOND)
     assert len(found) == 3
-    assert len(store.logs([], 0, 5 * SECOND, limit=2)) == 2
+    assert store.logs([], 0, 5 * SECOND, newest_first=False) == found[::-1]
+    assert sum(count.entries for count in store.log_counts([], 0, 5 * SECOND, bucket_ns=SECOND)) == 3
     assert entry in found
 
 
@@ -197,8 +201,59 @@ async def test_lines_are_filtered_by_substrings_taken_literally(store: DuckStore
     await store.write(
         logs=[record(at, line) for at, line in enumerate(["50% off", "50 off", "% OFF", "a'b"])]
     )
-    assert [r.line for r in store.logs([], 0, 9 * SECOND, contains=["50", "%"])] == ["50% off"]
-    assert [r.line for r in store.logs([], 0, 9 * SECOND, contains=["a'b"])] == ["a'b"]
+    both = LogFilter((LineTest(("50",)), LineTest(("%",))))
+    assert [r.line for r in store.logs([], 0, 9 * SECOND, where=both)] == ["50% off"]
+    assert [r.line for r in store.logs([], 0, 9 * SECOND, where=LogFilter((LineTest(("a'b",)),)))] == ["a'b"]
+
+
+async def test_labels_are_those_of_the_stream_and_then_metadata(store: DuckStore) -> None:
+    await store.write(
+        logs=[
+            record(1, "a", level="error", metadata={"agent": 'say "hi"', "level": "hidden"}),
+            record(2, "b", metadata={"agent": "x\\y", "level": "warn"}),
+            record(3, "c", metadata={"agents": "one", "note": '"agent":"x"'}),
+        ]
+    )
+
+    def lines(*labels: Matcher) -> str:
+        found = store.logs([], 0, 9 * SECOND, where=LogFilter(labels=labels), newest_first=False)
+        return "".join(item.line for item in found)
+
+    assert lines(equal("agent", 'say "hi"')) == "a"
+    assert lines(equal("agent", "x\\y")) == "b"
+    assert lines(equal("agent", "x")) == ""
+    assert lines(equal("agent", "")) == "c"
+    assert lines(Matcher("agent", MatchOp.NOT_EQUAL, "")) == "ab"
+    assert lines(Matcher("agent", MatchOp.REGEX, "say.*|")) == "ac"
+    assert lines(Matcher("agent", MatchOp.NOT_REGEX, "say.*|")) == "b"
+    assert lines(equal("level", "error")) == "a"
+    assert lines(equal("level", "hidden")) == ""
+    assert lines(equal("level", "warn")) == "b"
+    assert lines(Matcher("level", MatchOp.NOT_EQUAL, "error")) == "bc"
+    assert lines(equal("service_name", "demo"), Matcher("level", MatchOp.REGEX, "err.+|warn")) == "ab"
+
+
+async def test_counts_are_those_of_the_entries(store: DuckStore) -> None:
+    await store.write(
+        logs=[
+            record(1, "é", metadata={"agent": "x"}),
+            record(1, "é", metadata={"agent": "x"}),
+            record(2, "bb", metadata={"agent": "x", "id": "1"}),
+            record(6, "c"),
+            record(7, "d", level="error"),
+        ]
+    )
+    found = store.log_counts([], 1 * SECOND, 7 * SECOND, bucket_ns=5 * SECOND, by=["agent"])
+    total: Counter[tuple[str | None, int]] = Counter()
+    for count in found:
+        total[count.metadata.get("agent"), count.bucket] += count.entries
+    assert total == {("x", 0): 2, (None, 1): 1}
+    assert sum(count.size_bytes for count in found) == 2 + 2 + 1
+    whole = store.log_counts([equal("service_name", "demo")], 0, 9 * SECOND, bucket_ns=9 * SECOND, by=None)
+    assert sorted((c.entries, *sorted(c.metadata.items())) for c in whole) == [
+        (1,), (1,), (1, ("agent", "x")), (1, ("agent", "x"), ("id", "1")),
+    ]  # fmt: skip
+    assert store.log_size([], 0, 9 * SECOND, where=LogFilter((LineTest(("[bd]",), is_regex=True),))) == 2
 
 
 async def test_any_text_survives(store: DuckStore) -> None:
@@ -313,7 +368,7 @@ async def test_closing_while_a_query_runs_ends_the_query(store: DuckStore) -> No
     def read() -> None:
         while True:
             started.set()
-            store.logs([], 0, 100_000 * SECOND, contains=["x"])
+            store.logs([], 0, 100_000 * SECOND, where=LogFilter((LineTest(("x",)),)))
 
     reading = asyncio.create_task(asyncio.to_thread(read))
     await asyncio.to_thread(started.wait, 10)

@@ -50,7 +50,7 @@ def evaluate(node: nodes.VectorAggregation, frame: Frame) -> Frame:
     groups: defaultdict[LabelSet, list[int]] = defaultdict(list)
     for row, labels in enumerate(frame.labels):
         groups[group_key(labels, node.grouping)].append(row)
-    if node.op in {"topk", "bottomk"}:
+    if node.op in {"topk", "bottomk", "approx_topk"}:
         return _ordered(node, frame.where(_ranked(node, frame, list(groups.values()))))
     aggregate = _AGGREGATE[node.op]
     with np.errstate(all="ignore"):
@@ -76,7 +76,7 @@ def group_key(labels: LabelSet, grouping: nodes.Grouping | None) -> LabelSet:
 def _ranked(node: nodes.VectorAggregation, frame: Frame, groups: list[list[int]]) -> Present:
     """Mark the k largest or smallest of each group at each step; NaN ranks last, ties by series order."""
     keep = np.zeros_like(frame.present)
-    sign = -1.0 if node.op == "topk" else 1.0
+    sign = 1.0 if node.op == "bottomk" else -1.0
     for rows in groups:
         values = frame.values[rows]
         order = np.lexsort((sign * values, np.isnan(values), ~frame.present[rows]), axis=0)[: node.parameter]

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from awf.embedded.logql import nodes
-from awf.embedded.logql.frame import Frame, LabelSet, Present, Values, drop_labels, keep_labels
+from awf.embedded.logql.frame import Frame, LabelSet, Present, Values, drop_labels, keep_labels, label_set
 from awf.errors import QueryError
 
 
@@ -70,6 +70,9 @@ def _by_signature(frame: Frame, matching: nodes.Matching) -> dict[LabelSet, list
 
 
 def _matched_rows(node: nodes.Binary, left: Frame, right: Frame) -> Iterator[Row]:
+    if node.matching.many:
+        yield from _grouped_rows(node, left, right)
+        return
     right_rows = _by_signature(right, node.matching)
     for signature, rows in _by_signature(left, node.matching).items():
         partners = right_rows.get(signature, [])
@@ -87,6 +90,41 @@ def _matched_rows(node: nodes.Binary, left: Frame, right: Frame) -> Iterator[Row
             for partner in partners:
                 present = left.present[row] & right.present[partner]
                 yield _merge(node, signature, left.values[row], right.values[partner], present)
+
+
+def _grouped_rows(node: nodes.Binary, left: Frame, right: Frame) -> Iterator[Row]:
+    """Every series of the many side meets the one series of the other side, and keeps its own labels."""
+    matching = node.matching
+    many, one = (right, left) if matching.many == "right" else (left, right)
+    ones = _by_signature(one, matching)
+    for signature, rows in _by_signature(many, matching).items():
+        partners = ones.get(signature, [])
+        if (one.present[partners].sum(axis=0) > 1).any():
+            side = "left" if matching.many == "right" else "right"
+            raise QueryError(
+                f"found duplicate series on the {side} hand-side;many-to-many matching not allowed: "
+                "matching labels must be unique on one side"
+            )
+        taken: dict[LabelSet, Present] = {}
+        for row in rows:
+            for partner in partners:
+                labels = _with_included(many.labels[row], one.labels[partner], matching.include)
+                present = many.present[row] & one.present[partner]
+                if (taken.get(labels, np.zeros_like(present)) & present).any():
+                    raise QueryError(
+                        "multiple matches for labels: grouping labels must ensure unique matches"
+                    )
+                taken[labels] = taken.get(labels, np.zeros_like(present)) | present
+                pair = (many.values[row], one.values[partner])
+                first, second = pair[::-1] if matching.many == "right" else pair
+                yield _merge(node, labels, first, second, present)
+
+
+def _with_included(labels: LabelSet, others: LabelSet, names: tuple[str, ...]) -> LabelSet:
+    if not names:
+        return labels
+    found = {name: value for name, value in others if name in names}
+    return label_set(dict(drop_labels(labels, names)) | found)
 
 
 def _merge(node: nodes.Binary, labels: LabelSet, left: Values, right: Values, present: Present) -> Row:

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, replace
+from typing import Any
 
 from lark import Token, Transformer, v_args
 
 from awf.embedded.logql import nodes, units
 from awf.embedded.logql.extract import LinePattern
 from awf.embedded.logql.extract_json import JsonPath
-from awf.embedded.logql.literals import fail, pattern, read, refuse, unquote, window
+from awf.embedded.logql.literals import (
+    address_pattern,
+    fail,
+    line_shape,
+    pattern,
+    read,
+    refuse,
+    unquote,
+    window,
+)
 from awf.embedded.logql.regex import line_pattern
 from awf.embedded.logql.template import Template
 from awf.embedded.model import Matcher, MatchOp
@@ -26,7 +35,7 @@ _GROUPABLE = {
     "max_over_time", "min_over_time", "first_over_time", "last_over_time",
 }  # fmt: skip
 _LINE_RANGES = {"count_over_time", "rate", "bytes_over_time", "bytes_rate", "absent_over_time"}
-_UNWRAPPED_RANGES = _GROUPABLE | {"sum_over_time", "rate", "absent_over_time"}
+_UNWRAPPED_RANGES = _GROUPABLE | {"sum_over_time", "rate", "rate_counter", "absent_over_time"}
 _SET_OPERATORS = {"and", "or", "unless"}
 _NO_EMPTY_MATCHER = (
     "queries require at least one regexp or equality matcher that does not have an empty-compatible value. "
@@ -72,18 +81,19 @@ class Builder(Transformer):  # type: ignore[type-arg]
 
     # -- line filters
 
-    def line_filter(self, op: Token, *operands: Token) -> nodes.LineFilter:
-        texts = [operand for operand in operands if operand.type != "OR"]
-        if op in {"|>", "!>"}:
-            refuse(op, f"the pattern filter {op}", "Use a regular expression with |~ or !~.")
-        read_text = pattern if op in {"|~", "!~"} else unquote
-        return nodes.LineFilter(str(op), tuple(read_text(text) for text in texts))  # type: ignore[arg-type]
+    def line_filter(self, op: Token, *operands: Token | _Address) -> nodes.LineFilter:
+        addresses = [operand.text for operand in operands if isinstance(operand, _Address)]
+        texts = [operand for operand in operands if isinstance(operand, Token) and operand.type != "OR"]
+        if addresses and op not in {"|=", "!="}:
+            fail(op, "ip: invalid operation: only |= and != take ip()")
+        read_text = {"|~": pattern, "!~": pattern, "|>": line_shape, "!>": line_shape}.get(str(op), unquote)
+        return nodes.LineFilter(str(op), tuple(map(read_text, texts)), tuple(addresses))  # type: ignore[arg-type]
 
     def line_operand(self, text: Token) -> Token:
         return text
 
-    def ip_operand(self, ip: Token, _text: Token) -> NoReturn:
-        refuse(ip, "the ip() filter", "Use a regular expression with |~.")
+    def ip_operand(self, _ip: Token, text: Token) -> _Address:
+        return _Address(address_pattern(text))
 
     # -- parsers
 
@@ -182,8 +192,10 @@ class Builder(Transformer):  # type: ignore[type-arg]
     def label_bytes(self, name: Token, op: Token, text: Token) -> nodes.LabelCompare:
         return nodes.LabelCompare(str(name), _equals(op), read(text, units.size_bytes), "bytes")
 
-    def label_ip(self, _name: Token, _op: Token, ip: Token, _text: Token) -> NoReturn:
-        refuse(ip, "the ip() filter", "Use a regular expression with =~.")
+    def label_ip(self, name: Token, op: Token, _ip: Token, text: Token) -> nodes.LabelAddress:
+        if op not in {"=", "!="}:
+            fail(op, "ip: invalid operation: only = and != take ip()")
+        return nodes.LabelAddress(str(name), address_pattern(text), negative=op == "!=")
 
     def joined_filter(self, joiner: Token, item: nodes.LabelFilter) -> tuple[str, nodes.LabelFilter]:
         return str(joiner).lower(), item
@@ -232,7 +244,7 @@ class Builder(Transformer):  # type: ignore[type-arg]
                 unwrap = part.unwrap
             elif unwrap is None:
                 stages.append(part)
-            elif isinstance(part, nodes.LabelMatch | nodes.LabelCompare | nodes.LabelAnd | nodes.LabelOr):
+            elif isinstance(part, nodes.LabelFilter):
                 filters.append(part)
             else:
                 raise QueryError("parse error : only label filters are allowed after unwrap")
@@ -243,8 +255,6 @@ class Builder(Transformer):  # type: ignore[type-arg]
         self, op: Token, text: Token | None, log_range: nodes.LogRange, grouping: nodes.Grouping | None
     ) -> nodes.RangeAggregation:
         name = str(op).lower()
-        if name == "rate_counter":
-            refuse(op, "rate_counter")
         if grouping is not None and name not in _GROUPABLE:
             fail(op, f"grouping not allowed for {name} aggregation")
         if log_range.unwrap is not None and name not in _UNWRAPPED_RANGES:
@@ -274,13 +284,13 @@ class Builder(Transformer):  # type: ignore[type-arg]
         self, op: Token, text: Token | None, operand: nodes.Metric, grouping: nodes.Grouping | None
     ) -> nodes.VectorAggregation:
         name = str(op).lower()
-        if name == "approx_topk":
-            refuse(op, name, "topk gives the exact answer.")
+        if name == "approx_topk" and grouping is not None:
+            fail(op, "grouping not allowed for approx_topk aggregation")
         if isinstance(operand, nodes.Number):
             fail(op, f"{name} expects a vector, not a number")
         if name in {"sort", "sort_desc"} and grouping is not None:
             fail(op, "sort and sort_desc doesn't allow grouping by")
-        if name not in {"topk", "bottomk"}:
+        if name not in {"topk", "bottomk", "approx_topk"}:
             if text is not None:
                 fail(text, f"unsupported parameter for operation {name}({text},")
             return nodes.VectorAggregation(name, operand, grouping)
@@ -293,10 +303,11 @@ class Builder(Transformer):  # type: ignore[type-arg]
     def modifier(self, returns_bool: Token | None, matching: Any) -> tuple[bool, nodes.Matching | None]:
         return returns_bool is not None, matching
 
-    def matching(self, kind: Token, names: tuple[str, ...], side: Token | None, _: Any) -> nodes.Matching:
-        if side is not None:
-            refuse(side, f"{side} (many-to-one matching)", "Aggregate the many side to the matching labels.")
-        return nodes.Matching(on=kind.lower() == "on", names=names)
+    def matching(
+        self, kind: Token, names: tuple[str, ...], side: Token | None, include: tuple[str, ...] | None
+    ) -> nodes.Matching:
+        many = "" if side is None else side.lower().removeprefix("group_")
+        return nodes.Matching(kind.lower() == "on", names, many=many, include=include or ())  # type: ignore[arg-type]
 
     def binary(self, left: nodes.Metric, op: Token, modifier: Any, right: nodes.Metric) -> nodes.Binary:
         name = str(op).lower()
@@ -305,7 +316,7 @@ class Builder(Transformer):  # type: ignore[type-arg]
         if name in _SET_OPERATORS and literal:
             fail(op, f"unexpected literal for a leg of logical/set binary operation ({name})")
         base = found or nodes.Matching()
-        return nodes.Binary(name, left, right, nodes.Matching(base.on, base.names, returns_bool))
+        return nodes.Binary(name, left, right, replace(base, returns_bool=returns_bool))
 
     def label_replace(self, token: Token, operand: nodes.Metric, *texts: Token) -> nodes.LabelReplace:
         destination, replacement, source, regex = (text for text in texts if text.type == "STRING")
@@ -333,6 +344,13 @@ class _PlacedUnwrap:
 
     token: Token
     unwrap: nodes.Unwrap
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """The operand `ip("...")` of a line filter."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

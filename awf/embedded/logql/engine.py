@@ -24,13 +24,13 @@ from awf.embedded.logql.results import (
     Vector,
     VectorSample,
 )
-from awf.embedded.logql.scan import FIRST_PAGE, QueryStats, scan
+from awf.embedded.logql.scan import FIRST_SLICE, QueryStats, scan
 from awf.embedded.model import LogReader
 from awf.errors import QueryError, QueryLimit
 
 MAX_STEPS: Final = 11_000
 MAX_SERIES: Final = 5_000
-_ORDERING: Final = {"topk", "bottomk", "sort", "sort_desc"}
+_ORDERING: Final = {"topk", "bottomk", "approx_topk", "sort", "sort_desc"}
 
 
 class Engine:
@@ -69,15 +69,17 @@ class Engine:
         *,
         limit: int = 100,
         newest_first: bool = True,
+        interval_ns: int = 0,
     ) -> Streams | Matrix:
-        """Evaluate at start, start + step, ... end; of a log query return entries of [start, end)."""
+        """Evaluate at start, start + step, ... end; of a log query return entries of [start, end), with an
+        interval only those at least so far from the one before."""
         tree = parse(query)
         stats = QueryStats()
         if isinstance(tree, nodes.LogQuery):
             span = (start_ns, end_ns)
-            page = min(limit, FIRST_PAGE) if not Pipeline(tree.stages).filters else FIRST_PAGE
-            found = self._entries(tree, span, stats, newest_first=newest_first, page=page + 1)
-            return Streams(list(islice(found, limit)), stats)
+            first = min(limit, FIRST_SLICE) if not Pipeline(tree.stages).filters else FIRST_SLICE
+            found = self._entries(tree, span, stats, newest_first=newest_first, rows=first)
+            return Streams(list(islice(_apart(found, interval_ns), limit)), stats)
         steps = _steps(start_ns, end_ns, step_ns)
         frame = Evaluation(self._reader, steps, stats).run(tree)
         if not isinstance(frame, Frame):
@@ -95,7 +97,7 @@ class Engine:
     ) -> Iterator[LogEntry]:
         """Yield the entries of a log query in [start, end), as many as the caller takes."""
         tree = parse_selector(query)
-        return self._entries(tree, (start_ns, end_ns), stats, newest_first=newest_first, page=FIRST_PAGE)
+        return self._entries(tree, (start_ns, end_ns), stats, newest_first=newest_first, rows=FIRST_SLICE)
 
     def _entries(
         self,
@@ -104,12 +106,12 @@ class Engine:
         stats: QueryStats,
         *,
         newest_first: bool,
-        page: int,
+        rows: int,
     ) -> Iterator[LogEntry]:
         pipeline = Pipeline(tree.stages)
         records = scan(
             self._reader, tree.matchers, span_ns, stats,
-            contains=pipeline.contains, newest_first=newest_first, page=page,
+            where=pipeline.where, newest_first=newest_first, rows=rows,
         )  # fmt: skip
         for record in records:
             entry = Entry(record)
@@ -121,6 +123,15 @@ class Engine:
                     entry.metadata,
                     entry.parsed_labels(),
                 )
+
+
+def _apart(entries: Iterator[LogEntry], interval_ns: int) -> Iterator[LogEntry]:
+    """Leave out entries that are closer than the interval to the last one kept, in either direction."""
+    last: int | None = None
+    for entry in entries:
+        if last is None or abs(entry.timestamp_ns - last) >= interval_ns:
+            last = entry.timestamp_ns
+            yield entry
 
 
 def _is_ordered(node: nodes.Metric) -> bool:

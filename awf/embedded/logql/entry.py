@@ -10,7 +10,7 @@ from awf.embedded.model import LogRecord
 
 ERROR: Final = "__error__"
 ERROR_DETAILS: Final = "__error_details__"
-_SUFFIX: Final = "_extracted"
+COLLISION_SUFFIX: Final = "_extracted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Hints:
     @classmethod
     def of(cls, names: frozenset[str]) -> Hints:
         """A name that ends in `_extracted` may be a collision, so that its stem is needed too."""
-        return cls(names | {name.removesuffix(_SUFFIX) for name in names})
+        return cls(names | {name.removesuffix(COLLISION_SUFFIX) for name in names})
 
     def wants(self, name: str) -> bool:
         return self.required is None or name in self.required
@@ -78,13 +78,13 @@ class Entry:
     def extract(self, name: str, value: str) -> None:
         """Set what a parser found: the first value of a name wins, a collision gets `_extracted`."""
         if name in self.stream or name in self.metadata:
-            name += _SUFFIX
+            name += COLLISION_SUFFIX
         if name not in self.extracted and self.hints.wants(name):
             self.set(name, value)
 
     def assign(self, name: str, value: str) -> None:
         """Set what an expression of the query named: as `extract`, but a later value replaces."""
-        self.set(name + _SUFFIX if name in self.stream or name in self.metadata else name, value)
+        self.set(name + COLLISION_SUFFIX if name in self.stream or name in self.metadata else name, value)
 
     def delete(self, name: str) -> None:
         self.parsed.pop(name, None)
@@ -121,4 +121,6 @@ def _without_collisions(record: LogRecord) -> dict[str, str]:
     stream: Mapping[str, str] = record.labels
     if stream.keys().isdisjoint(record.metadata):
         return dict(record.metadata)
-    return {name + _SUFFIX if name in stream else name: value for name, value in record.metadata.items()}
+    return {
+        name + COLLISION_SUFFIX if name in stream else name: value for name, value in record.metadata.items()
+    }

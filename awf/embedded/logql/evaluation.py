@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from awf.embedded import deadline
 from awf.embedded.logql import aggregate, binary, nodes, relabel, windows
+from awf.embedded.logql.counts import SUMS, count_series
 from awf.embedded.logql.frame import Frame, LabelSet, check_cells, label_set
 from awf.embedded.logql.samples import Series, WindowEnds, read_series
 from awf.embedded.logql.scan import QueryStats
@@ -61,28 +63,33 @@ class Evaluation:
 
     def _range(self, node: nodes.RangeAggregation, grouping: nodes.Grouping | None) -> Frame:
         steps = len(self._times_ns)
-        rows = [
-            (item.labels, *windows.evaluate(item, node, self._times_ns))
-            for item in self._series(node, grouping, steps)
-        ]
+        series, node = self._series(node, grouping, steps)
+        rows = [(item.labels, *windows.evaluate(item, node, self._times_ns)) for item in series]
         return Frame.build(rows, steps)
 
     def _absent(self, node: nodes.RangeAggregation) -> Frame:
         """One series where no entry is; which labels the entries have does not matter."""
         steps = len(self._times_ns)
         found = np.zeros(steps, dtype=bool)
-        for item in self._series(node, nodes.Grouping(()), steps):
+        series, node = self._series(node, nodes.Grouping(()), steps)
+        for item in series:
             found |= windows.evaluate(item, node, self._times_ns)[1]
         return Frame.build([(_absent_labels(node.range.query), np.ones(steps), ~found)], steps)
 
     def _series(
         self, node: nodes.RangeAggregation, grouping: nodes.Grouping | None, steps: int
-    ) -> list[Series]:
+    ) -> tuple[list[Series], nodes.RangeAggregation]:
+        """Return the samples, or counts of them and the aggregation that adds these up."""
         first, last = (int(self._times_ns[index]) - node.range.offset_ns for index in (0, -1))
         step = (last - first) // (steps - 1) if steps > 1 else node.range.range_ns
-        series = read_series(self._reader, node, grouping, WindowEnds(first, last, step), self._stats)
+        ends = WindowEnds(first, last, step)
+        series = count_series(self._reader, node, grouping, ends, self._stats)
+        if series is not None:
+            node = replace(node, op=SUMS[node.op])
+        else:
+            series = read_series(self._reader, node, grouping, ends, self._stats)
         check_cells(len(series), steps)
-        return series
+        return series, node
 
     def _constant(self, labels: LabelSet, value: float) -> Frame:
         steps = len(self._times_ns)

@@ -164,6 +164,41 @@ class LinePattern:
             position = end + len(literal)
 
 
+@dataclass(frozen=True, slots=True)
+class LineShape:
+    """`<_> failed: <_>` of a line filter: literals with something between them, and at an open end."""
+
+    literals: tuple[str, ...]
+    open_start: bool
+    open_end: bool
+
+    @classmethod
+    def parse(cls, text: str) -> LineShape:
+        """Raises ValueError."""
+        pieces = _CAPTURE.split(text)
+        named = [name for name in pieces[1::2] if name != "_"]
+        if named:
+            raise ValueError(f"named captures are not allowed: found '<{named[0]}>'")
+        literals = pieces[::2]
+        if not all(literals[1:-1]):
+            raise ValueError("found consecutive capture '<_><_>': invalid expression")
+        kept = tuple(literal for literal in literals if literal)
+        is_open = len(literals) > 1
+        return cls(kept, is_open and not literals[0], is_open and not literals[-1])
+
+    def fits(self, line: str) -> bool:
+        """A line that begins before its first literal fits too, as in Loki."""
+        if not self.literals:
+            return bool(line) is self.open_end
+        end = 0
+        for index, literal in enumerate(self.literals):
+            start = line.find(literal, end)
+            if start == -1 or (start == end and (index or self.open_start)):
+                return False
+            end = start + len(literal)
+        return (end < len(line)) is self.open_end
+
+
 def pattern_parser(pattern: str) -> Step:
     compiled = LinePattern.parse(pattern)
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from awf.embedded.logql import nodes, units
 from awf.embedded.logql.entry import Entry
-from awf.embedded.logql.extract import Step
+from awf.embedded.logql.extract import LineShape, Step
+from awf.embedded.logql.ip import ip_test
 from awf.embedded.logql.regex import line_pattern
 
 LABEL_FILTER_ERROR: Final = "LabelFilterErr"
@@ -26,8 +27,14 @@ _READ: Final[dict[str, Callable[[str], float]]] = {
 def line_filter(node: nodes.LineFilter) -> Step:
     negative = node.op.startswith("!")
     if node.op in {"|=", "!="}:
-        texts = node.texts
-        return lambda entry: any(text in entry.line for text in texts) is not negative
+        texts, tests = node.texts, [ip_test(text) for text in node.addresses]
+        return lambda entry: (
+            (any(text in entry.line for text in texts) or any(test(entry.line) for test in tests))
+            is not negative
+        )
+    if node.op in {"|>", "!>"}:
+        shapes = [LineShape.parse(text) for text in node.texts]
+        return lambda entry: any(shape.fits(entry.line) for shape in shapes) is not negative
     patterns = [line_pattern(text) for text in node.texts]
     return lambda entry: any(pattern.search(entry.line) for pattern in patterns) is not negative
 
@@ -39,6 +46,8 @@ def label_filter(node: nodes.LabelFilter) -> Step:
             return lambda entry: test(entry.text(name))
         case nodes.LabelCompare():
             return _comparison(node)
+        case nodes.LabelAddress():
+            return _address(node)
         case nodes.LabelAnd():
             # Every filter runs: one that fails to read its label must leave its error behind.
             steps = [label_filter(child) for child in node.filters]
@@ -66,12 +75,25 @@ def _comparison(node: nodes.LabelCompare) -> Step:
     return step
 
 
+def _address(node: nodes.LabelAddress) -> Step:
+    """An entry that has an error already stays: only string comparisons filter those."""
+    name, negative, test = node.name, node.negative, ip_test(node.pattern)
+
+    def step(entry: Entry) -> bool:
+        if entry.error:
+            return True
+        text = entry.get(name)
+        return text is not None and test(text) is not negative
+
+    return step
+
+
 def label_names(node: nodes.LabelFilter) -> frozenset[str]:
     """Return the labels that a filter reads."""
     match node:
         case nodes.LabelMatch():
             return frozenset({node.matcher.name})
-        case nodes.LabelCompare():
+        case nodes.LabelCompare() | nodes.LabelAddress():
             return frozenset({node.name})
         case nodes.LabelAnd() | nodes.LabelOr():
             return frozenset[str]().union(*(label_names(child) for child in node.filters))

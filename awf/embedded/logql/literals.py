@@ -9,6 +9,8 @@ from typing import NoReturn, TypeVar
 from lark import Token
 
 from awf.embedded.logql import units
+from awf.embedded.logql.extract import LineShape
+from awf.embedded.logql.ip import ip_test
 from awf.embedded.logql.regex import MAX_PATTERN_CHARS
 from awf.embedded.regex import compile_re2
 from awf.errors import QueryError, UnsupportedQuery
@@ -62,6 +64,26 @@ def pattern(token: Token) -> str:
         ) from error
     except QueryError as error:
         fail(token, error.message)
+    return text
+
+
+def address_pattern(token: Token) -> str:
+    """Return the argument of `ip()` after checking it."""
+    text = unquote(token)
+    try:
+        ip_test(text)
+    except ValueError as error:
+        fail(token, str(error))
+    return text
+
+
+def line_shape(token: Token) -> str:
+    """Return a pattern of `|>` after checking it."""
+    text = unquote(token)
+    try:
+        LineShape.parse(text)
+    except ValueError as error:
+        fail(token, str(error))
     return text
 
 

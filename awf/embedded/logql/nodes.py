@@ -12,10 +12,11 @@ from awf.embedded.model import Matcher
 
 @dataclass(frozen=True, slots=True)
 class LineFilter:
-    """`|= "a" or "b"`: for the negative operators no text may match."""
+    """`|= "a" or ip("b")`: for the negative operators nothing may match."""
 
-    op: Literal["|=", "!=", "|~", "!~"]
+    op: Literal["|=", "!=", "|~", "!~", "|>", "!>"]
     texts: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,15 @@ class LabelCompare:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelAddress:
+    """`name = ip("pattern")`; a missing label is dropped."""
+
+    name: str
+    pattern: str
+    negative: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LabelAnd:
     filters: tuple[LabelFilter, ...]
 
@@ -110,7 +120,7 @@ class LabelOr:
     filters: tuple[LabelFilter, ...]
 
 
-LabelFilter: TypeAlias = LabelMatch | LabelCompare | LabelAnd | LabelOr
+LabelFilter: TypeAlias = LabelMatch | LabelCompare | LabelAddress | LabelAnd | LabelOr
 Stage: TypeAlias = (
     LineFilter | JsonStage | LogfmtStage | RegexpStage | PatternStage | UnpackStage | DecolorizeStage
     | LineFormat | LabelFormat | Drop | Keep | LabelFilter
@@ -169,11 +179,15 @@ class VectorAggregation:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """One-to-one vector matching: on these labels, or on all but these; `bool` turns filters into 0/1."""
+    """Vector matching on these labels, or on all but these; `bool` turns filters into 0/1.
+
+    `many` is the side that may have several partners, and keeps its labels; `include` come from the other."""
 
     on: bool = False
     names: tuple[str, ...] = ()
     returns_bool: bool = False
+    many: Literal["", "left", "right"] = ""
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from awf.core.clock import parse_time
 from awf.embedded.logql import units
-from awf.errors import QueryError
+from awf.errors import QueryError, UnsupportedQuery
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 5_000
@@ -17,7 +17,6 @@ LAST_NS: Final = 2**62 - 1
 _SECOND_NS: Final = 1_000_000_000
 _DEFAULT_SINCE_NS: Final = 3_600 * _SECOND_NS
 _TARGET_STEPS: Final = 250
-_NOT_ANSWERED: Final = ("interval", "shards", "delay_for")
 
 
 class Parameters:
@@ -26,9 +25,12 @@ class Parameters:
     def __init__(self, values: Mapping[str, Sequence[str]], now_ns: int) -> None:
         self._values = values
         self._now_ns = now_ns
-        for name in _NOT_ANSWERED:
-            if self.text(name) not in {"", "0"}:
-                raise QueryError(f"the parameter {name} is not supported by the embedded store")
+        if self.text("shards"):
+            raise UnsupportedQuery(
+                "the parameter shards asks for a part of the answer, as queriers of a cluster do; the "
+                "embedded store is one piece",
+                hint="Leave shards out: the answer is whole then.",
+            )
 
     def text(self, name: str) -> str:
         found = self._values.get(name, ())
@@ -80,6 +82,13 @@ class Parameters:
                 "zero or negative query resolution step widths are not accepted. Try a positive integer"
             )
         return step
+
+    def interval_ns(self) -> int:
+        """Read how far apart the entries of a log query shall be, 0 for all of them."""
+        interval = self._duration("interval", 0)
+        if interval < 0:
+            raise QueryError("interval must be >= 0")
+        return interval
 
     def limit(self, default: int = DEFAULT_LIMIT) -> int:
         text = self.text("limit")

@@ -10,9 +10,14 @@ from awf.embedded.logql import extract, extract_json, nodes
 from awf.embedded.logql.entry import ERROR, ERROR_DETAILS, Entry
 from awf.embedded.logql.extract import Step
 from awf.embedded.logql.filters import label_filter, label_names, line_filter
-from awf.embedded.logql.template import Template
+from awf.embedded.logql.pushdown import pushed
+from awf.embedded.logql.template import TEMPLATE_ERROR, Template, TemplateError
 
-_ANSI: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+# What terminals take as an escape sequence: one that a bell ends, or one that a final character does.
+_ANSI: Final = re.compile(
+    r"[\x1b\x9b][\[\]()#;?]*+"
+    r"(?:(?:[A-Za-z0-9]*+(?:;[A-Za-z0-9]*+)*+)\x07|(?:[0-9]{1,4}(?:;[0-9]{0,4})*)?[0-9A-PRZcf-ntqry=><~])"
+)
 _KEEPS_EVERY_LINE = (
     nodes.JsonStage, nodes.LogfmtStage, nodes.RegexpStage, nodes.PatternStage, nodes.UnpackStage,
     nodes.DecolorizeStage, nodes.LineFormat, nodes.LabelFormat, nodes.Drop, nodes.Keep,
@@ -24,7 +29,7 @@ class Pipeline:
 
     def __init__(self, stages: Sequence[nodes.Stage]) -> None:
         self._steps = [_step(stage) for stage in stages]
-        self.contains = _contains(stages)
+        self.where = pushed(stages).where
         self.filters = not all(isinstance(stage, _KEEPS_EVERY_LINE) for stage in stages)
 
     def accepts(self, entry: Entry) -> bool:
@@ -42,20 +47,15 @@ def required_names(stages: Sequence[nodes.Stage]) -> frozenset[str]:
             case nodes.LabelFormat():
                 for item in stage.assignments:
                     names.update([item.value] if item.renames else Template.parse(item.value).names)
-            case nodes.LabelMatch() | nodes.LabelCompare() | nodes.LabelAnd() | nodes.LabelOr():
+            case (
+                nodes.LabelMatch()
+                | nodes.LabelCompare()
+                | nodes.LabelAddress()
+                | nodes.LabelAnd()
+                | nodes.LabelOr()
+            ):
                 names |= label_names(stage)
     return frozenset(names)
-
-
-def _contains(stages: Sequence[nodes.Stage]) -> tuple[str, ...]:
-    """Return substrings of every line that can pass, for as long as no stage has rewritten the line."""
-    texts: list[str] = []
-    for stage in stages:
-        if isinstance(stage, nodes.LineFormat | nodes.DecolorizeStage | nodes.UnpackStage):
-            break
-        if isinstance(stage, nodes.LineFilter) and stage.op == "|=" and len(stage.texts) == 1:
-            texts.append(stage.texts[0])
-    return tuple(text for text in texts if text)
 
 
 def _step(stage: nodes.Stage) -> Step:  # noqa: PLR0911  (one line a stage)
@@ -88,7 +88,13 @@ def _step(stage: nodes.Stage) -> Step:  # noqa: PLR0911  (one line a stage)
             return _drop(stage)
         case nodes.Keep():
             return _keep(stage)
-        case nodes.LabelMatch() | nodes.LabelCompare() | nodes.LabelAnd() | nodes.LabelOr():
+        case (
+            nodes.LabelMatch()
+            | nodes.LabelCompare()
+            | nodes.LabelAddress()
+            | nodes.LabelAnd()
+            | nodes.LabelOr()
+        ):
             return label_filter(stage)
 
 
@@ -99,7 +105,10 @@ def _decolorize(entry: Entry) -> bool:
 
 def _line_format(template: Template) -> Step:
     def step(entry: Entry) -> bool:
-        entry.line = template.render(entry.labels())
+        try:
+            entry.line = template.render(entry.labels(), entry.line, entry.timestamp_ns)
+        except TemplateError as error:
+            entry.fail(TEMPLATE_ERROR, str(error))
         return True
 
     return step
@@ -113,17 +122,25 @@ def _label_format(node: nodes.LabelFormat) -> Step:
         before: dict[str, str] | None = None
         for item in node.assignments:
             if item.renames:
-                value = entry.get(item.value)
-                if value is not None:
-                    entry.set(item.name, value)
-                    entry.delete(item.value)
+                _rename(entry, item)
                 continue
-            if before is None:
-                before = entry.labels()
-            entry.set(item.name, templates[item.name].render(before))
+            before = entry.labels() if before is None else before
+            try:
+                value = templates[item.name].render(before, entry.line, entry.timestamp_ns)
+            except TemplateError as error:
+                entry.fail(TEMPLATE_ERROR, str(error))
+                continue
+            entry.set(item.name, value)
         return True
 
     return step
+
+
+def _rename(entry: Entry, item: nodes.LabelAssignment) -> None:
+    value = entry.get(item.value)
+    if value is not None:
+        entry.set(item.name, value)
+        entry.delete(item.value)
 
 
 def _drop(node: nodes.Drop) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from awf.embedded.logql.entry import ALL_LABELS, ERROR, Entry, Hints
 from awf.embedded.logql.filters import label_filter, label_names
 from awf.embedded.logql.frame import LabelSet, Values, label_set
 from awf.embedded.logql.pipeline import Pipeline, required_names
-from awf.embedded.logql.scan import LARGEST_PAGE, QueryStats, line_bytes, scan
+from awf.embedded.logql.scan import LARGEST_SLICE, QueryStats, check_size, line_bytes, scan
 from awf.embedded.model import LogReader
 from awf.errors import QueryError, QueryLimit
 
@@ -65,12 +66,16 @@ def read_series(
     log_range = node.range
     pipeline = Pipeline(log_range.query.stages)
     value_of = _value_reader(node)
-    hints = _hints(log_range, grouping)
+    hints = hints_of(log_range, grouping)
     key_of = _key_reader(log_range, grouping, keeps_errors=hints.required is not None and hints.wants(ERROR))
-    rows: defaultdict[LabelSet, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
+    rows: defaultdict[LabelSet, tuple[array[int], array[float]]] = defaultdict(
+        lambda: (array("q"), array("d"))
+    )
+    span_ns = (ends.first_ns - log_range.range_ns + 1, ends.last_ns + 1)
+    check_size(reader, log_range.query.matchers, span_ns, pipeline.where)
     records = scan(
-        reader, log_range.query.matchers, (ends.first_ns - log_range.range_ns + 1, ends.last_ns + 1), stats,
-        contains=pipeline.contains, newest_first=False, page=LARGEST_PAGE,
+        reader, log_range.query.matchers, span_ns, stats,
+        where=pipeline.where, newest_first=False, rows=LARGEST_SLICE,
     )  # fmt: skip
     for record in records:
         if not ends.covers(record.timestamp_ns, log_range.range_ns):
@@ -84,18 +89,22 @@ def read_series(
         times, values = rows[key_of(entry)]
         times.append(record.timestamp_ns)
         values.append(value)
-        if len(rows) > MAX_RANGE_SERIES:
-            raise QueryLimit(
-                f"a range of the query has more than {MAX_RANGE_SERIES} series",
-                hint="Aggregate with sum by (...) or keep fewer labels.",
-            )
+        check_series(len(rows))
     return [
         Series(labels, np.array(times, dtype=np.int64), np.array(values, dtype=np.float64))
         for labels, (times, values) in rows.items()
     ]
 
 
-def _hints(log_range: nodes.LogRange, grouping: nodes.Grouping | None) -> Hints:
+def check_series(count: int) -> None:
+    if count > MAX_RANGE_SERIES:
+        raise QueryLimit(
+            f"a range of the query has more than {MAX_RANGE_SERIES} series",
+            hint="Aggregate with sum by (...) or keep fewer labels.",
+        )
+
+
+def hints_of(log_range: nodes.LogRange, grouping: nodes.Grouping | None) -> Hints:
     """What is grouped by and what is read is all that parsers need; `without` needs every label."""
     if grouping is None or grouping.without:
         return ALL_LABELS

@@ -21,6 +21,8 @@ class Windows:
     values: Values
     lows: NDArray[np.int64]
     highs: NDArray[np.int64]
+    timestamps_ns: NDArray[np.int64]
+    ends_ns: NDArray[np.int64]
 
     @property
     def counts(self) -> Values:
@@ -59,9 +61,28 @@ def _quantile(windows: Windows, node: nodes.RangeAggregation) -> Values:
     return windows.each(lambda values: float(np.quantile(values, quantile)))
 
 
+def _rate_counter(windows: Windows, node: nodes.RangeAggregation) -> Values:
+    """The values as a counter: resets add up, and the ends are extrapolated as in Prometheus."""
+    values, low, high = windows.values, windows.lows, windows.highs - 1
+    drops = np.append(0.0, np.cumsum(np.where(np.diff(values) < 0, values[:-1], 0.0)))
+    increase = values[high] - values[low] + drops[high] - drops[low]
+    since_start = (windows.timestamps_ns[low] - windows.ends_ns + node.range.range_ns) / 1e9
+    to_end = (windows.ends_ns - windows.timestamps_ns[high]) / 1e9
+    sampled = (windows.timestamps_ns[high] - windows.timestamps_ns[low]) / 1e9
+    between = sampled / (high - low)
+    near = between * 1.1
+    since_start = np.where(since_start >= near, between / 2, since_start)
+    to_zero = np.where((increase > 0) & (values[low] >= 0), sampled * (values[low] / increase), since_start)
+    since_start = np.minimum(to_zero, since_start)
+    to_end = np.where(to_end >= near, between / 2, to_end)
+    rate = increase * ((sampled + since_start + to_end) / sampled) / _seconds(node)
+    return np.where(high > low, rate, 0.0)
+
+
 _REDUCERS: Final[dict[str, Reducer]] = {
     "count_over_time": lambda windows, _: windows.counts,
     "rate": _rate,
+    "rate_counter": _rate_counter,
     "bytes_over_time": lambda windows, _: windows.reduce(np.add),
     "bytes_rate": lambda windows, node: windows.reduce(np.add) / _seconds(node),
     "sum_over_time": lambda windows, _: windows.reduce(np.add),
@@ -86,7 +107,7 @@ def evaluate(
     highs = np.searchsorted(series.timestamps_ns, ends, side="right")
     present = highs > lows
     values = np.zeros(len(times_ns))
-    windows = Windows(series.values, lows[present], highs[present])
+    windows = Windows(series.values, lows[present], highs[present], series.timestamps_ns, ends[present])
     with np.errstate(all="ignore"):
         values[present] = _REDUCERS[node.op](windows, node)
     return values, present

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from awf.embedded import deadline
 from awf.embedded.model import STALE_NAN_BITS, SampleReader, SeriesBlock, SeriesData
+from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.syntax import At, Selector
 from awf.embedded.promql.values import Bools, Floats, Ints, Vector, check_cells
 from awf.errors import QueryLimit
@@ -26,6 +28,9 @@ class Context:
     end_ms: int
     lookback_ms: int
     closed_ranges: bool
+    step_ms: int = 1
+    delays_names: bool = False
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def steps(self) -> int:
@@ -80,6 +85,7 @@ class Windows:
         widest = int(self.counts.max(initial=0))
         run = max(1, _CHUNK // max(widest, 1))
         for start in range(0, len(self.low), run):
+            deadline.check()
             cells = slice(start, start + run)
             positions = self.low[cells, None] + np.arange(widest)
             real = positions < self.high[cells, None]
@@ -170,11 +176,15 @@ def _reached(timestamps: Ints, offsets: Ints, moments: Ints, *, inclusive: bool)
 
 def _searched(timestamps: Ints, offsets: Ints, moments: Ints, *, inclusive: bool) -> Ints:
     """Search all moments of all series at once, over keys that grow from series to series."""
+    if not len(timestamps):
+        return np.zeros(len(moments) * (len(offsets) - 1), dtype=np.int64)
     rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    base = int(min(timestamps.min(initial=moments.min()), moments.min()))
-    span = int(max(timestamps.max(initial=base), moments.max())) - base + 2
+    base, last = int(timestamps.min()), int(timestamps.max())
+    span = last - base + 3
     keys = rows * span + (timestamps - base)
-    wanted = (moments - base)[None, :] + np.arange(len(offsets) - 1)[:, None] * span
+    # Moments far from any sample would make the keys of series overlap, or overflow.
+    near = np.clip(moments, base - 1, last + 1) - base
+    wanted = near[None, :] + np.arange(len(offsets) - 1)[:, None] * span
     return np.searchsorted(keys, wanted.ravel(), side="right" if inclusive else "left")
 
 

@@ -11,14 +11,22 @@ from typing import Any, Self
 from awf.core.counters import Counters
 from awf.core.semconv import STORE_REFUSED_ROWS
 from awf.embedded.model import (
+    EVERYTHING,
     NO_SAMPLES,
     Exemplar,
+    LogCount,
+    LogFilter,
     LogRecord,
     Matcher,
     MetricMetadata,
+    Refusal,
     Samples,
     SeriesBlock,
     Span,
+    SpanCondition,
+    SpanGroup,
+    SpanTest,
+    TraceRef,
 )
 from awf.embedded.store.cursors import Cursors
 from awf.embedded.store.head import Head
@@ -34,6 +42,8 @@ from awf.embedded.store.schema import connect
 from awf.embedded.store.spans import SpanTable
 from awf.embedded.store.tables import Tables
 from awf.embedded.store.writer import MAX_PENDING_ROWS, GroupWriter
+
+NO_ROOM = "the label set is new, and the store's memory for label sets (AWF_STORE_MEMORY_MB) is used up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +137,15 @@ class DuckStore:
         exemplars: Sequence[Exemplar] = (),
         logs: Sequence[LogRecord] = (),
         spans: Sequence[Span] = (),
-    ) -> int:
+    ) -> Refusal | None:
         rows = Rows(samples, metadata or {}, exemplars, logs, spans)
         if not len(rows):
-            return 0
+            return None
         left_out = await asyncio.wrap_future(self._writer.submit(rows))
-        if left_out:
-            self._counters.add(STORE_REFUSED_ROWS, left_out, reason="memory")
-        return left_out
+        if not left_out:
+            return None
+        self._counters.add(STORE_REFUSED_ROWS, left_out, reason="memory")
+        return Refusal(left_out, NO_ROOM)
 
     async def sweep(self, *, older_than_ms: int) -> None:
         """Drop the days before a time (milliseconds since the epoch), and what the file has no room for."""
@@ -166,13 +177,27 @@ class DuckStore:
         start_ns: int,
         end_ns: int,
         *,
-        contains: Sequence[str] = (),
+        where: LogFilter = EVERYTHING,
         newest_first: bool = True,
-        limit: int | None = None,
     ) -> list[LogRecord]:
-        return self._logs.logs(
-            matchers, start_ns, end_ns, contains=contains, newest_first=newest_first, limit=limit
-        )
+        return self._logs.logs(matchers, start_ns, end_ns, where=where, newest_first=newest_first)
+
+    def log_counts(
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        *,
+        where: LogFilter = EVERYTHING,
+        bucket_ns: int,
+        by: Sequence[str] | None = (),
+    ) -> list[LogCount]:
+        return self._logs.log_counts(matchers, start_ns, end_ns, where=where, bucket_ns=bucket_ns, by=by)
+
+    def log_size(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, *, where: LogFilter = EVERYTHING
+    ) -> int:
+        return self._logs.log_size(matchers, start_ns, end_ns, where=where)
 
     def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:
         return self._logs.streams(matchers, start_ns, end_ns)
@@ -184,6 +209,26 @@ class DuckStore:
 
     def spans(self, start_ns: int, end_ns: int) -> list[Span]:
         return self._spans.spans(start_ns, end_ns)
+
+    def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
+        return self._spans.traces(start_ns, end_ns, where)
+
+    def spans_of(self, traces: Sequence[TraceRef]) -> list[Span]:
+        return self._spans.spans_of(traces)
+
+    def span_groups(
+        self,
+        start_ns: int,
+        end_ns: int,
+        *,
+        bucket_ns: int,
+        columns: Sequence[str],
+        tests: Sequence[SpanTest] = (),
+        where: Sequence[SpanCondition] = (),
+    ) -> list[SpanGroup] | None:
+        return self._spans.span_groups(
+            start_ns, end_ns, bucket_ns=bucket_ns, columns=columns, tests=tests, where=where
+        )
 
     def stats(self) -> StoreStats:
         samples, logs, spans = self._cursors.rows(

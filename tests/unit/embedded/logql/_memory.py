@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from awf.embedded.model import LogRecord, Matcher
+from awf.embedded.logql.regex import line_pattern
+from awf.embedded.model import EVERYTHING, LogCount, LogFilter, LogRecord, Matcher
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -24,24 +25,76 @@ class MemoryLogs:
         start_ns: int,
         end_ns: int,
         *,
-        contains: Sequence[str] = (),
+        where: LogFilter = EVERYTHING,
         newest_first: bool = True,
-        limit: int | None = None,
     ) -> list[LogRecord]:
-        self.calls.append({"span": (start_ns, end_ns), "contains": tuple(contains), "limit": limit})
-        found = [
-            record
-            for record in self.records
-            if start_ns <= record.timestamp_ns < end_ns
-            and all(matcher.accepts(record.labels) for matcher in matchers)
-            and all(text in record.line for text in contains)
-        ]
+        self.calls.append({"span": (start_ns, end_ns), "where": where})
+        found = self._chosen(matchers, start_ns, end_ns, where)
         found.sort(key=lambda record: record.timestamp_ns, reverse=newest_first)
-        return found[:limit]
+        return found
+
+    def within(self, start_ns: int, end_ns: int) -> list[LogRecord]:
+        return [record for record in self.records if start_ns <= record.timestamp_ns < end_ns]
+
+    def _chosen(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, where: LogFilter
+    ) -> list[LogRecord]:
+        return [
+            record
+            for record in self.within(start_ns, end_ns)
+            if all(matcher.accepts(record.labels) for matcher in matchers) and _fits(record, where)
+        ]
+
+    def log_counts(
+        self,
+        matchers: Sequence[Matcher],
+        start_ns: int,
+        end_ns: int,
+        *,
+        where: LogFilter = EVERYTHING,
+        bucket_ns: int,
+        by: Sequence[str] | None = (),
+    ) -> list[LogCount]:
+        groups: dict[tuple[object, ...], list[LogRecord]] = {}
+        for record in self._chosen(matchers, start_ns, end_ns, where):
+            kept = {k: v for k, v in record.metadata.items() if by is None or k in by}
+            bucket = (record.timestamp_ns - start_ns) // bucket_ns
+            groups.setdefault((*record.labels.items(), None, *kept.items(), None, bucket), []).append(record)
+        return [
+            LogCount(
+                records[0].labels,
+                {k: v for k, v in records[0].metadata.items() if by is None or k in by},
+                (records[0].timestamp_ns - start_ns) // bucket_ns,
+                len(records),
+                sum(len(record.line.encode()) for record in records),
+            )
+            for records in groups.values()
+        ]
+
+    def log_size(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, *, where: LogFilter = EVERYTHING
+    ) -> int:
+        return len(self._chosen(matchers, start_ns, end_ns, where))
 
     def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:
-        found = {tuple(record.labels.items()) for record in self.logs(matchers, start_ns, end_ns)}
+        found = {
+            tuple(record.labels.items()) for record in self._chosen(matchers, start_ns, end_ns, EVERYTHING)
+        }
         return [dict(labels) for labels in found]
+
+
+def _fits(record: LogRecord, where: LogFilter) -> bool:
+    return all(
+        any(
+            line_pattern(text).search(record.line) if test.is_regex else text in record.line
+            for text in test.texts
+        )
+        is not test.negative
+        for test in where.lines
+    ) and all(
+        matcher.matches(record.labels.get(matcher.name) or record.metadata.get(matcher.name, ""))
+        for matcher in where.labels
+    )
 
 
 def record(at_s: float, line: str, level: str = "info", **metadata: str) -> LogRecord:

@@ -147,6 +147,36 @@ def test_many_to_one_is_refused() -> None:
         instant(f"{BY} / on() {ALL}")
 
 
+def test_group_left_and_right_keep_the_labels_of_the_many_side() -> None:
+    assert instant(f"{BY} / on() group_left {ALL}") == {
+        by(("level", "error")): 4 / 12, by(("level", "info")): 8 / 12,
+    }  # fmt: skip
+    assert instant(f"{ALL} - ignoring(level) group_right {BY}") == {
+        by(("level", "error")): 8, by(("level", "info")): 4,
+    }  # fmt: skip
+    assert instant(f"{ALL} > on() group_right {BY}")[by(("level", "info"))] == 12
+    one = f'label_replace({ALL}, "from", "x", "", "")'
+    assert instant(f'{BY} * on() group_left (from) {one}') == {
+        by(("from", "x"), ("level", "error")): 48, by(("from", "x"), ("level", "info")): 96,
+    }  # fmt: skip
+    with pytest.raises(QueryError, match="found duplicate series on the left hand-side"):
+        instant(f"{BY} / on() group_right {ALL}")
+    with pytest.raises(QueryError, match="grouping labels must ensure unique matches"):
+        instant(f"{BY} * on() group_left (level) {ALL}")
+
+
+def test_rate_counter_adds_resets_and_extrapolates() -> None:
+    query = f"sum(rate_counter({S} | logfmt | keep n | unwrap n [100s]))"
+    lines = [record(at, f"n={value}") for at, value in ((15, 0), (35, 10), (55, 30), (75, 5), (95, 15))]
+    assert total(query, *lines, at=T0 + 105 * SECOND) == pytest.approx(45 * (80 + 0 + 10) / 80 / 100)
+    assert total(query, *lines[1:4], at=T0 + 105 * SECOND) == pytest.approx(25 * (40 + 10 + 10) / 40 / 100)
+    assert total(query, record(0, "n=7"), at=T0 + SECOND) == 0
+
+
+def test_approx_topk_is_exact() -> None:
+    assert instant(f"approx_topk(1, {BY})") == instant(f"topk(1, {BY})") == {by(("level", "info")): 8}
+
+
 def test_label_replace() -> None:
     query = f'label_replace({BY}, "kind", "$1-${{2}}", "level", "(.)(.*)")'
     assert set(instant(query)) == {

@@ -43,10 +43,73 @@ def parsed(stages: str, line: str, **metadata: str) -> dict[str, str]:
         ('| regexp "in (?P<took>\\\\d+) ms" | took > 900', 2),
         ('| pattern "<_> in <took> ms" | took <= 200', 3),
         ("| took > 5", 0),
+        ('|> "Step <_> failed: <_> in <_> ms"', 4),
+        ('|> "Step <_> failed<_>"', 4),
+        ('|> "<_> failed"', 0),
+        ('|> "Step search completed in <_> ms" or "<_> unavailable in <_>"', 12),
+        ('!> "<_> failed: <_>"', 8),
+        ('!> "<_> failed: <_>" or "<_> 0 ms"', 7),
     ],
 )
 def test_filters(stages: str, count: int) -> None:
     assert len(entries(SELECT + stages)) == count
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "fits"),
+    [
+        ("", "", True), ("", "x", False), ("<_>", "x", True), ("<_>", "", False), ("a", "a", True),
+        ("a", "ab", False), ("a<_>", "a", False), ("a<_>", "ab", True), ("<_>a", "a", False), ("<_>a", "ba", True),
+        ("<_> bar", "foo bar baz", False), ("<_> bar <_>", " bar ", False), ("<_>bar<_>", " bar ", True),
+        ("foo <_> baz", "foo  baz", False), ("foo <_> baz", "a foo bar baz", True), ("<_>é<_>", "aéb", True),
+    ],
+)  # fmt: skip
+def test_a_pattern_filter_leaves_no_gap_empty(pattern: str, line: str, fits: bool) -> None:
+    assert len(entries(SELECT + f"|> `{pattern}`", record(0, line))) == fits
+    assert len(entries(SELECT + f"!> `{pattern}`", record(0, line))) == (not fits)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "found"),
+    [
+        ("10.0.0.1", "from 10.0.0.1:80", True), ("10.0.0.1", "from 10.0.0.11", False),
+        ("10.0.0.0/8", "a 9.1.1.1 b 10.255.0.1", True), ("10.0.0.0/8", "10.0.0", False),
+        ("192.168.4.5/16", "192.168.0.9", True), ("10.0.0.3-10.0.0.5", "x=10.0.0.4", True),
+        ("10.0.0.3-10.0.0.5", "x=10.0.0.6", False), ("::1", "peer ::1 left", True), ("::1", "peer ::2", False),
+        ("2001:db8::/32", "[2001:db8::8a2e:370:7334]:443", True), ("10.0.0.1", "no address é 10.0.0.1", True),
+        ("10.0.0.1", "", False), ("10.0.0.1", "010.0.0.1", False), ("10.0.0.1", "1.2.3.4.5 10.0.0.1", True),
+    ],
+)  # fmt: skip
+def test_ip_finds_addresses_in_a_text(pattern: str, line: str, found: bool) -> None:
+    one = record(0, line, addr=line)
+    assert len(entries(SELECT + f'|= ip("{pattern}")', one)) == found
+    assert len(entries(SELECT + f'!= ip("{pattern}")', one)) == (not found)
+    assert len(entries(SELECT + f'|= "nothing" or ip("{pattern}")', one)) == found
+    if line:
+        assert len(entries(SELECT + f'| addr = ip("{pattern}")', one)) == found
+        assert len(entries(SELECT + f'| addr != ip("{pattern}")', one)) == (not found)
+    assert entries(SELECT + f'| missing != ip("{pattern}")', one) == []
+
+
+def test_a_template_that_fails_keeps_the_line_and_says_so() -> None:
+    (entry,) = entries(SELECT + "| line_format `{{ .a | duration }}`", record(0, "kept", a="soon"))
+    assert entry.line == "kept"
+    assert entry.parsed["__error__"] == "TemplateFormatErr"
+    (entry,) = entries(
+        SELECT + "| label_format b=`{{ .a | duration }}`, c=`{{ .a }}`", record(0, "x", a="soon")
+    )
+    assert (entry.parsed["__error__"], entry.parsed["c"], "b" in entry.parsed) == (
+        "TemplateFormatErr",
+        "soon",
+        False,
+    )
+
+
+def test_templates_see_the_line_and_its_time() -> None:
+    (entry,) = entries(
+        SELECT + "| line_format `{{ __timestamp__ | unixEpoch }} {{ __line__ | upper }}`", record(1, "x")
+    )
+    assert entry.line == f"{T0 // 1_000_000_000 + 1} X"
 
 
 def test_an_index_label_selects_streams() -> None:
