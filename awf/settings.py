@@ -162,7 +162,15 @@ class Settings(BaseSettings):
     repeat_interval_s: float = Field(
         14_400.0, gt=0, description="When an unchanged firing group is sent again."
     )
-    store_memory_mb: int = Field(512, ge=64, description="Memory limit of the embedded store's database.")
+    store_memory_mb: int = Field(
+        1_024,
+        ge=128,
+        description="Memory of the embedded store: its database, its newest samples, its labels.",
+    )
+    store_max_mb: int = Field(
+        10_240, ge=64, description="Disk of the embedded store; its oldest day goes when it is exceeded."
+    )
+    retention_days: int = Field(30, ge=1, description="How long the embedded store keeps rows, in days.")
     query_timeout_s: float = Field(
         30.0, gt=0, description="When the embedded APIs end a query, waiting included, in seconds."
     )

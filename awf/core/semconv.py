@@ -59,6 +59,9 @@ ERROR_BUDGET_REMAINING: Final = "awf:error_budget_remaining:ratio"
 WORKFLOW_SUCCESS_RATE: Final = "awf:workflow_success_rate:ratio_rate5m"
 STEP_LATENCY_P99: Final = "awf:step_latency_p99:5m"
 
+# -- the embedded store about itself
+STORE_DROPPED_ROWS: Final = "awf_store_dropped_rows_total"
+
 # -- the embedded ruler about itself, and the two series that Prometheus writes for every alert
 RULER_EVALUATIONS: Final = "awf_ruler_evaluations_total"
 RULER_EVALUATION_FAILURES: Final = "awf_ruler_evaluation_failures_total"

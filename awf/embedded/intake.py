@@ -66,7 +66,7 @@ class Intake:
         if self.has_time(timestamp_ns):
             return True
         if timestamp_ns <= 0:
-            self.refuse(f"{what} has no time")
+            self.refuse(f"{what} has no time" if timestamp_ns == 0 else f"{what} is from before 1970")
         elif timestamp_ns < self.oldest_ns:
             self.refuse(f"{what} is older than what is kept")
         else:

@@ -16,8 +16,19 @@ from starlette.types import ASGIApp
 
 from awf.core.clock import Clock, SystemClock
 from awf.core.counters import Counters
-from awf.embedded import grafana, logql, loki_api, otlp, prometheus_api, promql, tempo_api, traceql
+from awf.embedded import (
+    grafana,
+    logql,
+    loki_api,
+    otlp,
+    prometheus_api,
+    promql,
+    remote_write,
+    tempo_api,
+    traceql,
+)
 from awf.embedded.hosts import HostCheck
+from awf.embedded.inlet import Inlet
 from awf.embedded.ports import reserve
 from awf.embedded.query_pool import QueryPool
 from awf.embedded.ruler import Ruler, RulerConfig
@@ -65,7 +76,8 @@ class EmbeddedConfig:
     group_wait_s: float = 2.0
     group_interval_s: float = 60.0
     repeat_interval_s: float = 14_400.0
-    memory_mb: int = 512
+    memory_mb: int = 1_024
+    max_mb: int = 10_240
     retention_days: int = 30
     query_timeout_s: float = 30.0
     query_threads: int = 4
@@ -118,7 +130,11 @@ class EmbeddedServer:
     async def _start(self) -> None:
         sockets = self._reserve()
         store = await asyncio.to_thread(
-            DuckStore.open, self.config.data_dir / STORE_FILE, memory_mb=self.config.memory_mb
+            DuckStore.open,
+            self.config.data_dir / STORE_FILE,
+            memory_mb=self.config.memory_mb,
+            max_mb=self.config.max_mb,
+            counters=self._counters,
         )
         self._opened.push_async_callback(asyncio.to_thread, store.close)
         engine = promql.Engine(store)
@@ -132,10 +148,15 @@ class EmbeddedServer:
         )
         annotations = await grafana.AnnotationStore.open(self.config.data_dir)
         self._opened.push_async_callback(annotations.close)
-        receiver = otlp.Receiver(store, retention_ns=self.config.retention_days * MS_PER_DAY * 1_000_000)
-        self._opened.callback(receiver.close)
+        inlet = Inlet(store, retention_ns=self.config.retention_days * MS_PER_DAY * 1_000_000)
+        self._opened.callback(inlet.close)
+        receiver = otlp.Receiver(inlet)
 
-        apps = self._apps(store, engine, ruler, annotations, receiver)
+        apps = self._apps(store, engine, ruler, annotations)
+        apps["otlp_http"] = otlp.create_app(receiver)
+        apps["mimir"] = Starlette(
+            routes=[*remote_write.create_routes(inlet), Mount("/prometheus", apps["mimir"])]
+        )
         await self._serve(apps, sockets, receiver, ruler)
         self._start_sweeping(store)
 
@@ -145,7 +166,6 @@ class EmbeddedServer:
         engine: promql.Engine,
         ruler: Ruler,
         annotations: grafana.AnnotationStore,
-        receiver: otlp.Receiver,
     ) -> dict[str, ASGIApp]:
         queries = QueryPool(threads=self.config.query_threads, timeout_s=self.config.query_timeout_s)
         self._opened.callback(queries.close)
@@ -166,10 +186,9 @@ class EmbeddedServer:
         )
         return {
             "grafana": grafana_app,
-            "mimir": Starlette(routes=[Mount("/prometheus", prometheus)]),
+            "mimir": prometheus,
             "loki": loki,
             "tempo": tempo,
-            "otlp_http": otlp.create_app(receiver),
         }
 
     def _reserve(self) -> dict[str, socket.socket]:

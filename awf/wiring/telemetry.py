@@ -59,6 +59,8 @@ def embedded_config(settings: Settings) -> EmbeddedConfig:
         group_interval_s=settings.group_interval_s,
         repeat_interval_s=settings.repeat_interval_s,
         memory_mb=settings.store_memory_mb,
+        max_mb=settings.store_max_mb,
+        retention_days=settings.retention_days,
         query_timeout_s=settings.query_timeout_s,
         query_threads=settings.query_threads,
     )

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from awf.embedded.promql import Engine
+from awf.embedded.promql import Engine, Notes
 from awf.embedded.promql.parser import selectors
 from awf.errors import AwfError, UnsupportedQuery
 from tests.conformance.samples import Samples
 from tests.conformance.script import Clear, Eval, Load, ScriptError, read_script
-from tests.conformance.verdict import difference
+from tests.conformance.verdict import difference, note_difference
 
 
 class Outcome(StrEnum):
@@ -90,13 +90,14 @@ def _unkept(wanted: Eval, samples: Samples) -> str | None:
 
 
 def _evaluate(wanted: Eval, samples: Samples) -> str | None:
-    engine = Engine(samples.reader())
+    engine = Engine(samples.reader(), delays_names=True)
+    notes = Notes(wanted.query)
     failures = wanted.expects("fail")
     try:
         if wanted.is_range:
-            result = engine.range(wanted.query, wanted.start_ms, wanted.end_ms, wanted.step_ms)
+            result = engine.range(wanted.query, wanted.start_ms, wanted.end_ms, wanted.step_ms, notes)
         else:
-            result = engine.instant(wanted.query, wanted.end_ms)
+            result = engine.instant(wanted.query, wanted.end_ms, notes)
     except UnsupportedQuery:
         raise
     except AwfError as error:
@@ -106,4 +107,8 @@ def _evaluate(wanted: Eval, samples: Samples) -> str | None:
         return f"another failure is expected than {error.message!r}" if unmet else None
     if failures:
         return "a failure is expected"
-    return difference(wanted, result)
+    return (
+        difference(wanted, result)
+        or note_difference(wanted, "warn", notes.warnings())
+        or note_difference(wanted, "info", notes.infos())
+    )

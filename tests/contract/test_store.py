@@ -331,23 +331,26 @@ async def test_many_writers_and_readers_at_once(store: DuckStore) -> None:
     assert [len(data.values) for data in found] == [20] * 10
 
 
-async def test_retention_removes_old_rows_and_label_sets_nobody_uses(store: DuckStore) -> None:
+async def test_retention_drops_the_days_that_are_over_and_label_sets_nobody_uses(store: DuckStore) -> None:
     old, new = metric("m", job="old"), metric("m", job="new")
+    next_day = 86_400
     await store.write(
-        samples=Samples.of([(old, 1000, 1.0), (new, 1000, 1.0), (new, 9000, 2.0)]),
+        samples=Samples.of([(old, 1000, 1.0), (new, 1000, 1.0), (new, next_day * 1000, 2.0)]),
         exemplars=[Exemplar(old, {}, 1.0, 1000)],
-        logs=[record(1, "old", level="info"), record(9, "new")],
-        spans=[span(TRACE, 1, 1), span(OTHER_TRACE, 2, 9)],
+        logs=[record(1, "old", level="info"), record(next_day, "new")],
+        spans=[span(TRACE, 1, 1), span(OTHER_TRACE, 2, next_day)],
     )
-    await store.sweep(older_than_ms=5000)
-    assert [data.labels for data in store.select([], 0, 10_000)] == [new]
-    assert [item.line for item in store.logs([], 0, 10 * SECOND)] == ["new"]
-    assert [item.trace_id for item in store.spans(0, 10 * SECOND)] == [OTHER_TRACE]
-    assert store.exemplars([], 0, 10_000) == []
+    await store.sweep(older_than_ms=next_day * 1000 - 1)
+    assert store.stats().samples == 3
+    await store.sweep(older_than_ms=next_day * 1000)
+    assert [data.labels for data in store.select([], 0, 10**9)] == [new]
+    assert [item.line for item in store.logs([], 0, 10**6 * SECOND)] == ["new"]
+    assert [item.trace_id for item in store.spans(0, 10**6 * SECOND)] == [OTHER_TRACE]
+    assert store.exemplars([], 0, 10**9) == []
     stats = store.stats()
     assert (stats.samples, stats.logs, stats.spans, stats.series, stats.streams) == (1, 1, 1, 1, 1)
-    await store.write(samples=Samples.of([(old, 9500, 3.0)]))
-    assert len(store.select([equal("job", "old")], 0, 10_000)) == 1
+    await store.write(samples=Samples.of([(old, next_day * 1000 + 500, 3.0)]))
+    assert len(store.select([equal("job", "old")], 0, 10**9)) == 1
 
 
 async def test_a_closed_store_refuses(store: DuckStore) -> None:

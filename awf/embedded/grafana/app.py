@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from awf.embedded.grafana import pages
+from awf.embedded.grafana import absent, pages
 from awf.embedded.grafana.access import Access
 from awf.embedded.grafana.alert_rules import AlertRuleEndpoints
 from awf.embedded.grafana.alertmanager import AlertmanagerEndpoints
@@ -52,6 +52,7 @@ def create_app(
     routes = [
         *_Fixed(sources, public_url.rstrip("/")).routes(),
         *pages.routes(),
+        *absent.routes(),
         *DashboardEndpoints(dashboards_dir).routes(),
         *AnnotationEndpoints(annotations).routes(),
         *AlertRuleEndpoints(ruler).routes(),
@@ -92,7 +93,9 @@ async def _on_awf_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
-    message = "Not found" if error.status_code == 404 else error.detail
+    message = error.detail
+    if error.status_code == 404:
+        message = f"Not found: AWF's embedded Grafana does not serve {request.url.path[:200]}"
     if "text/html" in request.headers.get("accept", ""):
         return pages.page(message, "", error.status_code)
     return JSONResponse({"message": message}, error.status_code)

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class _Dashboard:
     title: str
     tags: tuple[str, ...]
     model: Json
+    changed: str
 
     @property
     def slug(self) -> str:
@@ -44,6 +46,7 @@ class DashboardEndpoints:
         return [
             Route("/api/search", self.search, methods=["GET"]),
             Route("/api/dashboards/uid/{uid}", self.get, methods=["GET"]),
+            Route("/api/dashboards/uid/{uid}/versions", self.versions, methods=["GET"]),
         ]
 
     async def search(self, request: Request) -> JSONResponse:
@@ -65,9 +68,22 @@ class DashboardEndpoints:
         return JSONResponse(found[start : start + limit])
 
     async def get(self, request: Request) -> JSONResponse:
+        board = await self._find(request)
+        return JSONResponse({"dashboard": {**board.model, "id": board.id}, "meta": _meta(board)})
+
+    async def versions(self, request: Request) -> JSONResponse:
+        """A file has no history: there is the one that is read now."""
+        board = await self._find(request)
+        version = {
+            "id": board.id, "dashboardId": board.id, "uid": board.uid, "version": 1, "parentVersion": 0,
+            "restoredFrom": 0, "created": board.changed, "createdBy": "awf generate", "message": "",
+        }  # fmt: skip
+        return JSONResponse({"continueToken": "", "versions": [version]})
+
+    async def _find(self, request: Request) -> _Dashboard:
         for board in await self._load():
             if board.uid == request.path_params["uid"]:
-                return JSONResponse({"dashboard": {**board.model, "id": board.id}, "meta": _meta(board)})
+                return board
         raise NotFound("Dashboard not found")
 
     async def _load(self) -> list[_Dashboard]:
@@ -81,12 +97,14 @@ def _read_all(directory: Path | None) -> list[_Dashboard]:
     for number, path in enumerate(sorted(directory.glob("*.json")), start=1):
         try:
             model: Any = json.loads(path.read_text(encoding="utf-8"))
+            changed_s = path.stat().st_mtime
             uid, title = str(model.get("uid") or path.stem), str(model.get("title") or path.stem)
             tags = tuple(str(tag) for tag in model.get("tags") or ())
         except (OSError, ValueError, AttributeError, TypeError) as error:
             logger.warning("dashboard not readable", extra={"file": str(path), "error": str(error)})
             continue
-        boards.append(_Dashboard(number, uid, title, tags, {**model, "uid": uid}))
+        changed = datetime.fromtimestamp(changed_s, UTC).isoformat(timespec="seconds")
+        boards.append(_Dashboard(number, uid, title, tags, {**model, "uid": uid}, changed))
     return boards
 
 

@@ -42,6 +42,7 @@ def scan(
     """Yield the records of [start, end) in time order. The first slice has about so many rows before
     filters, later ones more. Raises QueryLimit when more than MAX_LINES would be read."""
     for start, end in _slices(reader, matchers, span_ns, rows, newest_first=newest_first):
+        deadline.check()
         for record in reader.logs(matchers, start, end, where=where, newest_first=newest_first):
             stats.lines += 1
             stats.bytes += line_bytes(record.line)

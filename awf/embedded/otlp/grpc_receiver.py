@@ -10,7 +10,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from awf.embedded.otlp.receiver import MAX_BODY_BYTES, RETRY_AFTER_S, Receiver
+from awf.embedded.inlet import MAX_BODY_BYTES, RETRY_AFTER_S
+from awf.embedded.otlp.receiver import Receiver
 from awf.embedded.otlp.signals import SIGNALS, Signal
 from awf.errors import AwfError, Overloaded, PortInUse, Unavailable
 

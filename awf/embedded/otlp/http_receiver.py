@@ -12,7 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from awf.embedded.otlp.receiver import MAX_BODY_BYTES, RETRY_AFTER_S, Receiver
+from awf.embedded.inlet import MAX_BODY_BYTES, RETRY_AFTER_S
+from awf.embedded.otlp.receiver import Receiver
 from awf.embedded.otlp.signals import SIGNALS, Signal
 from awf.errors import AwfError, MalformedPayload, Overloaded, TooLarge, Unavailable
 

@@ -39,7 +39,7 @@ class Signal:
     decoder: Callable[[], Decoder]
     rejected: str
 
-    def decode(self, decoder: Decoder, body: bytes, *, is_json: bool, intake: Intake) -> Intake:
+    def decode(self, decoder: Decoder, body: bytes, is_json: bool, intake: Intake) -> Intake:
         """Return the rows of a request. Raises MalformedPayload with the reason."""
         try:
             if is_json:

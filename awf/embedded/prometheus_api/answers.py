@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from awf.embedded.promql.parameters import Parameters
+from awf.embedded.promql.wire import encode_notes
 from awf.embedded.query_pool import QueryPool
 from awf.errors import (
     AwfError,
@@ -75,8 +76,7 @@ def _answering(run: Callable[[Request, Parameters], Awaitable[Answer]]) -> Endpo
         except Exception:  # the API's boundary: clients get Prometheus' error shape, the log the cause
             logger.exception("prometheus api failed", extra={"path": request.url.path})
             return _failure(500, "internal", "internal error, see the log of the embedded backend")
-        noted = f',"warnings":{json.dumps(warnings)}' if warnings else ""
-        return _json(200, f'{{"status":"success","data":{data}{noted}}}')
+        return _json(200, f'{{"status":"success","data":{data}{encode_notes(warnings)}}}')
 
     return answer
 

@@ -10,7 +10,7 @@ from typing import Any
 from awf.core.clock import Clock
 from awf.embedded.model import SampleReader
 from awf.embedded.prometheus_api.answers import Answer, plain
-from awf.embedded.promql import Engine, parse
+from awf.embedded.promql import Engine, Notes, parse
 from awf.embedded.promql.engine import check_kind, check_range
 from awf.embedded.promql.parameters import Parameters, invalid
 from awf.embedded.promql.parser import format_query, selectors
@@ -31,10 +31,11 @@ class QueryEndpoints:
     def query(self, parameters: Parameters) -> Answer:
         query = _query(parameters)
         at_ms = parameters.time_ms("time", round(self._clock.now().timestamp() * 1000))
-        result = self._engine_of(parameters).instant(query, at_ms)
+        notes = Notes(query)
+        result = self._engine_of(parameters).instant(query, at_ms, notes)
         result, warnings = limited(result, parameters.count("limit"))
         shape = result_type(result, is_matrix=kind(parse(query)) == "matrix")
-        return f'{{"resultType":"{shape}","result":{encode_result(result)}}}', warnings
+        return f'{{"resultType":"{shape}","result":{encode_result(result)}}}', [*warnings, *notes.texts()]
 
     def query_range(self, parameters: Parameters) -> Answer:
         query = _query(parameters)
@@ -47,9 +48,10 @@ class QueryEndpoints:
             check_range(start_ms, end_ms, step_ms)
         with _blaming("query"):
             check_kind(parse(query))
-        series = self._engine_of(parameters).range(query, start_ms, end_ms, step_ms)
+        notes = Notes(query)
+        series = self._engine_of(parameters).range(query, start_ms, end_ms, step_ms, notes)
         result, warnings = limited(series, parameters.count("limit"))
-        return f'{{"resultType":"matrix","result":{encode_result(result)}}}', warnings
+        return f'{{"resultType":"matrix","result":{encode_result(result)}}}', [*warnings, *notes.texts()]
 
     def query_exemplars(self, parameters: Parameters) -> Answer:
         query = _query(parameters)

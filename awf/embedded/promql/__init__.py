@@ -1,7 +1,8 @@
-"""PromQL: parsed by `promql-parser`, evaluated with numpy over a sample reader."""
+"""PromQL: our own parser, evaluated with numpy over a sample reader."""
 
 from awf.embedded.promql.engine import Engine
+from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.parser import label_names, metric_names, parse
 from awf.embedded.promql.values import Scalar, String, VectorSample
 
-__all__ = ["Engine", "Scalar", "String", "VectorSample", "label_names", "metric_names", "parse"]
+__all__ = ["Engine", "Notes", "Scalar", "String", "VectorSample", "label_names", "metric_names", "parse"]

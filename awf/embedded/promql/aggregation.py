@@ -1,16 +1,19 @@
-"""Aggregation operators over the series of a vector, for all steps at once."""
+"""Aggregation operators that give one value a group, for all steps at once."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from awf.embedded.promql import choice
+from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.quantiles import row_quantiles
-from awf.embedded.promql.syntax import Aggregate
+from awf.embedded.promql.summation import group_sums
+from awf.embedded.promql.syntax import Aggregate, Span
 from awf.embedded.promql.values import (
     NAME,
+    DroppedName,
     Floats,
     Ints,
     Labels,
@@ -18,11 +21,15 @@ from awf.embedded.promql.values import (
     any_groups,
     check_cells,
     empty,
+    format_value,
     group,
+    group_by,
+    is_label_name,
     key,
+    members,
+    names_of,
     only,
     reduce_groups,
-    sort_key,
     sum_groups,
     without,
 )
@@ -32,33 +39,61 @@ _SCALE = 2.0**-64
 
 AGGREGATIONS = frozenset(
     {"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "topk", "bottomk", "quantile",
-     "count_values"}
+     "count_values", "limitk", "limit_ratio"}
 )  # fmt: skip
 
 
-def aggregate(node: Aggregate, vector: Vector, param: Floats | str | None) -> Vector:
+def aggregate(node: Aggregate, vector: Vector, param: Floats | str | None, notes: Notes) -> Vector:
     """Evaluate an aggregation; `param` is a number a step, or the label of count_values."""
+    span = node.param.span if node.param else Span()
+    if node.op == "quantile":
+        _warn_of_quantiles(_required(param), notes, span)
+    elif node.op in choice.CHOICES:
+        choice.check(node.op, _required(param), notes, span)
     if not len(vector):
         return empty(vector.values.shape[1])
-    labels = [_group_labels(node, item) for item in vector.labels]
-    ids, firsts = group(key(item) for item in labels)
-    groups = [labels[first] for first in firsts]
+    ids, firsts = group_by(vector.labels, _grouping(node, vector.labels))
     if isinstance(param, str):
-        return _count_values(vector, ids, groups, param)
-    if node.op in ("topk", "bottomk"):
-        return _top(vector, ids, _wanted(param, vector), largest=node.op == "topk")
-    present = any_groups(vector.present, ids, len(groups))
+        return _count_values(vector, ids, [_group_labels(node, vector.labels[row]) for row in firsts], param)
+    if node.op in choice.CHOICES:
+        return choice.choose(node.op, vector, ids, _required(param))
+    labels = _with_dropped_names(
+        node, vector, ids, [_group_labels(node, vector.labels[row]) for row in firsts]
+    )
+    present = any_groups(vector.present, ids, len(firsts))
     if node.op == "quantile":
-        return Vector(groups, _quantile(vector, ids, len(groups), param), present)
-    return Vector(groups, _REDUCERS[node.op](vector, ids, len(groups)), present)
+        return Vector(labels, _quantile(vector, ids, len(firsts), param), present)
+    return Vector(labels, _REDUCERS[node.op](vector, ids, len(firsts)), present)
+
+
+def _grouping(node: Aggregate, labels: Sequence[Labels]) -> set[str]:
+    return names_of(labels).difference(node.labels, (NAME,)) if node.without else set(node.labels)
 
 
 def _group_labels(node: Aggregate, labels: Labels) -> Labels:
     return without(labels, (*node.labels, NAME)) if node.without else only(labels, node.labels)
 
 
+def _with_dropped_names(node: Aggregate, vector: Vector, ids: Ints, groups: list[Labels]) -> list[Labels]:
+    """A group's name goes when that of any of its series does."""
+    if node.without or NAME not in node.labels:
+        return groups
+    for labels, number in zip(vector.labels, ids.tolist(), strict=True):
+        name = labels.get(NAME)
+        if isinstance(name, DroppedName):
+            groups[number] = {**groups[number], NAME: name}
+    return groups
+
+
+def _warn_of_quantiles(param: Floats, notes: Notes, span: Span) -> None:
+    known = param[~np.isnan(param)]
+    extremes = [float("nan")] if len(known) < len(param) else []
+    for value in [*extremes, *((known.max(), known.min()) if len(known) else ())]:
+        notes.quantile(float(value), span)
+
+
 def _sum(vector: Vector, ids: Ints, groups: int) -> Floats:
-    return sum_groups(np.where(vector.present, vector.values, 0.0), ids, groups)
+    return group_sums(vector.values, vector.present, ids, groups)
 
 
 def _count(vector: Vector, ids: Ints, groups: int) -> Floats:
@@ -69,8 +104,8 @@ def _avg(vector: Vector, ids: Ints, groups: int) -> Floats:
     count = np.maximum(_count(vector, ids, groups), 1.0)
     mean = _sum(vector, ids, groups) / count
     if np.isinf(mean).any():  # the sum may have overflowed where the mean does not
-        scaled = Vector(vector.labels, vector.values * _SCALE, vector.present)
-        mean = np.where(np.isinf(mean), _sum(scaled, ids, groups) / count / _SCALE, mean)
+        scaled = group_sums(vector.values * _SCALE, vector.present, ids, groups)
+        mean = np.where(np.isinf(mean), scaled / count / _SCALE, mean)
     return mean
 
 
@@ -87,9 +122,11 @@ def _group(vector: Vector, _ids: Ints, groups: int) -> Floats:
 
 
 def _stdvar(vector: Vector, ids: Ints, groups: int) -> Floats:
+    """Distances are taken from the smallest value first, so that equal values have none."""
     count = np.maximum(_count(vector, ids, groups), 1.0)
-    mean = _sum(vector, ids, groups) / count
-    spread = np.where(vector.present, vector.values - mean[ids], 0.0)
+    above = vector.values - _min(vector, ids, groups)[ids]
+    mean = sum_groups(np.where(vector.present, above, 0.0), ids, groups) / count
+    spread = np.where(vector.present, above - mean[ids], 0.0)
     return sum_groups(spread * spread, ids, groups) / count
 
 
@@ -106,63 +143,24 @@ _REDUCERS: dict[str, Callable[[Vector, Ints, int], Floats]] = {
 def _quantile(vector: Vector, ids: Ints, groups: int, param: Floats | None) -> Floats:
     fraction = _required(param)
     result = np.zeros((groups, vector.values.shape[1]))
-    for number, rows in enumerate(_members(ids, groups)):
+    for number, rows in enumerate(members(ids, groups)):
         result[number] = row_quantiles(vector.values[rows].T, vector.present[rows].T, fraction)
     return result
 
 
-def _members(ids: Ints, groups: int) -> list[Ints]:
-    order: Ints = np.argsort(ids, kind="stable")
-    return np.split(order, np.searchsorted(ids[order], np.arange(1, groups)))
-
-
-def _required(param: Floats | None) -> Floats:
-    if param is None:
+def _required(param: Floats | str | None) -> Floats:
+    if not isinstance(param, np.ndarray):
         raise TypeError("the parser let an aggregation without its parameter through")
     return param
 
 
-def _wanted(param: Floats | None, vector: Vector) -> Ints:
-    """Return how many series topk keeps at each step. Raises QueryError where that is no number."""
-    wanted = _required(param)
-    if np.isnan(wanted).any():
-        raise QueryError("Parameter value is NaN")
-    if (np.abs(wanted) >= 2.0**63).any():
-        raise QueryError(f"Scalar value {wanted[np.abs(wanted) >= 2.0**63][0]:g} overflows int64")
-    return np.clip(np.trunc(wanted), 0, len(vector)).astype(np.int64)
-
-
-def _top(vector: Vector, ids: Ints, wanted: Ints, *, largest: bool) -> Vector:
-    """Keep the k extreme samples of each group at each step; NaN only when nothing else is left."""
-    in_order = np.array(sorted(range(len(vector)), key=lambda row: sort_key(vector.labels[row])))
-    vector, ids = vector.rows(in_order), ids[in_order]
-    present = np.zeros(vector.present.shape, dtype=bool)
-    ranked: list[int] = []
-    keys = -vector.values if largest else vector.values
-    for rows in _members(*_renumbered(ids)):
-        absent = ~vector.present[rows]
-        order = np.lexsort((np.where(absent, 0.0, keys[rows]), absent), axis=0)
-        place = np.argsort(order, axis=0, kind="stable")
-        present[rows] = (place < wanted) & vector.present[rows]
-        ranked.extend(rows[order[:, 0]].tolist())
-    result = Vector(vector.labels, vector.values, present)
-    if vector.values.shape[1] == 1:  # an instant query lists the extremes first
-        result = result.rows(np.array(ranked))
-    return result.occupied()
-
-
-def _renumbered(ids: Ints) -> tuple[Ints, int]:
-    _, first, dense = np.unique(ids, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[dense], len(first)
-
-
 def _count_values(vector: Vector, ids: Ints, groups: list[Labels], label: str) -> Vector:
-    if not label:
-        raise QueryError(f"invalid label name {label!r} in count_values()")
+    if not is_label_name(label):
+        raise QueryError(f'invalid label name "{label}"')
     steps = vector.values.shape[1]
     labels: list[Labels] = []
     counts: list[Floats] = []
-    for number, rows in enumerate(_members(ids, len(groups))):
+    for number, rows in enumerate(members(ids, len(groups))):
         bits, present = vector.values[rows].view(np.int64), vector.present[rows]
         distinct = np.unique(bits[present])  # by bits: -0 and 0 are different values here
         check_cells(len(counts) + len(distinct), steps)
@@ -176,12 +174,3 @@ def _count_values(vector: Vector, ids: Ints, groups: list[Labels], label: str) -
     ids, firsts = group(key(item) for item in labels)
     matrix = sum_groups(matrix, ids, len(firsts))
     return Vector([labels[first] for first in firsts], matrix, matrix > 0)
-
-
-def format_value(value: float) -> str:
-    """Write a number as Prometheus does in labels: no exponent, no needless digits."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return np.format_float_positional(value, trim="-")

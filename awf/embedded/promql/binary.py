@@ -9,11 +9,11 @@ import numpy as np
 from awf.embedded.promql.operators import ARITHMETIC, COMPARISONS, apply
 from awf.embedded.promql.syntax import Binary, Matching
 from awf.embedded.promql.values import (
+    METADATA,
     NAME,
     Bools,
     Floats,
     Ints,
-    Key,
     Labels,
     Vector,
     any_groups,
@@ -23,9 +23,13 @@ from awf.embedded.promql.values import (
     empty,
     format_labels,
     group,
+    group_by,
     key,
     merge,
+    nameless,
+    names_of,
     only,
+    stacked,
     without,
 )
 from awf.errors import QueryError
@@ -53,22 +57,21 @@ def vectors(node: Binary, lhs: Vector, rhs: Vector) -> Vector:
         case "unless":
             return _filtered(lhs, ~_matched(node.matching, lhs, rhs))
         case "or":
-            extra = _filtered(rhs, ~_matched(node.matching, rhs, lhs))
-            return merge(
-                Vector(
-                    [*lhs.labels, *extra.labels],
-                    np.concatenate([lhs.values, extra.values]),
-                    np.concatenate([lhs.present, extra.present]),
-                )
-            )
+            return merge(stacked([lhs, _filtered(rhs, ~_matched(node.matching, rhs, lhs))]))
         case _:
             return _paired(node, lhs, rhs)
 
 
-def _signature(labels: Labels, matching: Matching) -> Key:
-    if matching.on:
-        return key(only(labels, matching.labels))
-    return key(without(labels, (*matching.labels, NAME)))
+def _signatures(matching: Matching, first: Vector, second: Vector) -> tuple[Ints, Ints, int]:
+    """Return the match group of each row of both vectors, and how many groups there are."""
+    labels = [*first.labels, *second.labels]
+    names = set(matching.labels) if matching.on else names_of(labels).difference(matching.labels, (NAME,))
+    ids, firsts = group_by(labels, names)
+    return ids[: len(first)], ids[len(first) :], len(firsts)
+
+
+def _match_labels(labels: Labels, matching: Matching) -> Labels:
+    return only(labels, matching.labels) if matching.on else without(labels, (*matching.labels, NAME))
 
 
 def _filtered(vector: Vector, mask: Bools) -> Vector:
@@ -78,71 +81,105 @@ def _filtered(vector: Vector, mask: Bools) -> Vector:
 
 def _matched(matching: Matching, vector: Vector, other: Vector) -> Bools:
     """Tell, for each cell of the vector, whether the other has a sample that matches it."""
-    signatures = [_signature(labels, matching) for labels in [*vector.labels, *other.labels]]
-    ids, firsts = group(signatures)
+    ids, other_ids, groups = _signatures(matching, vector, other)
     nothing = np.zeros(vector.present.shape, dtype=bool)
     present = np.concatenate([nothing, other.present])
-    return any_groups(present, ids, len(firsts))[ids[: len(vector)]]
+    return any_groups(present, np.concatenate([ids, other_ids]), groups)[ids]
 
 
 def _paired(node: Binary, lhs: Vector, rhs: Vector) -> Vector:
-    matching = node.matching
-    swapped = matching.many == "right"
-    many, one = (rhs, lhs) if swapped else (lhs, rhs)
-    many_rows, one_rows, signatures = _pairs(node, many, one)
-    steps = lhs.values.shape[1]
-    if not len(many_rows):
-        return empty(steps)
-    check_cells(len(many_rows), steps)
-    many_values, one_values = many.values[many_rows], one.values[one_rows]
-    left, right = (one_values, many_values) if swapped else (many_values, one_values)
-    values, holds = apply(node.op, left, right, kept=left, returns_bool=node.returns_bool)
-    present = holds & many.present[many_rows] & one.present[one_rows]
-    if matching.many is None:
-        _check_one_to_one(signatures, present)
-    labels = [
-        _result_labels(node, many.labels[m], one.labels[o]) for m, o in zip(many_rows, one_rows, strict=True)
-    ]
+    """Combine the samples that match, and those that a fill value matches."""
+    many, one = (rhs, lhs) if node.matching.many == "right" else (lhs, rhs)
+    combined, is_distinct = _combined(node, many, one)
+    parts = [combined]
+    # As in Prometheus: fill_right stands in for the side that is unique, also when that is the left one.
+    if (fill := node.matching.fill_right) is not None:
+        alone = _filtered(many, ~_matched(node.matching, many, one))
+        parts.append(_with_fill(node, alone, fill, of_many=True))
+    if (fill := node.matching.fill_left) is not None:
+        alone = _filtered(one, ~_matched(node.matching, one, many))
+        parts.append(_with_fill(node, alone, fill, of_many=False))
+    if len(parts) == 1 and is_distinct:
+        return combined
     try:
-        return merge(Vector(labels, values, present).occupied())
+        return merge(stacked(parts) if len(parts) > 1 else parts[0])
     except QueryError as error:
         raise QueryError("multiple matches for labels: grouping labels must ensure unique matches") from error
 
 
-def _pairs(node: Binary, many: Vector, one: Vector) -> tuple[Ints, Ints, Ints]:
-    """Return the rows that match, side by side, and the number of their match group."""
-    matching = node.matching
-    keys = [_signature(labels, matching) for labels in one.labels]
-    ids, firsts = group(keys)
-    _check_unique(node, one, ids, keys, np.any(many.present, axis=0))
-    groups = {keys[first]: number for number, first in enumerate(firsts)}
-    members: dict[int, list[int]] = defaultdict(list)
-    for row, number in enumerate(ids.tolist()):
-        members[number].append(row)
-    found = [
-        (row, other, number)
-        for row, labels in enumerate(many.labels)
-        if (number := groups.get(_signature(labels, matching))) is not None
-        for other in members[number]
+def _combined(node: Binary, many: Vector, one: Vector) -> tuple[Vector, bool]:
+    """Combine the samples that match; tell also whether the series are surely distinct."""
+    ids, other_ids, groups = _signatures(node.matching, many, one)
+    _check_unique(node, one, other_ids, groups, np.any(many.present, axis=0))
+    many_rows, one_rows = _pairs(ids, other_ids)
+    steps = many.values.shape[1]
+    if not len(many_rows):
+        return empty(steps), True
+    check_cells(len(many_rows), steps)
+    both = many.present[many_rows] & one.present[one_rows]
+    if node.matching.many is None:
+        _check_one_to_one(ids[many_rows], both)
+    labels = [
+        _result_labels(node, many.labels[m], one.labels[o])
+        for m, o in zip(many_rows.tolist(), one_rows.tolist(), strict=True)
     ]
-    columns = np.array(found, dtype=np.int64).reshape(-1, 3).T
-    return columns[0], columns[1], columns[2]
+    values, holds = _applied(node, many.values[many_rows], one.values[one_rows])
+    if node.op in COMPARISONS and node.matching.many is not None:
+        _check_distinct(Vector(labels, values, both))
+    matched = ids[many_rows]
+    is_distinct = node.matching.many is None and len(np.unique(matched)) == len(matched)
+    return Vector(labels, values, both & holds).occupied(), is_distinct
 
 
-def _check_unique(node: Binary, one: Vector, ids: Ints, keys: list[Key], asked: Bools) -> None:
+def _applied(node: Binary, many: Floats, one: Floats) -> tuple[Floats, Bools]:
+    left, right = (one, many) if node.matching.many == "right" else (many, one)
+    return apply(node.op, left, right, kept=left, returns_bool=node.returns_bool)
+
+
+def _with_fill(node: Binary, alone: Vector, fill: float, *, of_many: bool) -> Vector:
+    """Combine samples that nothing matches with a fill value."""
+    filled = np.full(alone.values.shape, fill)
+    values, holds = _applied(node, *((alone.values, filled) if of_many else (filled, alone.values)))
+    labels = []
+    for item in alone.labels:
+        other = _match_labels(item, node.matching)
+        labels.append(_result_labels(node, *((item, other) if of_many else (other, item))))
+    result = Vector(labels, values, alone.present)
+    _check_distinct(result)
+    return Vector(labels, values, alone.present & holds).occupied()
+
+
+def _pairs(ids: Ints, other_ids: Ints) -> tuple[Ints, Ints]:
+    """Return the rows that match, side by side."""
+    if len(np.unique(other_ids)) == len(other_ids):
+        rows = np.full(int(max(ids.max(initial=0), other_ids.max(initial=0))) + 1, -1, dtype=np.int64)
+        rows[other_ids] = np.arange(len(other_ids))
+        others = rows[ids]
+        return np.flatnonzero(others >= 0), others[others >= 0]
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, number in enumerate(other_ids.tolist()):
+        members[number].append(row)
+    found = [(row, other) for row, number in enumerate(ids.tolist()) for other in members.get(number, ())]
+    columns = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    return columns[0], columns[1]
+
+
+def _check_unique(node: Binary, one: Vector, ids: Ints, groups: int, asked: Bools) -> None:
     """Refuse two samples on the side that must be unique in its match group, at the steps where the
     other side has any."""
-    if len(set(keys)) == len(keys):
+    if len(np.unique(ids)) == len(ids):
         return
-    counts = count_groups(one.present, ids, int(ids.max()) + 1)
+    counts = np.zeros((groups, one.present.shape[1]), dtype=np.int64)
+    np.add.at(counts, ids, one.present)
     numbers, steps = np.nonzero((counts > 1) & asked)
     if not len(numbers):
         return
     rows = np.flatnonzero((ids == numbers[0]) & one.present[:, steps[0]])[:2]
     side = "left" if node.matching.many == "right" else "right"
-    names = ", ".join(format_labels(one.labels[row]) for row in rows)
+    names = ", ".join(sorted(format_labels(one.labels[row]) for row in rows))
+    matched = format_labels(_match_labels(one.labels[rows[0]], node.matching))
     raise QueryError(
-        f"found duplicate series for the match group {format_labels(dict(keys[rows[0]]))} on the {side} "
+        f"found duplicate series for the match group {matched} on the {side} "
         f"hand-side of the operation: [{names}];many-to-many matching not allowed: matching labels must be "
         "unique on one side"
     )
@@ -156,11 +193,22 @@ def _check_one_to_one(signatures: Ints, present: Bools) -> None:
         )
 
 
+def _check_distinct(result: Vector) -> None:
+    """Refuse two samples of equal labels at one step, also where a comparison leaves one of them out."""
+    ids, firsts = group(map(key, result.labels))
+    if len(firsts) < len(ids) and count_groups(result.present, ids, len(firsts)).max() > 1:
+        raise QueryError("multiple matches for labels: grouping labels must ensure unique matches")
+
+
 def _result_labels(node: Binary, many: Labels, one: Labels) -> Labels:
     matching = node.matching
+    if matching.many is None and matching.on and NAME not in matching.labels:
+        return only(many, matching.labels)
     labels = dict(many)
-    if node.op not in COMPARISONS or node.returns_bool:
-        labels.pop(NAME, None)
+    if node.op not in COMPARISONS:
+        labels = without(many, METADATA)
+    elif node.returns_bool:
+        labels = dict(nameless(many))
     if matching.many is None:
         return only(labels, matching.labels) if matching.on else without(labels, matching.labels)
     for name in matching.include:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from awf.embedded.model import SampleReader, SeriesData
+from awf.embedded.promql import extended
+from awf.embedded.promql.durations import resolved
 from awf.embedded.promql.evaluator import evaluate, raw_series
+from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.parser import parse
 from awf.embedded.promql.selection import Context, is_stale
-from awf.embedded.promql.syntax import Node, RangeSelector, Subquery, kind
-from awf.embedded.promql.values import Scalar, String, Vector, VectorSample, sort_key
+from awf.embedded.promql.syntax import Node, RangeSelector, Subquery, bare, kind
+from awf.embedded.promql.values import Scalar, String, Vector, VectorSample, sort_key, without_dropped
 from awf.errors import QueryError, QueryLimit
 
 MAX_POINTS = 11_000
@@ -22,42 +27,59 @@ class Engine:
     """Answers PromQL with the semantics of Prometheus 3 (left-open ranges and lookback).
 
     `closed_ranges` brings back Prometheus 2's closed ones; only the comparison with Debian's 2.42 uses it.
+    `delays_names` keeps dropped metric names in sight to the end of a query, as Prometheus does when its
+    feature flag promql-delayed-name-removal is set.
     """
 
     def __init__(
-        self, reader: SampleReader, *, lookback_ms: int = 300_000, closed_ranges: bool = False
+        self,
+        reader: SampleReader,
+        *,
+        lookback_ms: int = 300_000,
+        closed_ranges: bool = False,
+        delays_names: bool = False,
     ) -> None:
         self._reader = reader
         self._lookback_ms = lookback_ms
         self._closed_ranges = closed_ranges
+        self._delays_names = delays_names
 
-    def instant(self, query: str, at_ms: int) -> InstantResult:
-        """Evaluate at one time. Raises QueryError, UnsupportedQuery or QueryLimit."""
-        node = parse(query)
-        context = self._context(at_ms, at_ms, 1)
+    def instant(self, query: str, at_ms: int, notes: Notes | None = None) -> InstantResult:
+        """Evaluate at one time; warnings and infos go to `notes`. Raises QueryError, UnsupportedQuery or
+        QueryLimit."""
+        context = self._context(at_ms, at_ms, 1, notes or Notes(query))
+        node = bare(resolved(parse(query), step_ms=0, range_ms=0))
         with np.errstate(all="ignore"):
             if isinstance(node, RangeSelector | Subquery):
                 return _raw(node, context)
-            value = evaluate(node, context)
+            value = evaluate(node, replace(context, step_ms=0))
+            if isinstance(value, Vector):
+                value = without_dropped(value)
         if isinstance(value, str):
             return String(at_ms, value)
         if isinstance(value, Vector):
+            column, present = value.values[:, 0].tolist(), value.present[:, 0].tolist()
             return [
-                VectorSample(labels, at_ms, float(row[0]))
-                for labels, row, here in zip(value.labels, value.values, value.present[:, 0], strict=True)
+                VectorSample(labels, at_ms, number)
+                for labels, number, here in zip(value.labels, column, present, strict=True)
                 if here
             ]
         return Scalar(at_ms, float(value[0]))
 
-    def range(self, query: str, start_ms: int, end_ms: int, step_ms: int) -> list[SeriesData]:
+    def range(
+        self, query: str, start_ms: int, end_ms: int, step_ms: int, notes: Notes | None = None
+    ) -> list[SeriesData]:
         """Evaluate at start, start + step, ... up to end, series sorted by labels. Raises QueryError,
         UnsupportedQuery or QueryLimit (more than 11,000 points a series)."""
         check_range(start_ms, end_ms, step_ms)
         node = parse(query)
         check_kind(node)
-        context = self._context(start_ms, end_ms, step_ms)
+        node = resolved(node, step_ms=step_ms, range_ms=end_ms - start_ms)
+        context = self._context(start_ms, end_ms, step_ms, notes or Notes(query))
         with np.errstate(all="ignore"):
             value = evaluate(node, context)
+            if isinstance(value, Vector):
+                value = without_dropped(value)
         if isinstance(value, str):
             raise QueryError("a string has no values over a range")
         if not isinstance(value, Vector):
@@ -69,7 +91,7 @@ class Engine:
         ]
         return sorted(series, key=lambda item: sort_key(item.labels))
 
-    def _context(self, start_ms: int, end_ms: int, step_ms: int) -> Context:
+    def _context(self, start_ms: int, end_ms: int, step_ms: int, notes: Notes) -> Context:
         return Context(
             reader=self._reader,
             times=np.arange(start_ms, end_ms + 1, step_ms, dtype=np.int64),
@@ -77,6 +99,9 @@ class Engine:
             end_ms=end_ms,
             lookback_ms=self._lookback_ms,
             closed_ranges=self._closed_ranges,
+            step_ms=step_ms,
+            delays_names=self._delays_names,
+            notes=notes,
         )
 
 
@@ -107,12 +132,19 @@ def check_kind(node: Node) -> None:
 def _raw(node: RangeSelector | Subquery, context: Context) -> list[SeriesData]:
     """Return the samples themselves, without stale markers."""
     series, ends = raw_series(node, context)
-    end = int(ends[0])
-    start = end - node.range_ms
-    result = []
+    bounds = int(ends[0]) - node.range_ms, int(ends[0])
+    found = []
     for item in series:
-        after = item.timestamps_ms >= start if context.closed_ranges else item.timestamps_ms > start
-        here = after & (item.timestamps_ms <= end) & ~is_stale(item.values)
-        if here.any():
-            result.append(SeriesData(item.labels, item.timestamps_ms[here], item.values[here]))
-    return sorted(result, key=lambda item: sort_key(item.labels))
+        if isinstance(node, RangeSelector) and node.selector.extension:
+            fresh = ~is_stale(item.values)
+            smooth = node.selector.extension == "smoothed"
+            times, values = extended.raw(item.timestamps_ms[fresh], item.values[fresh], bounds, smooth=smooth)
+        else:
+            after = (
+                item.timestamps_ms >= bounds[0] if context.closed_ranges else item.timestamps_ms > bounds[0]
+            )
+            here = after & (item.timestamps_ms <= bounds[1]) & ~is_stale(item.values)
+            times, values = item.timestamps_ms[here], item.values[here]
+        if len(times):
+            found.append(SeriesData(item.labels, times, values))
+    return sorted(found, key=lambda item: sort_key(item.labels))

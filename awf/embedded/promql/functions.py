@@ -3,131 +3,167 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from awf.embedded.promql import dates, histogram, relabel
+from awf.embedded.promql import dates, histogram, relabel, sorting
 from awf.embedded.promql.selection import Context
-from awf.embedded.promql.values import Floats, Vector, drop_name
+from awf.embedded.promql.syntax import Call, Span
+from awf.embedded.promql.values import Floats, Vector, drop_name, merge, stacked
 
 Value = Vector | Floats | str
-Function = Callable[[Context, Sequence[Value]], Value]
 
 
-def vector_arg(args: Sequence[Value], index: int) -> Vector:
-    """Return an argument that the parser has checked to be an instant vector."""
-    value = args[index]
-    if not isinstance(value, Vector):
-        raise TypeError(f"argument {index} is {type(value).__name__}, not an instant vector")
-    return value
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A call: where it stands, when it is evaluated, and its evaluated arguments. The types are those that
+    the query was checked for."""
+
+    context: Context
+    call: Call
+    values: Sequence[Value]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def vector(self, index: int) -> Vector:
+        value = self.values[index]
+        if not isinstance(value, Vector):
+            raise TypeError(f"argument {index} is {type(value).__name__}, not an instant vector")
+        return value
+
+    def scalar(self, index: int) -> Floats:
+        """Return a scalar: one value a step."""
+        value = self.values[index]
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"argument {index} is {type(value).__name__}, not a scalar")
+        return value
+
+    def text(self, index: int) -> str:
+        value = self.values[index]
+        if not isinstance(value, str):
+            raise TypeError(f"argument {index} is {type(value).__name__}, not a string")
+        return value
+
+    def texts(self, first: int) -> list[str]:
+        return [self.text(index) for index in range(first, len(self))]
+
+    def span(self, index: int) -> Span:
+        return self.call.args[index].span
 
 
-def scalar_arg(args: Sequence[Value], index: int) -> Floats:
-    """Return an argument that the parser has checked to be a scalar: one value a step."""
-    value = args[index]
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"argument {index} is {type(value).__name__}, not a scalar")
-    return value
-
-
-def text_arg(args: Sequence[Value], index: int) -> str:
-    """Return an argument that the parser has checked to be a string."""
-    value = args[index]
-    if not isinstance(value, str):
-        raise TypeError(f"argument {index} is {type(value).__name__}, not a string")
-    return value
+Function = Callable[[Arguments], Value]
 
 
 def _per_value(operation: Callable[[Floats], Floats]) -> Function:
-    def apply(_: Context, args: Sequence[Value]) -> Value:
-        vector = vector_arg(args, 0)
+    def apply(args: Arguments) -> Value:
+        vector = args.vector(0)
         return drop_name(Vector(vector.labels, operation(vector.values), vector.present))
 
     return apply
 
 
 def _date_part(operation: Callable[[Floats], Floats]) -> Function:
-    def apply(context: Context, args: Sequence[Value]) -> Value:
-        return _per_value(operation)(context, args or (_vector(context, (_time(context, ()),)),))
+    def apply(args: Arguments) -> Value:
+        vector = args.vector(0) if len(args) else _constant(_time(args))
+        return drop_name(Vector(vector.labels, operation(vector.values), vector.present))
 
     return apply
 
 
-def _time(context: Context, _: Sequence[Value]) -> Value:
-    return context.times / 1000.0
+def _time(args: Arguments) -> Floats:
+    return args.context.times / 1000.0
 
 
-def _pi(context: Context, _: Sequence[Value]) -> Value:
-    return np.full(context.steps, np.pi)
+def _fixed(value: Callable[[Context], float]) -> Function:
+    return lambda args: np.full(args.context.steps, value(args.context))
 
 
-def _vector(_: Context, args: Sequence[Value]) -> Value:
-    values = scalar_arg(args, 0)[None, :]
-    return Vector([{}], values, np.ones(values.shape, dtype=bool))
+def _constant(values: Floats) -> Vector:
+    return Vector([{}], values[None, :], np.ones((1, len(values)), dtype=bool))
 
 
-def _scalar(_: Context, args: Sequence[Value]) -> Value:
-    vector = vector_arg(args, 0)
-    total = np.where(vector.present, vector.values, 0.0).sum(axis=0)
+def _scalar(args: Arguments) -> Value:
+    vector = args.vector(0)
+    total = np.add.reduce(np.where(vector.present, vector.values, -0.0), axis=0, initial=-0.0)
     return np.where(vector.present.sum(axis=0) == 1, total, np.nan)
 
 
-def _clamp(_: Context, args: Sequence[Value]) -> Value:
-    return _clamped(vector_arg(args, 0), scalar_arg(args, 1), scalar_arg(args, 2))
+def _clamp(args: Arguments) -> Value:
+    return _clamped(args.vector(0), args.scalar(1), args.scalar(2))
 
 
-def _clamp_min(_: Context, args: Sequence[Value]) -> Value:
-    limit = scalar_arg(args, 1)
-    return _clamped(vector_arg(args, 0), limit, np.full(len(limit), np.inf))
+def _clamp_min(args: Arguments) -> Value:
+    limit = args.scalar(1)
+    return _clamped(args.vector(0), limit, np.full(len(limit), np.inf))
 
 
-def _clamp_max(_: Context, args: Sequence[Value]) -> Value:
-    limit = scalar_arg(args, 1)
-    return _clamped(vector_arg(args, 0), np.full(len(limit), -np.inf), limit)
+def _clamp_max(args: Arguments) -> Value:
+    limit = args.scalar(1)
+    return _clamped(args.vector(0), np.full(len(limit), -np.inf), limit)
 
 
 def _clamped(vector: Vector, low: Floats, high: Floats) -> Vector:
-    """Limit values; where the bounds cross there is no result. A NaN stays, or comes from a bound,
-    except that an infinite bound wins over it, as in Go's math.Max and math.Min."""
-    below = np.where(np.isneginf(high), -np.inf, np.minimum(high, vector.values))
-    values = np.where(np.isposinf(low), np.inf, np.maximum(low, below))
+    """Limit values; where the bounds cross there is no result."""
+    values = go_max(low, go_min(high, vector.values))
     return drop_name(Vector(vector.labels, values, vector.present & ~(high < low)))
 
 
-def _round(context: Context, args: Sequence[Value]) -> Value:
-    nearest = scalar_arg(args, 1) if len(args) > 1 else np.ones(context.steps)
+def go_min(first: Floats, second: Floats) -> Floats:
+    """Return the smaller value. NaN comes through, but -Inf wins over it, as in Go's math.Min."""
+    return np.where(np.isneginf(first) | np.isneginf(second), -np.inf, np.minimum(first, second))
+
+
+def go_max(first: Floats, second: Floats) -> Floats:
+    return np.where(np.isposinf(first) | np.isposinf(second), np.inf, np.maximum(first, second))
+
+
+def _round(args: Arguments) -> Value:
+    nearest = args.scalar(1) if len(args) > 1 else np.ones(args.context.steps)
     inverse = 1.0 / nearest  # Prometheus divides by the inverse, which is more exact for 0.1 and the like
-    return _per_value(lambda values: np.floor(values * inverse + 0.5) / inverse)(context, args)
+    vector = args.vector(0)
+    return drop_name(Vector(vector.labels, np.floor(vector.values * inverse + 0.5) / inverse, vector.present))
 
 
-def _sort(context: Context, args: Sequence[Value]) -> Value:
-    return _sorted(context, vector_arg(args, 0), descending=False)
+def _label_replace(args: Arguments) -> Value:
+    target, replacement, source, pattern = args.texts(1)
+    return relabel.label_replace(args.vector(0), target, replacement, source, pattern)
 
 
-def _sort_desc(context: Context, args: Sequence[Value]) -> Value:
-    return _sorted(context, vector_arg(args, 0), descending=True)
+def _label_join(args: Arguments) -> Value:
+    return relabel.label_join(args.vector(0), args.text(1), args.text(2), args.texts(3))
 
 
-def _sorted(context: Context, vector: Vector, *, descending: bool) -> Vector:
-    """Order rows by value, NaN last; has no effect on a range query, as in Prometheus."""
-    if context.steps != 1 or not len(vector):
-        return vector
-    column = vector.values[:, 0]
-    return vector.rows(np.argsort(-column if descending else column, kind="stable"))
+def _histogram_quantile(args: Arguments) -> Value:
+    fraction = args.scalar(0)
+    notes = args.context.notes
+    _warn_of_quantiles(args, 0)
+    buckets = histogram.buckets(args.vector(1), notes, args.span(1))
+    return drop_name(histogram.quantile(fraction, buckets, args.context, args.span(1)))
 
 
-def _label_replace(_: Context, args: Sequence[Value]) -> Value:
-    target, replacement, source, pattern = (text_arg(args, index) for index in range(1, 5))
-    return relabel.label_replace(vector_arg(args, 0), target, replacement, source, pattern)
+def _histogram_quantiles(args: Arguments) -> Value:
+    label = args.text(1)
+    for index in range(2, len(args)):
+        _warn_of_quantiles(args, index)
+    buckets = histogram.buckets(args.vector(0), args.context.notes, args.span(0))
+    parts = []
+    for index in range(2, len(args)):
+        fraction = args.scalar(index)
+        part = histogram.quantile(fraction, buckets, args.context, args.span(0))
+        parts.extend(histogram.labelled(part, label, fraction))
+    return drop_name(merge(stacked(parts)))
 
 
-def _label_join(_: Context, args: Sequence[Value]) -> Value:
-    sources = [text_arg(args, index) for index in range(3, len(args))]
-    return relabel.label_join(vector_arg(args, 0), text_arg(args, 1), text_arg(args, 2), sources)
+def _histogram_fraction(args: Arguments) -> Value:
+    buckets = histogram.buckets(args.vector(2), args.context.notes, args.span(2))
+    return drop_name(histogram.fraction(args.scalar(0), args.scalar(1), buckets))
 
 
-def _histogram_quantile(_: Context, args: Sequence[Value]) -> Value:
-    return histogram.histogram_quantile(scalar_arg(args, 0), vector_arg(args, 1))
+def _warn_of_quantiles(args: Arguments, index: int) -> None:
+    for value in np.unique(args.scalar(index)).tolist():
+        args.context.notes.quantile(value, args.span(index))
 
 
 _MATH: dict[str, Callable[[Floats], Floats]] = {
@@ -144,15 +180,27 @@ FUNCTIONS: dict[str, Function] = {
     "clamp": _clamp,
     "clamp_max": _clamp_max,
     "clamp_min": _clamp_min,
+    "end": _fixed(lambda context: context.end_ms / 1000),
+    "histogram_fraction": _histogram_fraction,
     "histogram_quantile": _histogram_quantile,
+    "histogram_quantiles": _histogram_quantiles,
     "label_join": _label_join,
     "label_replace": _label_replace,
-    "pi": _pi,
+    "max_of": lambda args: go_max(args.scalar(0), args.scalar(1)),
+    "min_of": lambda args: go_min(args.scalar(0), args.scalar(1)),
+    "pi": _fixed(lambda _: np.pi),
+    "range": _fixed(lambda context: (context.end_ms - context.start_ms) / 1000),
     "round": _round,
     "scalar": _scalar,
-    "sort": _sort,
-    "sort_desc": _sort_desc,
+    "sort": lambda args: sorting.by_value(args.vector(0), args.context, args.call),
+    "sort_by_label": lambda args: sorting.by_label(args.vector(0), args.texts(1), args.context, args.call),
+    "sort_by_label_desc": lambda args: sorting.by_label(
+        args.vector(0), args.texts(1), args.context, args.call
+    ),
+    "sort_desc": lambda args: sorting.by_value(args.vector(0), args.context, args.call),
+    "start": _fixed(lambda context: context.start_ms / 1000),
+    "step": _fixed(lambda context: context.step_ms / 1000),
     "time": _time,
-    "vector": _vector,
+    "vector": lambda args: _constant(args.scalar(0)),
 }
-"""Functions of evaluated arguments. `timestamp` and `absent*` need their argument's text: see `evaluator`."""
+"""Functions of evaluated arguments. `timestamp`, `absent*` and `info` need their argument's text: see `evaluator`."""

@@ -69,7 +69,7 @@ def _extrapolated(windows: Windows, *, is_counter: bool) -> Result:
     first, last, present = _edges(windows)
     change = windows.values[last] - windows.values[first]
     if is_counter:
-        change = change + _lost_in_resets(windows)
+        change = change + lost_in_resets(windows)
     sampled_s = (windows.timestamps[last] - windows.timestamps[first]) / 1000
     between_s = sampled_s / np.maximum(windows.counts - 1, 1)
     ends = windows.per_cell(windows.ends)
@@ -88,7 +88,7 @@ def _extrapolated(windows: Windows, *, is_counter: bool) -> Result:
     return change * factor, present
 
 
-def _lost_in_resets(windows: Windows) -> Floats:
+def lost_in_resets(windows: Windows) -> Floats:
     """Return what counters held before each reset inside the windows."""
     drops = np.zeros(len(windows.values))
     before, after = windows.values[:-2], windows.values[1:-1]

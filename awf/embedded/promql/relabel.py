@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from awf.embedded.promql.values import Labels, Vector, merge
+from awf.embedded.promql.values import Labels, Vector, is_label_name, merge
 from awf.embedded.regex import compile_re2
 from awf.errors import QueryError
 
@@ -34,8 +34,9 @@ def label_join(vector: Vector, target: str, separator: str, sources: Sequence[st
 
 
 def _check_target(name: str, function: str) -> None:
-    if not name:
-        raise QueryError(f"invalid destination label name in {function}(): {name}")
+    if not is_label_name(name):
+        shown = name.encode(errors="surrogateescape").decode(errors="replace")
+        raise QueryError(f"invalid destination label name in {function}(): {shown}")
 
 
 def _with(labels: Labels, name: str, value: str) -> Labels:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from awf.embedded import deadline
 from awf.embedded.model import STALE_NAN_BITS, SampleReader, SeriesData
+from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.syntax import At, Selector
 from awf.embedded.promql.values import Bools, Floats, Ints, Vector, check_cells
 from awf.errors import QueryLimit
@@ -26,6 +28,9 @@ class Context:
     end_ms: int
     lookback_ms: int
     closed_ranges: bool
+    step_ms: int = 1
+    delays_names: bool = False
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def steps(self) -> int:
@@ -80,6 +85,7 @@ class Windows:
         widest = int(self.counts.max(initial=0))
         run = max(1, _CHUNK // max(widest, 1))
         for start in range(0, len(self.low), run):
+            deadline.check()
             cells = slice(start, start + run)
             positions = self.low[cells, None] + np.arange(widest)
             real = positions < self.high[cells, None]
@@ -148,13 +154,15 @@ def _bounds(
     timestamps: Ints, rows: Ints, count: int, limits: tuple[Ints, Ints], *, closed: bool
 ) -> tuple[Ints, Ints]:
     """Find all windows of all series in one search, over keys that grow from series to series."""
-    starts, ends = limits
-    base = int(timestamps.min(initial=int(starts.min())))
-    span = int(max(timestamps.max(initial=base), ends.max())) - base + 2
+    if not len(timestamps):
+        nothing = np.zeros(count * len(limits[0]), dtype=np.int64)
+        return nothing, nothing
+    base, last = int(timestamps.min()), int(timestamps.max())
+    span = last - base + 3
     keys = rows * span + (timestamps - base)
     firsts = np.arange(count, dtype=np.int64)[:, None] * span
-    low = np.clip(starts - base, -1, span - 1)[None, :] + firsts
-    high = np.clip(ends - base, -1, span - 1)[None, :] + firsts
+    # Limits far from any sample would make the keys of series overlap, or overflow.
+    low, high = (np.clip(limit, base - 1, last + 1)[None, :] - base + firsts for limit in limits)
     return (
         np.searchsorted(keys, low.ravel(), side="left" if closed else "right"),
         np.searchsorted(keys, high.ravel(), side="right"),

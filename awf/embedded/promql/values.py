@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,8 +20,22 @@ Key = frozenset[tuple[str, str]]
 T = TypeVar("T", bound=np.generic)
 
 NAME = "__name__"
+METADATA = (NAME, "__type__", "__unit__")
+"""The labels that say what a metric is; they go when a value is no longer that metric's."""
 MAX_CELLS = 20_000_000
 """Series times steps that one intermediate result may have (160 MB of values)."""
+
+
+class KeptName(str):
+    """A metric name that stays in sight to the end of the query even when it is dropped."""
+
+    __slots__ = ()
+
+
+class DroppedName(KeptName):
+    """A metric name that goes at the end of the query."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +117,23 @@ def sort_key(labels: Labels) -> list[tuple[str, str]]:
     return sorted(labels.items())
 
 
+def is_label_name(name: str) -> bool:
+    """Tell whether a label may be called so: any UTF-8 text."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def format_labels(labels: Labels) -> str:
     """Return the labels as Prometheus writes them in errors."""
-    inner = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()) if name != NAME)
-    return f"{labels.get(NAME, '')}{{{inner}}}"
+    inner = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    return f"{{{inner}}}"
 
 
-def group(keys: Iterable[Key]) -> tuple[Ints, list[int]]:
+def group(keys: Iterable[Hashable]) -> tuple[Ints, list[int]]:
     """Number equal keys in order of appearance: the group of each row, and each group's first row."""
-    numbers: dict[Key, int] = {}
+    numbers: dict[Hashable, int] = {}
     firsts: list[int] = []
     ids = []
     for row, item in enumerate(keys):
@@ -121,14 +144,55 @@ def group(keys: Iterable[Key]) -> tuple[Ints, list[int]]:
     return np.array(ids, dtype=np.int64), firsts
 
 
+def names_of(labels: Iterable[Labels]) -> set[str]:
+    """Return every label name there is."""
+    names: set[str] = set()
+    names.update(*labels)
+    return names
+
+
+def group_by(labels: Sequence[Labels], names: Set[str]) -> tuple[Ints, list[int]]:
+    """Number label sets by what they say about some names, as `group` does."""
+    ordered = sorted(names)
+    if not ordered:
+        return np.zeros(len(labels), dtype=np.int64), [0] if labels else []
+    if len(ordered) == 1:
+        name = ordered[0]
+        return group([item.get(name) for item in labels])
+    return group([tuple([item.get(name) for name in ordered]) for item in labels])
+
+
+def nameless(labels: Labels) -> Labels:
+    """Return the labels without what says which metric it is."""
+    name = labels.get(NAME)
+    if isinstance(name, KeptName):
+        return {**labels, NAME: DroppedName(name)}
+    return without(labels, METADATA)
+
+
 def drop_name(vector: Vector, *, strict: bool = False) -> Vector:
     """Return the vector without metric names. Raises QueryError when that makes two series one."""
-    names = {labels.get(NAME) for labels in vector.labels}
-    if names - {None}:
-        labels = [without(item, (NAME,)) for item in vector.labels]
+    metrics = {labels.get(NAME) for labels in vector.labels}
+    if any(isinstance(metric, KeptName) for metric in metrics):
+        return Vector([nameless(labels) for labels in vector.labels], vector.values, vector.present)
+    if dropped := names_of(vector.labels).intersection(METADATA):
+        labels = [without(item, dropped) for item in vector.labels]
         vector = Vector(labels, vector.values, vector.present)
     # Series of one metric differ in their other labels.
-    return vector if len(names) == 1 else merge(vector, strict=strict)
+    return vector if len(metrics) == 1 else merge(vector, strict=strict)
+
+
+def without_dropped(vector: Vector) -> Vector:
+    """Return the vector as the query's result: dropped names go now."""
+    if not any(isinstance(labels.get(NAME), KeptName) for labels in vector.labels):
+        return vector
+    labels = [
+        without(item, METADATA)
+        if isinstance(item.get(NAME), DroppedName)
+        else {name: str(value) for name, value in item.items()}
+        for item in vector.labels
+    ]
+    return merge(Vector(labels, vector.values, vector.present))
 
 
 def merge(vector: Vector, *, strict: bool = False) -> Vector:
@@ -136,7 +200,7 @@ def merge(vector: Vector, *, strict: bool = False) -> Vector:
 
     Raises QueryError when two rows have a sample at the same step.
     """
-    ids, firsts = group(map(key, vector.labels))
+    _, firsts = group(map(key, vector.labels))
     if len(firsts) == len(vector):
         return vector
     filled = vector.occupied()
@@ -146,8 +210,17 @@ def merge(vector: Vector, *, strict: bool = False) -> Vector:
     counts = count_groups(filled.present, ids, len(firsts))
     if strict or counts.max(initial=0) > 1:
         raise QueryError("vector cannot contain metrics with the same labelset")
-    values = sum_groups(np.where(filled.present, filled.values, 0.0), ids, len(firsts))
+    values = sum_groups(np.where(filled.present, filled.values, -0.0), ids, len(firsts))
     return Vector([filled.labels[i] for i in firsts], values, counts > 0)
+
+
+def stacked(vectors: Sequence[Vector]) -> Vector:
+    """Return the rows of all vectors."""
+    return Vector(
+        [labels for vector in vectors for labels in vector.labels],
+        np.concatenate([vector.values for vector in vectors]),
+        np.concatenate([vector.present for vector in vectors]),
+    )
 
 
 def sum_groups(matrix: Floats, ids: Ints, groups: int) -> Floats:
@@ -165,6 +238,12 @@ def any_groups(present: Bools, ids: Ints, groups: int) -> Bools:
     return reduce_groups(np.logical_or, present, ids, groups)
 
 
+def members(ids: Ints, groups: int) -> list[Ints]:
+    """Return the rows of each group."""
+    order: Ints = np.argsort(ids, kind="stable")
+    return np.split(order, np.searchsorted(ids[order], np.arange(1, groups)))
+
+
 def reduce_groups(operation: np.ufunc, matrix: NDArray[T], ids: Ints, groups: int) -> NDArray[T]:
     """Reduce the rows of each group with a ufunc; every group has at least one row."""
     if not groups:
@@ -174,3 +253,12 @@ def reduce_groups(operation: np.ufunc, matrix: NDArray[T], ids: Ints, groups: in
     ordered = matrix if bool(np.all(ids[1:] >= ids[:-1])) else matrix[order]
     result: NDArray[T] = operation.reduceat(ordered, starts, axis=0)
     return result
+
+
+def format_value(value: float) -> str:
+    """Write a number as Prometheus does in labels: no exponent, no needless digits."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return np.format_float_positional(value, trim="-")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from awf.embedded.model import SeriesData
 from awf.embedded.promql.engine import InstantResult
+from awf.embedded.promql.notes import INFO_PREFIX
 from awf.embedded.promql.values import Scalar, String, VectorSample
 
 
@@ -54,6 +56,17 @@ def encode_result(result: InstantResult) -> str:
             return _pair(result.timestamp_ms, result.value)
         case _:
             return f"[{','.join(_encode_series(item) for item in result)}]"
+
+
+def encode_notes(texts: Sequence[str]) -> str:
+    """Return the members `warnings` and `infos` of an answer, with a comma before each."""
+    infos = [text for text in texts if text.startswith(INFO_PREFIX)]
+    warnings = [text for text in texts if not text.startswith(INFO_PREFIX)]
+    return "".join(
+        f',"{name}":{json.dumps(found)}'
+        for name, found in (("warnings", warnings), ("infos", infos))
+        if found
+    )
 
 
 def limited(result: InstantResult, limit: int) -> tuple[InstantResult, list[str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from awf.core.counters import Counters
 from awf.embedded.model import (
     EVERYTHING,
     NO_SAMPLES,
@@ -20,9 +21,15 @@ from awf.embedded.model import (
     Samples,
     SeriesData,
     Span,
+    SpanCondition,
+    SpanGroup,
+    SpanTest,
+    TraceRef,
 )
 from awf.embedded.store.cursors import Cursors
+from awf.embedded.store.keeper import Keeper, Limits
 from awf.embedded.store.label_index import LabelIndex
+from awf.embedded.store.layout import Layout
 from awf.embedded.store.logs import LogTable
 from awf.embedded.store.rows import Rows
 from awf.embedded.store.samples import SampleTable
@@ -49,27 +56,47 @@ class DuckStore:
     """Implements `Store` and `Sink` over one DuckDB file, which this process alone may open."""
 
     def __init__(
-        self, connection: Any, path: Path | None, *, max_pending_rows: int = MAX_PENDING_ROWS
+        self,
+        connection: Any,
+        path: Path | None,
+        *,
+        max_pending_rows: int = MAX_PENDING_ROWS,
+        limits: Limits | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self._connection = connection
         self._path = path
         self._series = LabelIndex()
         self._streams = LabelIndex()
-        self._tables = Tables(connection, self._series, self._streams)
-        self._tables.load()
+        layout = Layout(connection)
+        self._tables = Tables(connection, layout, self._series, self._streams)
         self._cursors = Cursors(connection.cursor())
         self._samples = SampleTable(self._cursors, self._series)
         self._logs = LogTable(self._cursors, self._streams)
         self._spans = SpanTable(self._cursors)
         self._writer = GroupWriter(self._tables.commit, max_pending_rows=max_pending_rows)
+        self._keeper = Keeper(
+            connection.cursor(),
+            layout=layout,
+            tables=self._tables,
+            writer=self._writer,
+            limits=limits or Limits(),
+            counters=counters or Counters(),
+        )
 
     @classmethod
-    def open(cls, path: Path, *, memory_mb: int = 512) -> Self:
+    def open(
+        cls, path: Path, *, memory_mb: int = 512, max_mb: int | None = None, counters: Counters | None = None
+    ) -> Self:
         """Open or create the file. Raises DataDirError."""
-        return cls(connect(path, memory_mb), path)
+        limits = Limits(
+            max_bytes=None if max_mb is None else max_mb << 20, wal=path.with_name(path.name + ".wal")
+        )
+        return cls(connect(path, memory_mb), path, limits=limits, counters=counters)
 
     def close(self) -> None:
         """Commit what was accepted and release the file."""
+        self._keeper.close()
         self._writer.close()
         self._cursors.close()
         self._connection.close()
@@ -90,8 +117,12 @@ class DuckStore:
             await asyncio.wrap_future(self._writer.submit(rows))
 
     async def sweep(self, *, older_than_ms: int) -> None:
-        """Delete everything from before a time (milliseconds since the epoch)."""
-        await asyncio.wrap_future(self._writer.run(lambda: self._tables.sweep(older_than_ms)))
+        """Drop the days before a time (milliseconds since the epoch), and what the file has no room for."""
+        await asyncio.to_thread(self._keeper.sweep, older_than_ms)
+
+    def fold(self) -> None:
+        """Move what was written so far into the tables of its days, sorted."""
+        self._keeper.fold()
 
     # -- SampleReader
 
@@ -147,6 +178,26 @@ class DuckStore:
 
     def spans(self, start_ns: int, end_ns: int) -> list[Span]:
         return self._spans.spans(start_ns, end_ns)
+
+    def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
+        return self._spans.traces(start_ns, end_ns, where)
+
+    def spans_of(self, traces: Sequence[TraceRef]) -> list[Span]:
+        return self._spans.spans_of(traces)
+
+    def span_groups(
+        self,
+        start_ns: int,
+        end_ns: int,
+        *,
+        bucket_ns: int,
+        columns: Sequence[str],
+        tests: Sequence[SpanTest] = (),
+        where: Sequence[SpanCondition] = (),
+    ) -> list[SpanGroup] | None:
+        return self._spans.span_groups(
+            start_ns, end_ns, bucket_ns=bucket_ns, columns=columns, tests=tests, where=where
+        )
 
     def stats(self) -> StoreStats:
         samples, logs, spans = self._cursors.rows(

@@ -2,72 +2,104 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from awf.embedded.model import LabelKey, Matcher, MatchOp
 
+Ids = NDArray[np.uint32]
+
 
 class LabelIndex:
-    """One thread writes, any thread reads."""
+    """One thread writes, any thread reads. Ids only grow, so that postings stay sorted by appending."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ids: dict[LabelKey, int] = {}
-        self._labels: dict[int, Mapping[str, str]] = {}
-        self._postings: dict[str, dict[str, set[int]]] = {}
-        self._next_id = 0
+        self._labels: list[Mapping[str, str] | None] = []
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self._postings: dict[str, dict[str, array[int]]] = {}
 
     def __len__(self) -> int:
         return len(self._ids)
 
     @property
     def next_id(self) -> int:
-        return self._next_id
+        return len(self._labels)
 
-    def id_of(self, key: LabelKey) -> int | None:
-        return self._ids.get(key)
+    def ids_of(self, keys: Iterable[LabelKey]) -> list[int | None]:
+        """Return the id of each key, None where it has none."""
+        return list(map(self._ids.get, keys))
 
     def labels(self, label_id: int) -> Mapping[str, str] | None:
         """Return the labels of an id; None when retention has just removed it."""
-        return self._labels.get(label_id)
+        return self._labels[label_id] if label_id < len(self._labels) else None
 
     def add(self, items: Iterable[tuple[int, LabelKey]]) -> None:
+        """Take in label sets, by ascending id."""
         with self._lock:
             for label_id, key in items:
-                self._ids[key] = label_id
-                self._labels[label_id] = dict(sorted(key))
-                self._next_id = max(self._next_id, label_id + 1)
-                for name, value in key:
-                    self._postings.setdefault(name, {}).setdefault(value, set()).add(label_id)
+                # A series shares its names, values and pairs with others: this is half of what it costs.
+                shared = frozenset(map(self._shared, key))
+                self._ids[shared] = label_id
+                self._labels += [None] * (label_id - len(self._labels))
+                self._labels.append(dict(sorted(shared)))
+                for name, value in shared:
+                    self._postings.setdefault(name, {}).setdefault(value, array("I")).append(label_id)
 
     def remove(self, label_ids: Iterable[int]) -> None:
         with self._lock:
+            gone: dict[tuple[str, str], set[int]] = {}
             for label_id in label_ids:
-                labels = self._labels.pop(label_id)
-                del self._ids[frozenset(labels.items())]
-                for name, value in labels.items():
-                    having = self._postings[name][value]
-                    having.discard(label_id)
-                    if not having:
-                        del self._postings[name][value]
+                labels = self._labels[label_id] or {}
+                self._labels[label_id] = None
+                self._ids.pop(frozenset(labels.items()), None)
+                for pair in labels.items():
+                    gone.setdefault(pair, set()).add(label_id)
+            for (name, value), ids in gone.items():
+                kept = array("I", (each for each in self._postings[name][value] if each not in ids))
+                if kept:
+                    self._postings[name][value] = kept
+                else:
+                    del self._postings[name][value]
+                    self._pairs.pop((name, value), None)
 
     def find(self, matchers: Sequence[Matcher]) -> list[int]:
         """Return the ids that every matcher accepts, ascending."""
-        with self._lock:
-            kept: set[int] | None = None
-            dropped: set[int] = set()
-            for matcher in matchers:
-                if matcher.matches(""):
-                    dropped |= self._with_value(matcher, wanted=False)
-                else:
-                    having = self._with_value(matcher, wanted=True)
-                    kept = having if kept is None else kept & having
-            return sorted((set(self._labels) if kept is None else kept) - dropped)
+        found: list[int] = self.ids(matchers).tolist()
+        return found
 
-    def _with_value(self, matcher: Matcher, *, wanted: bool) -> set[int]:
-        """Return the ids whose value of the matcher's label it accepts (or, unwanted, does not)."""
+    def ids(self, matchers: Sequence[Matcher]) -> Ids:
+        """Return the ids that every matcher accepts, ascending, as an array."""
+        with self._lock:
+            kept = np.full(self.next_id, True)
+            for matcher in matchers:
+                wanted = not matcher.matches("")
+                having = np.full(self.next_id, not wanted)
+                for posting in self._with_value(matcher, wanted=wanted):
+                    having[np.array(posting)] = wanted
+                kept &= having
+            ids = np.flatnonzero(kept).astype(np.uint32)
+        labels = self._labels
+        if len(self._ids) == len(labels):
+            return ids
+        return np.array([each for each in ids.tolist() if labels[each] is not None], dtype=np.uint32)
+
+    def _with_value(self, matcher: Matcher, *, wanted: bool) -> Iterable[array[int]]:
+        """Return the ids whose value of the matcher's label it accepts (or, unwanted, does not), by value."""
         values = self._postings.get(matcher.name, {})
-        if wanted and matcher.op is MatchOp.EQUAL:
-            return set(values.get(matcher.value, ()))
-        return set().union(*(ids for value, ids in values.items() if matcher.matches(value) is wanted))
+        if matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL) and matcher.value:
+            return (values[matcher.value],) if matcher.value in values else ()
+        return (ids for value, ids in values.items() if matcher.matches(value) is wanted)
+
+    def _shared(self, pair: tuple[str, str]) -> tuple[str, str]:
+        found = self._pairs.get(pair)
+        if found is None:
+            name, value = pair
+            found = self._pairs[pair] = (sys.intern(name), value)
+        return found

@@ -42,7 +42,7 @@ class LogTable:
             return []
         direction = "desc" if newest_first else "asc"
         found = self._cursors.rows(
-            f"select sid, ts, line, metadata from {rows.sql} order by ts {direction}, rowid {direction}",
+            f"select sid, ts, line, metadata from {rows.sql} order by ts {direction}, arrival {direction}",
             rows.values,
             limit=MAX_RECORDS,
             what="log records",

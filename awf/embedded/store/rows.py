@@ -54,28 +54,28 @@ def int64(values: Iterable[int]) -> NDArray[np.int64]:
     return np.array(list(values), dtype=np.int64)
 
 
-def sample_columns(ids: Sequence[int], samples: Sequence[Samples]) -> Columns:
+def sample_columns(ids: NDArray[np.uint32], samples: Sequence[Samples]) -> Columns:
     values = np.concatenate([part.values for part in samples])
     return {
-        "sid": np.array(ids, dtype=np.uint32),
+        "sid": ids,
         "ts": np.concatenate([part.timestamps_ms for part in samples]),
         "value": values,
         "stale": values.view(np.uint64) == STALE_NAN_BITS,
     }
 
 
-def exemplar_columns(ids: Sequence[int], exemplars: Sequence[Exemplar]) -> Columns:
+def exemplar_columns(ids: NDArray[np.uint32], exemplars: Sequence[Exemplar]) -> Columns:
     return {
-        "sid": np.array(ids, dtype=np.uint32),
+        "sid": ids,
         "ts": int64(exemplar.timestamp_ms for exemplar in exemplars),
         "value": np.array([exemplar.value for exemplar in exemplars], dtype=np.float64),
         "labels": texts(encode(exemplar.labels) for exemplar in exemplars),
     }
 
 
-def log_columns(ids: Sequence[int], logs: Sequence[LogRecord]) -> Columns:
+def log_columns(ids: NDArray[np.uint32], logs: Sequence[LogRecord]) -> Columns:
     return {
-        "sid": np.array(ids, dtype=np.uint32),
+        "sid": ids,
         "ts": int64(record.timestamp_ns for record in logs),
         "line": texts(record.line for record in logs),
         "metadata": texts(encode(record.metadata) if record.metadata else EMPTY_OBJECT for record in logs),

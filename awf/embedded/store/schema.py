@@ -1,4 +1,4 @@
-"""The database file: how it is opened, what tables it has, and what goes wrong with it in plain words."""
+"""The database file: how it is opened, and what goes wrong with it in plain words."""
 
 from __future__ import annotations
 
@@ -7,27 +7,11 @@ from typing import Any
 
 import duckdb
 
+from awf.embedded.store.format import prepare
 from awf.errors import DataDirError
 
 MEMORY = ":memory:"
 THREADS = 2
-
-_TABLES = """
-create table if not exists series (id uinteger, labels varchar);
-create table if not exists samples (sid uinteger, ts bigint, value double);
-create table if not exists exemplars (sid uinteger, ts bigint, value double, labels varchar);
-create table if not exists metadata (name varchar primary key, type varchar, help varchar, unit varchar);
-create table if not exists streams (id uinteger, labels varchar);
-create table if not exists logs (sid uinteger, ts bigint, line varchar, metadata varchar);
-create table if not exists spans (
-    trace_id varchar, span_id varchar, parent_span_id varchar, name varchar, kind utinyint,
-    start_ns bigint, end_ns bigint, status utinyint, status_message varchar,
-    attributes varchar, resource varchar, scope_name varchar, scope_version varchar,
-    events varchar, links varchar
-);
-create index if not exists spans_by_trace on spans (trace_id);
-"""
-# A null in `samples.value` is Prometheus' stale marker: DuckDB's bulk insert keeps no NaN payload.
 
 
 def connect(path: Path | None, memory_mb: int) -> Any:
@@ -35,6 +19,7 @@ def connect(path: Path | None, memory_mb: int) -> Any:
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_mb}MB",
         "threads": str(THREADS),
+        "checkpoint_threshold": "1TB",  # the keeper does it, so that no sender waits for one
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
@@ -44,9 +29,16 @@ def connect(path: Path | None, memory_mb: int) -> Any:
         config["temp_directory"] = str(path.with_suffix(".tmp"))
     try:
         connection = duckdb.connect(str(path or MEMORY), config=config)
-        connection.execute(_TABLES)
     except duckdb.Error as error:
         raise _refusal(path, str(error)) from error
+    try:
+        prepare(connection, str(path or MEMORY))
+    except duckdb.Error as error:
+        connection.close()
+        raise _refusal(path, str(error)) from error
+    except DataDirError:
+        connection.close()
+        raise
     return connection
 
 

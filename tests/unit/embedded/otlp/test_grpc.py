@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
+from awf.embedded.inlet import Inlet
 from awf.embedded.otlp import GrpcServer, Receiver
 from awf.embedded.ports import reserve
 from awf.embedded.store import MemoryStore
@@ -36,11 +37,11 @@ def store() -> Iterator[MemoryStore]:
 
 @pytest.fixture
 async def address(store: MemoryStore) -> AsyncIterator[str]:
-    receiver = Receiver(store)
+    receiver = Receiver(inlet := Inlet(store))
     server = GrpcServer(receiver, max_body_bytes=100_000)
     yield f"{HOST}:{await server.start(HOST, 0)}"
     await server.stop(0)
-    receiver.close()
+    inlet.close()
 
 
 async def call(address: str, method: str, body: bytes, **options: Any) -> bytes:
@@ -103,13 +104,13 @@ async def test_overload_tells_the_client_when_to_try_again() -> None:
         async def write(self, **_rows: Any) -> None:
             raise Overloaded("the store is busy")
 
-    receiver = Receiver(FullSink())
+    receiver = Receiver(inlet := Inlet(FullSink()))
     server = GrpcServer(receiver)
     port = await server.start(HOST, 0)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(f"{HOST}:{port}", TRACES, traces(span()).SerializeToString())
     await server.stop(0)
-    receiver.close()
+    inlet.close()
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     details = Status.FromString(dict(caught.value.trailing_metadata())["grpc-status-details-bin"])
     retry = RetryInfo()
@@ -120,12 +121,12 @@ async def test_overload_tells_the_client_when_to_try_again() -> None:
 async def test_a_taken_port_is_named(store: MemoryStore) -> None:
     (taken,) = reserve(HOST, {"AWF_TEST": 0})
     port = taken.getsockname()[1]
-    receiver = Receiver(store)
+    receiver = Receiver(inlet := Inlet(store))
     server = GrpcServer(receiver)
     with pytest.raises(
         PortInUse, match=rf"port {port} \(AWF_OTLP_GRPC_PORT\) is already in use on 127.0.0.1"
     ):
         await server.start(HOST, port)
     await server.stop(0)
-    receiver.close()
+    inlet.close()
     taken.close()

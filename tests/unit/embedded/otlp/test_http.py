@@ -13,6 +13,7 @@ import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
+from awf.embedded.inlet import Inlet
 from awf.embedded.otlp import Receiver, create_app
 from awf.embedded.store import MemoryStore
 from awf.errors import Overloaded, Unavailable
@@ -38,7 +39,7 @@ async def make_client() -> AsyncIterator[MakeClient]:
     clients: list[httpx.AsyncClient] = []
 
     def make(sink: Any, **options: Any) -> httpx.AsyncClient:
-        app = create_app(Receiver(sink, now_ns=lambda: NOW_NS), **options)
+        app = create_app(Receiver(Inlet(sink, now_ns=lambda: NOW_NS)), **options)
         clients.append(
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:4318")
         )
@@ -163,20 +164,20 @@ async def test_too_many_bytes_under_way_are_refused(store: MemoryStore) -> None:
         async def write(self, **_rows: Any) -> None:
             await release.wait()
 
-    receiver = Receiver(SlowSink(), now_ns=lambda: NOW_NS, max_bytes_in_flight=len(GAUGE) + 1)
-    app = create_app(receiver)
+    inlet = Inlet(SlowSink(), now_ns=lambda: NOW_NS, max_bytes_in_flight=len(GAUGE) + 1)
+    app = create_app(Receiver(inlet))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:4318"
     ) as client:
         first = asyncio.create_task(client.post("/v1/metrics", content=GAUGE, headers=PROTOBUF))
-        while not receiver.bytes_in_flight:
+        while not inlet.bytes_in_flight:
             await asyncio.sleep(0)
         refused = await client.post("/v1/metrics", content=GAUGE, headers=PROTOBUF)
         assert refused.status_code == 429
         release.set()
         assert (await first).status_code == 200
         assert (await client.post("/v1/metrics", content=GAUGE, headers=PROTOBUF)).status_code == 200
-    receiver.close()
+    inlet.close()
 
 
 async def test_other_methods_and_paths_are_not_served(store: MemoryStore, make_client: MakeClient) -> None:

@@ -1,0 +1,106 @@
+"""Write requests to samples, exemplars and metadata; what is wrong with a series costs that series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from awf.embedded.intake import Intake, excess
+from awf.embedded.model import Exemplar, LabelKey, MetricMetadata
+from awf.embedded.remote_write.wire import Label, WriteRequest, unpack
+from awf.errors import MalformedPayload
+
+MAX_KNOWN_BYTES = 256 * 1024 * 1024
+_KEY_BYTES = 1_000  # of a frozenset of up to 19 labels, and what holds it
+NS_PER_MS = 1_000_000
+
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_TYPES = ("unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset")
+
+
+class RemoteWriteDecoder:
+    """Decodes requests one after another, from one thread; remembers the series it has seen."""
+
+    def __init__(self, max_known_bytes: int = MAX_KNOWN_BYTES) -> None:
+        self._max_bytes = max_known_bytes
+        self._known: dict[tuple[bytes, ...], LabelKey] = {}
+        self._known_bytes = 0
+
+    def decode(self, body: bytes, intake: Intake) -> None:
+        """Add a packed request's rows. Raises MalformedPayload when it cannot be read at all."""
+        if self._known_bytes > self._max_bytes:
+            self._known.clear()
+            self._known_bytes = 0
+        try:
+            request = WriteRequest.FromString(unpack(body))
+        except DecodeError as error:
+            raise MalformedPayload(
+                f"the body is not a remote write request: {error}",
+                hint="Send prometheus.WriteRequest of remote write 1.0 as protobuf, packed with snappy.",
+            ) from error
+        for series in request.timeseries:
+            self._series(intake, series)
+        for item in request.metadata:
+            kind = _TYPES[item.type] if 0 <= item.type < len(_TYPES) else "unknown"
+            if _METRIC_NAME.fullmatch(item.metric_family_name):
+                intake.metadata[item.metric_family_name] = MetricMetadata(kind, item.help, item.unit)
+
+    def _series(self, intake: Intake, series: Any) -> None:
+        labels = tuple(series.labels)
+        key = self._known.get(labels)
+        if key is None:
+            try:
+                key = self._known[labels] = _key(labels)
+            except MalformedPayload as error:
+                intake.refuse(error.message, len(series.samples) + len(series.histograms))
+                return
+            self._known_bytes += sum(map(len, labels)) + _KEY_BYTES
+        for sample in series.samples:
+            if intake.has_time(sample.timestamp * NS_PER_MS):
+                intake.add(key, sample.timestamp, sample.value)
+            else:
+                intake.takes_time(sample.timestamp * NS_PER_MS, f"a sample of {_name(key)!r}")
+        if series.histograms:
+            intake.refuse(f"{_name(key)!r}: native histograms are not supported", len(series.histograms))
+        if series.exemplars:
+            intake.exemplars += _exemplars(intake, key, series.exemplars)
+
+
+def _key(labels: Iterable[bytes]) -> LabelKey:
+    """Return the series of a label set. Raises MalformedPayload when it cannot be one."""
+    try:
+        pairs = [(label.name, label.value) for label in map(Label.FromString, labels)]
+    except DecodeError as error:
+        raise MalformedPayload("a series has labels that cannot be read") from error
+    names = dict(pairs)
+    name = names.get("__name__", "")
+    if not _METRIC_NAME.fullmatch(name):
+        raise MalformedPayload(
+            f"{name!r:.80} is not a metric name" if name else "a series has no metric name"
+        )
+    if len(names) < len(pairs):
+        raise MalformedPayload(f"a series of {name!r:.80} has a label twice")
+    for label in names:
+        if not _LABEL_NAME.fullmatch(label):
+            raise MalformedPayload(f"a series of {name!r:.80} has {label!r:.80}, which is not a label name")
+    if reason := excess(pairs, f"a series of {name!r:.80}"):
+        raise MalformedPayload(reason)
+    return frozenset(pair for pair in pairs if pair[1])
+
+
+def _exemplars(intake: Intake, key: LabelKey, items: Iterable[Any]) -> list[Exemplar]:
+    """Return the exemplars that can be kept; they are examples, so no count is made of the others."""
+    found = []
+    for item in items:
+        own = [(label.name, label.value) for label in item.labels]
+        if intake.has_time(item.timestamp * NS_PER_MS) and not excess(own, "an exemplar"):
+            found.append(Exemplar(dict(key), dict(own), item.value, item.timestamp))
+    return found
+
+
+def _name(key: LabelKey) -> str:
+    return next(value for name, value in key if name == "__name__")

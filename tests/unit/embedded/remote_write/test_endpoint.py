@@ -1,0 +1,208 @@
+"""Remote write over HTTP, in process: what is stored, what is refused, and what the sender is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import cramjam
+import httpx
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+
+from awf.embedded.inlet import MAX_BODY_BYTES, Inlet
+from awf.embedded.intake import Intake
+from awf.embedded.model import STALE, STALE_NAN_BITS, Exemplar, MetricMetadata, Refusal
+from awf.embedded.remote_write import create_routes
+from awf.embedded.remote_write.decoder import RemoteWriteDecoder
+from awf.embedded.remote_write.endpoint import PATHS
+from awf.embedded.remote_write.wire import WriteRequest, unpacked_size
+from awf.embedded.store import MemoryStore
+from awf.errors import Overloaded, TooLarge, Unavailable
+
+from ._messages import NOW_MS, NOW_NS, add_series, pack, request
+
+HEADERS = {
+    "Content-Encoding": "snappy",
+    "Content-Type": "application/x-protobuf",
+    "X-Prometheus-Remote-Write-Version": "0.1.0",
+}
+UP = {"__name__": "up", "job": "a"}
+
+
+class AnsweringSink:
+    """Raises or returns what it is given."""
+
+    def __init__(self, answer: Exception | Refusal) -> None:
+        self.answer = answer
+
+    async def write(self, **_rows: Any) -> Refusal:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def store() -> Iterator[MemoryStore]:
+    opened = MemoryStore()
+    yield opened
+    opened.close()
+
+
+def client_of(sink: Any) -> httpx.AsyncClient:
+    app = Starlette(routes=create_routes(Inlet(sink, now_ns=lambda: NOW_NS)))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:9009")
+
+
+@pytest.fixture
+async def client(store: MemoryStore) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(store) as opened:
+        yield opened
+
+
+def stored(store: MemoryStore) -> dict[str, list[float]]:
+    return {
+        data.labels["__name__"]: data.values.tolist() for data in store.select([], NOW_MS - 9_000, NOW_MS)
+    }
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_samples_are_stored_before_the_answer(
+    store: MemoryStore, client: httpx.AsyncClient, path: str
+) -> None:
+    message = WriteRequest()
+    add_series(message, UP, (NOW_MS - 1000, 1.0), (NOW_MS, STALE))
+    add_series(message, {"__name__": "a:b", "job": "x", "empty": ""}, (NOW_MS, 0.0))
+    assert (await client.post(path, content=pack(message), headers=HEADERS)).status_code == 204
+    found = {data.labels["__name__"]: data for data in store.select([], 0, NOW_MS)}
+    assert found["up"].timestamps_ms.tolist() == [NOW_MS - 1000, NOW_MS]
+    assert found["up"].values.view(np.uint64)[1] == STALE_NAN_BITS
+    assert found["a:b"].labels == {"__name__": "a:b", "job": "x"}
+
+
+async def test_metadata_and_exemplars_come_too(store: MemoryStore, client: httpx.AsyncClient) -> None:
+    message = WriteRequest()
+    message.metadata.add(type=1, metric_family_name="up", help="is it", unit="")
+    message.metadata.add(type=77, metric_family_name="odd", help="", unit="s")
+    example = add_series(message, UP, (NOW_MS, 1.0)).exemplars.add(value=0.5, timestamp=NOW_MS)
+    example.labels.add(name="trace_id", value="ab")
+    assert (await client.post(PATHS[0], content=pack(message), headers=HEADERS)).status_code == 204
+    assert store.metadata() == {
+        "up": MetricMetadata("counter", "is it"),
+        "odd": MetricMetadata("unknown", "", "s"),
+    }
+    assert store.exemplars([], 0, NOW_MS) == [Exemplar(UP, {"trace_id": "ab"}, 0.5, NOW_MS)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ({"job": "x"}, "a series has no metric name"),
+        ({"__name__": "a-b"}, "'a-b' is not a metric name"),
+        ({"__name__": "bad", "a-b": "x"}, "a series of 'bad' has 'a-b', which is not a label name"),
+        ({"__name__": "bad", "": "x"}, "a series of 'bad' has '', which is not a label name"),
+        ([("__name__", "bad"), ("a", "1"), ("a", "2")], "a series of 'bad' has a label twice"),
+        ({"__name__": "bad", "a": "x" * 20_000}, "have 20012 bytes, over the limit of 16384"),
+        ({"__name__": "bad", **{f"l{n}": "x" for n in range(128)}}, "has 129 labels, over the limit of 128"),
+    ],
+)
+async def test_a_series_that_is_none_is_refused_alone(
+    store: MemoryStore, client: httpx.AsyncClient, labels: Any, reason: str
+) -> None:
+    message = request((labels, 1.0), (UP, 2.0))
+    for _ in range(2):
+        response = await client.post(PATHS[0], content=pack(message), headers=HEADERS)
+        assert response.status_code == 400
+        assert response.text.startswith("1 samples refused: ")
+        assert reason in response.text
+        assert response.text.endswith("; 1 samples are stored\n")
+    assert stored(store) == {"up": [2.0]}
+
+
+async def test_samples_of_impossible_times_and_native_histograms_are_refused_alone(
+    store: MemoryStore, client: httpx.AsyncClient
+) -> None:
+    message = WriteRequest()
+    times = (0, -5, -(2**63), 2**63 - 1, NOW_MS + 600_001, NOW_MS)
+    add_series(message, UP, *((at, 1.0) for at in times)).histograms.append(b"")
+    response = await client.post(PATHS[0], content=pack(message), headers=HEADERS)
+    assert response.status_code == 400
+    assert response.text == (
+        "6 samples refused: a sample of 'up' has no time; a sample of 'up' is from before 1970; "
+        "a sample of 'up' is more than 10 minutes ahead; 'up': native histograms are not supported; "
+        "1 samples are stored\n"
+    )
+    assert stored(store) == {"up": [1.0]}
+
+
+def test_labels_that_cannot_be_read_cost_their_series_only() -> None:
+    message = request((UP, 1.0))
+    add_series(message, {}, (NOW_MS, 2.0)).labels.append(b"\x0a\x01\xff")
+    intake = Intake(NOW_NS)
+    RemoteWriteDecoder().decode(pack(message), intake)
+    assert (list(intake.values), intake.message) == ([1.0], "a series has labels that cannot be read")
+
+
+def test_a_decoder_that_forgets_reads_the_same() -> None:
+    decoder = RemoteWriteDecoder(max_known_bytes=2_000)
+    for number in range(20):
+        intake = Intake(NOW_NS)
+        decoder.decode(pack(request((UP, 1.0), ({"__name__": "m", "n": str(number)}, 2.0))), intake)
+        assert [labels for labels, _, _ in intake.samples.rows()] == [UP, {"__name__": "m", "n": str(number)}]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"Content-Encoding": "gzip"}, "Content-Encoding is 'gzip', expected snappy"),
+        ({"Content-Type": "application/json"}, "Content-Type is 'application/json'"),
+        ({"X-Prometheus-Remote-Write-Version": "2.0.0"}, "remote write 2.0.0 with"),
+        ({"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}, "is not supported"),
+    ],
+)
+async def test_what_is_not_remote_write_1_is_refused_by_name(
+    store: MemoryStore, client: httpx.AsyncClient, changed: dict[str, str], reason: str
+) -> None:
+    response = await client.post(PATHS[0], content=pack(request((UP, 1.0))), headers={**HEADERS, **changed})
+    assert response.status_code == 415
+    assert reason in response.text
+    assert store.stats().samples == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b"", 400, "does not begin with its size"),
+        (b"\xff" * 9, 400, "does not begin with its size"),
+        (b"\x05abc", 400, "the body is not a snappy block"),
+        (bytes(cramjam.snappy.compress_raw(b"\xff\xff")), 400, "is not a remote write request"),
+        (bytes(cramjam.snappy.compress_raw(bytes(MAX_BODY_BYTES + 1))), 413, f"unpacks to over {MAX_BODY_BYTES}"),
+        (bytes(MAX_BODY_BYTES + 1), 413, f"the body is over {MAX_BODY_BYTES}"),
+    ],
+)  # fmt: skip
+async def test_a_body_that_cannot_be_read_is_refused_whole(
+    store: MemoryStore, client: httpx.AsyncClient, body: bytes, status: int, reason: str
+) -> None:
+    response = await client.post(PATHS[0], content=body, headers=HEADERS)
+    assert (response.status_code, store.stats().samples) == (status, 0)
+    assert reason in response.text
+
+
+def test_a_bomb_is_known_by_its_first_bytes() -> None:
+    with pytest.raises(TooLarge):
+        unpacked_size(b"\xff\xff\xff\xff\x0f")
+
+
+@pytest.mark.parametrize("error", [Overloaded("the store is busy"), Unavailable("the disk is full")])
+async def test_a_sender_is_told_to_come_back(error: Exception) -> None:
+    async with client_of(AnsweringSink(error)) as client:
+        response = await client.post(PATHS[0], content=pack(request((UP, 1.0))), headers=HEADERS)
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+
+
+async def test_what_the_store_has_no_room_for_is_told() -> None:
+    async with client_of(AnsweringSink(Refusal(1, "the store has 10 series, its limit"))) as client:
+        response = await client.post(PATHS[0], content=pack(request((UP, 1.0))), headers=HEADERS)
+    assert response.status_code == 400
+    assert "1 samples refused: the store has 10 series, its limit" in response.text
