@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 export AWF_DATA_DIR ?= $(CURDIR)/.awf
 
-.PHONY: up test test-bridges lint bench conformance faults generate pictures lock clean help
+.PHONY: up test test-bridges lint bench bench-docs conformance faults generate pictures lock clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,6 +29,9 @@ bench: $(STAMP) ## Run the benchmarks; they print tables and assert nothing abou
 
 conformance: $(STAMP) ## Run the *.test files of DIR (Prometheus' language) against the embedded PromQL engine
 	@$(BIN)/python -m tests.conformance $(DIR) $(ARGS)
+
+bench-docs: $(STAMP) ## Run the embedded stack's benchmarks and write docs/benchmarks.md
+	@$(BIN)/python tests/benchmarks/_docs.py
 
 faults: $(STAMP) ## Run the fault suite in its long form: about a quarter of an hour
 	@AWF_TEST_FAULTS=long $(BIN)/pytest -n 2 -rP tests/faults

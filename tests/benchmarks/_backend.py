@@ -1,6 +1,6 @@
 """The embedded backend in a process of its own, on free ports, with nothing but what is sent to it.
 
-Run as a program it is that process: it prints its addresses as JSON and stops when its input ends.
+Run as a program it is that process: it prints its addresses and how long it took to start as JSON, and stops when its input ends.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from _process import cpu_s, peak_mb, size_mb
 
 
 class Backend:
-    """Runs while the `with` block does; its data stays in `folder`."""
+    """Runs while the `with` block does; its data stays in `folder`.
+
+    `start_s` is how long the server took to open its data and listen, `open_s` the same with Python's own start.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.addresses: dict[str, str] = {}
-        self.open_s = 0.0
+        self.start_s = self.open_s = 0.0
 
     def __enter__(self) -> Self:
         began = time.monotonic()
@@ -35,7 +38,8 @@ class Backend:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ}
         )
         assert self._process.stdout is not None
-        self.addresses = json.loads(self._process.stdout.readline())
+        told = json.loads(self._process.stdout.readline())
+        self.addresses, self.start_s = told["addresses"], told["start_s"]
         self.open_s = time.monotonic() - began
         return self
 
@@ -77,8 +81,10 @@ async def _serve(folder: Path) -> None:
 
     rules = Path(tempfile.mkdtemp(dir=folder))
     server = EmbeddedServer(EmbeddedConfig(folder, rules, ports=Ports(0, 0, 0, 0, 0, 0)))
+    began = time.monotonic()
     await server.start()
-    print(json.dumps(server.addresses), flush=True)
+    told = {"addresses": server.addresses, "start_s": time.monotonic() - began}
+    print(json.dumps(told), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await server.stop()
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import grpc
 import httpx
-from _payloads import KINDS, Payload
+from _payloads import KINDS, POINTS, SERIES, Payload
 
-AT_ONCE = 8  # requests under way
+LANES = SERIES // POINTS  # requests under way; each has series of its own, so that times ascend
 SIGNALS = {"samples": "metrics", "histograms": "metrics", "lines": "logs", "spans": "traces"}
 SERVICES = {
     "metrics": "metrics.v1.MetricsService",
@@ -25,6 +25,7 @@ SERVICES = {
     "traces": "trace.v1.TraceService",
 }
 OTLP = {"Content-Type": "application/x-protobuf"}
+REMOTE_WRITE = {**OTLP, "Content-Encoding": "snappy", "X-Prometheus-Remote-Write-Version": "0.1.0"}
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -34,25 +35,30 @@ class Load:
 
     def __init__(self, kind: str, count: int, transport: str, address: str) -> None:
         command = [sys.executable, __file__, kind, str(count), transport, address]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
 
     def run(self) -> dict[str, Any]:
         """Send all of it; returns rows, seconds and how many requests were refused for a while."""
-        text, _ = self._process.communicate("go\n")
+        text, problems = self._process.communicate("go\n")
+        assert self._process.returncode == 0, problems
         result: dict[str, Any] = json.loads(text)
         return result
 
+    def run_until_it_fails(self) -> None:
+        """Send all of it, or as much as there is a server for."""
+        self._process.communicate("go\n")
+
 
 async def send_all(payloads: list[Payload], send: Send) -> None:
-    waiting = iter(payloads)
-
-    async def sender() -> None:
-        for _, body in waiting:
+    async def sender(lane: int) -> None:
+        for _, body in payloads[lane::LANES]:
             await send(body)
 
-    await asyncio.gather(*(sender() for _ in range(AT_ONCE)))
+    await asyncio.gather(*map(sender, range(LANES)))
 
 
 async def _main(kind: str, count: int, transport: str, address: str) -> dict[str, Any]:
@@ -84,21 +90,26 @@ async def _main(kind: str, count: int, transport: str, address: str) -> dict[str
 
     async def over_http() -> None:
         nonlocal retries
-        url, headers = f"{address}/v1/{SIGNALS[kind]}", OTLP
+        url, headers = f"{address}/v1/{SIGNALS.get(kind)}", OTLP
+        if kind == "remote":
+            url, headers = f"{address}/api/v1/write", REMOTE_WRITE
         async with httpx.AsyncClient(timeout=60) as client:
 
             async def send(body: bytes) -> None:
                 nonlocal retries
-                while (response := await client.post(url, content=body, headers=headers)).status_code == 429:
+                while (response := await client.post(url, content=body, headers=headers)).status_code in (
+                    429,
+                    503,
+                ):
                     retries += 1
                     await asyncio.sleep(0.02)
-                assert response.status_code == 200, response.text
+                assert response.status_code in (200, 204), response.text
                 assert not response.content, response.text
 
             await send_all(payloads, send)
 
     began = time.perf_counter()
-    await {"gRPC": over_grpc, "HTTP": over_http}[transport]()
+    await (over_grpc if transport == "gRPC" else over_http)()
     seconds = time.perf_counter() - began
     return {"rows": sum(rows for rows, _ in payloads), "seconds": seconds, "retries": retries}
 

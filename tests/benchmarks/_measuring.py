@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -58,7 +59,10 @@ class Latencies:
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns: the first to the left, numbers to the right."""
+    """Print aligned columns, the first to the left, numbers to the right; as Markdown with `--markdown`."""
+    if "--markdown" in sys.argv:
+        _print_markdown(title, header, rows)
+        return
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     print(f"\n{title}")
     for row in (header, ["-" * width for width in widths], *rows):
@@ -67,6 +71,12 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join([first, *numbers]))
+
+
+def _print_markdown(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    print(f"\n### {title}\n")
+    for row in (header, ["---", *["---:"] * (len(header) - 1)], *rows):
+        print("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
 
 
 def compare(title: str, unit: str, found: Mapping[str, float], *, baseline: str, scale: float = 1e6) -> None:

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cramjam
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from awf.embedded.remote_write.wire import Label, WriteRequest
 
 STEP_NS = 15 * 10**9
 SERIES = 10_000
@@ -78,6 +81,25 @@ def _counters(numbers: range) -> tuple[ExportMetricsServiceRequest, list[Any]]:
     return request, list(metric.sum.data_points)
 
 
+def remote(count: int) -> Iterator[Payload]:
+    """The same counter as remote write sends it."""
+    packed = [
+        [Label(name=name, value=value).SerializeToString() for name, value in sorted(labels.items())]
+        for labels in (
+            {"__name__": "bench_tokens_total", "job": "demo", **_identity(n)} for n in range(SERIES)
+        )
+    ]
+    rounds = count // SERIES
+    first_ms = time.time_ns() // 1_000_000 - rounds * STEP_NS // 1_000_000
+    for at in range(rounds):
+        for first in range(0, SERIES, POINTS):
+            request = WriteRequest()
+            for number, labels in enumerate(packed[first : first + POINTS]):
+                series = request.timeseries.add(labels=labels)
+                series.samples.add(timestamp=first_ms + at * STEP_NS // 1_000_000, value=at * 7.0 + number)
+            yield POINTS, bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
+
+
 def histograms(count: int) -> Iterator[Payload]:
     """Histograms of 16 bounds, of 500 steps: 19 samples a point."""
     request = ExportMetricsServiceRequest()
@@ -142,5 +164,5 @@ def spans(count: int) -> Iterator[Payload]:
 
 
 KINDS: dict[str, Callable[[int], Iterator[Payload]]] = {
-    "samples": samples, "histograms": histograms, "lines": lines, "spans": spans,
+    "samples": samples, "remote": remote, "histograms": histograms, "lines": lines, "spans": spans,
 }  # fmt: skip

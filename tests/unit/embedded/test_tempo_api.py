@@ -272,8 +272,8 @@ async def test_odd_values_of_others_are_still_shown(headers: dict[str, str]) -> 
         body = await get(tempo, "/api/search", q="{ .huge > 1 && .nan != 0.0 } | select(kind, status, .map)")
     assert [item["value"] for item in body["traces"][0]["spanSet"]["spans"][0]["attributes"]] == [
         {"intValue": str(2**62)},
-        {"doubleValue": "NaN"},
         {"stringValue": "unspecified"},
+        {"doubleValue": "NaN"},
         {"stringValue": "unset"},
     ]
 
