@@ -23,7 +23,7 @@ from awf.embedded.logql.frame import label_set
 from awf.embedded.logql.parameters import Parameters
 from awf.embedded.logql.patterns import mine
 from awf.embedded.logql.results import Result
-from awf.embedded.logql.scan import LARGEST_PAGE, QueryStats, line_bytes, scan
+from awf.embedded.logql.scan import LARGEST_SLICE, QueryStats, line_bytes, scan
 from awf.embedded.model import LogReader, Matcher, Sink
 from awf.embedded.query_pool import QueryPool
 from awf.errors import AwfError, MalformedPayload, Overloaded, QueryError, TooLarge
@@ -176,7 +176,7 @@ class _Api:
 
     def _records(self, parameters: Parameters, stats: QueryStats) -> Any:
         matchers = _bare_selector(parameters)
-        return scan(self._reader, matchers, parameters.span_ns(), stats, page=LARGEST_PAGE)
+        return scan(self._reader, matchers, parameters.span_ns(), stats, rows=LARGEST_SLICE)
 
 
 def _aligned(span_ns: tuple[int, int], step_ns: int) -> tuple[int, int]:

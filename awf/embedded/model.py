@@ -199,6 +199,62 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanTest:
+    """What a column of a span must be: `name`, `kind`, `status`, `status_message`, `scope_name`,
+    `scope_version`, `duration_ns`, `trace_id` or `span_id`, compared with a value by = != < <= > >= or =~."""
+
+    column: str
+    op: str
+    value: str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class SpanMention:
+    """A text that `attributes`, `resource`, `events` or `links` of a span must have in them, as key or value."""
+
+    column: str
+    text: str
+    is_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpanConditions:
+    """Several conditions that one span fulfils together, or of which it fulfils one."""
+
+    parts: tuple[SpanCondition, ...]
+    is_all: bool
+
+
+SpanCondition = SpanTest | SpanMention | SpanConditions
+
+
+ATTRIBUTE = "attributes."
+"""Before the name of an attribute of spans, where columns are named; its value is JSON, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanGroup:
+    """Spans of one bucket of time that are alike in some columns: how many, and their durations."""
+
+    bucket: int
+    values: tuple[Any, ...]
+    spans: int
+    shortest_ns: int
+    longest_ns: int
+    total_ns: float
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRef:
+    """A trace that is stored: when its first and its last span start, and how many it has."""
+
+    trace_id: str
+    first_ns: int
+    last_ns: int
+    spans: int
+
+
+@dataclass(frozen=True, slots=True)
 class MetricMetadata:
     """Type, help and unit as Prometheus' metadata endpoint names them."""
 
@@ -234,7 +290,6 @@ class LogReader(Protocol):
         *,
         where: LogFilter = EVERYTHING,
         newest_first: bool = True,
-        limit: int | None = None,
     ) -> list[LogRecord]:
         """Return records of matching streams in [start, end), sorted by time in the asked direction."""
         ...
@@ -250,7 +305,7 @@ class LogReader(Protocol):
         by: Sequence[str] | None = (),
     ) -> list[LogCount]:
         """Count records of [start, end) by stream, by these metadata (None: by all) and by bucket of time,
-        numbered from 0 at start. An entry without the metadata is counted without it."""
+        numbered from 0 at start. A count may come in parts; without the metadata an entry counts all the same."""
         ...
 
     def log_size(
@@ -273,6 +328,31 @@ class SpanReader(Protocol):
 
     def spans(self, start_ns: int, end_ns: int) -> list[Span]:
         """Return all spans of every trace that has a span starting in [start, end]."""
+        ...
+
+    def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
+        """Return the traces that have a span starting in [start, end] and, for each condition, some span that
+        fulfils it; the newest first. Some that do not fulfil them may be among them: callers look again."""
+        ...
+
+    def spans_of(self, traces: Sequence[TraceRef]) -> list[Span]:
+        """Return all spans of these traces."""
+        ...
+
+    def span_groups(
+        self,
+        start_ns: int,
+        end_ns: int,
+        *,
+        bucket_ns: int,
+        columns: Sequence[str],
+        tests: Sequence[SpanTest] = (),
+        where: Sequence[SpanCondition] = (),
+    ) -> list[SpanGroup] | None:
+        """Count the spans that start in (start, end], fulfil `where`, and are alike in columns and tests; None
+        when there would be too many groups. Values are the columns', then whether each test holds. Columns are
+        those of `SpanTest`, `resource` (JSON), `size` (of the duration: the smallest power of two that it fits
+        into, 0 below 2 ns) and attributes."""
         ...
 
 

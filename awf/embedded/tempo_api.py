@@ -53,8 +53,8 @@ def create_app(
     }
     return Starlette(
         routes=[
-            Route("/ready", _says("ready")),
-            Route("/api/echo", _says("echo")),
+            Route("/ready", _says("ready\n")),
+            Route("/api/echo", _says("echo\n")),
             Route("/api/status/buildinfo", _build_info),
             Route("/status/buildinfo", _build_info),
             Route("/api/v2/traces/diff", _diff, methods=["POST"]),

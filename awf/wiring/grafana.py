@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,12 +17,14 @@ import httpx
 from awf.core.http import client, reaching
 from awf.core.ports import Datasource
 from awf.core.types import Json
-from awf.errors import NotFound, QueryError, TooLarge, Unavailable
+from awf.errors import AwfError, NotFound, QueryError, TooLarge, Unavailable
 
 MAX_ANSWER_BYTES: Final = 16_000_000
 MAX_AT_ONCE: Final = 8
 """So that a large dashboard that is opened by many cannot take every connection of the backend."""
 TIMEOUT_S: Final = 15.0
+SHARED_S: Final = 2.0
+"""How long an answer serves others: the panels of a page all ask for their dashboard and the datasources."""
 
 
 class GrafanaReader:
@@ -41,6 +44,7 @@ class GrafanaReader:
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._turn = asyncio.Semaphore(MAX_AT_ONCE)
+        self._shared: dict[str, tuple[float, asyncio.Task[Any]]] = {}
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -51,7 +55,7 @@ class GrafanaReader:
 
     async def dashboard(self, uid: str) -> Json:
         try:
-            found = await self._get(f"/api/dashboards/uid/{quote(uid, safe='')}", {})
+            found = await self._get_shared(f"/api/dashboards/uid/{quote(uid, safe='')}")
         except NotFound as error:
             raise NotFound(
                 f"Grafana has no dashboard {uid!r:.80}", hint="/ui/dashboards lists those there are."
@@ -63,7 +67,7 @@ class GrafanaReader:
 
     async def datasources(self) -> list[Datasource]:
         # Grafana's list of datasources needs a permission that viewers lack; its frontend's settings do not.
-        settings = await self._get("/api/frontend/settings", {})
+        settings = await self._get_shared("/api/frontend/settings")
         default = settings.get("defaultDatasource", "")
         return [
             Datasource(
@@ -84,6 +88,20 @@ class GrafanaReader:
     async def annotations(self, parameters: Sequence[tuple[str, str]]) -> list[Json]:
         found = await self._get("/api/annotations", parameters)
         return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+    async def _get_shared(self, path: str) -> Any:
+        """As `_get` without parameters; whoever asks while an answer is new, or on its way, gets the same."""
+        now = time.monotonic()
+        until, asked = self._shared.get(path, (0.0, None))
+        if asked is None or now >= until:
+            self._shared = {key: each for key, each in self._shared.items() if each[0] > now}
+            asked = asyncio.create_task(self._get(path, {}))
+            self._shared[path] = (now + SHARED_S, asked)
+        try:
+            return await asyncio.shield(asked)
+        except AwfError:
+            self._shared.pop(path, None)
+            raise
 
     async def _get(self, path: str, parameters: Mapping[str, str] | Sequence[tuple[str, str]]) -> Any:
         pairs = parameters.items() if isinstance(parameters, Mapping) else parameters

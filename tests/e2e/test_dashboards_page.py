@@ -13,9 +13,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
-from tests.e2e import pictures
+from tests.e2e import kinds, pictures
 from tests.e2e.browser import browser_page
 from tests.e2e.product import Product
 
@@ -57,19 +57,30 @@ def _on_the_grid(product: Product, expr: str) -> bool:
     return any(len(series["values"]) > 1 for series in answer.get("data", {}).get("result", []))
 
 
+@pytest.fixture(scope="module")
+def browser(product: Product) -> Iterator[BrowserContext]:
+    """A browser that is logged in."""
+    with browser_page() as opened:
+        opened.goto(product.login_link())
+        yield opened.context
+
+
 @pytest.fixture
-def page(product: Product) -> Iterator[Page]:
-    """A browser that is logged in; whatever the console complains about fails the test."""
+def page(browser: BrowserContext) -> Iterator[Page]:
+    """A page of it; an error in its scripts, and whatever the console complains about, fails the test."""
     complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             complaints.append(message.text)
 
-    with browser_page(width=1480, height=2600) as opened:
-        opened.on("console", heard)
-        opened.goto(product.login_link())
-        yield opened
+    opened = browser.new_page()
+    opened.set_viewport_size({"width": 1480, "height": 2600})
+    opened.set_default_timeout(15_000)
+    opened.on("console", heard)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    opened.close()
     assert complaints == []
 
 
@@ -118,7 +129,7 @@ def test_picture_of_a_dashboard(page: Page, product: Product, uid: str) -> None:
 
 
 @pytest.mark.parametrize("uid", BOARDS)
-def test_every_panel_of_a_dashboard_is_drawn(page: Page, product: Product, uid: str) -> None:
+def test_every_panel_of_a_dashboard_is_drawn_and_fits_a_phone(page: Page, product: Product, uid: str) -> None:
     panels = open_board(page, product, uid, "?from=now-15m&to=now&refresh=")
     assert panels
     said = [f"{panel['problem']}{panel['notes']}" for panel in panels]
@@ -127,13 +138,33 @@ def test_every_panel_of_a_dashboard_is_drawn(page: Page, product: Product, uid: 
     empty = {panel["title"] for panel in panels if panel["drawn"] == "empty"}
     assert empty <= MAY_BE_EMPTY or uid in LATER, empty
     assert overflow(page) <= 0
-
-
-@pytest.mark.parametrize("uid", BOARDS)
-def test_a_phone_shows_a_dashboard_without_scrolling_sideways(page: Page, product: Product, uid: str) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
-    open_board(page, product, uid, is_whole=False)
     assert overflow(page) <= 0
+
+
+def test_every_kind_of_panel_is_drawn(page: Page, product: Product) -> None:
+    """Kinds and choices that no generated dashboard has, on the data of the same demo."""
+    found = product.query("TEMPO", "/api/search", {"q": '{ name = "awf.workflow" }', "limit": 1})
+    trace_id = found["traces"][0]["traceID"]
+    board = kinds.board(trace_id)
+    (product.data_dir / "generated" / "dashboards" / "kinds.json").write_text(json.dumps(board))
+    panels = open_board(page, product, "kinds", "?from=now-15m&to=now&refresh=")
+    assert {panel["title"]: panel["drawn"] for panel in panels} == {
+        each["title"]: "yes" for each in board["panels"]
+    }
+    assert [panel["problem"] for panel in panels if panel["problem"]] == []
+    waterfall = page.locator(".waterfall")
+    assert waterfall.locator(".span-bar").count() > 1
+    assert trace_id in (waterfall.get_by_role("link").get_attribute("href") or "")
+    waterfall.locator("summary").first.click()
+    assert "workflow_id" in waterfall.inner_text()
+
+
+def test_a_dashboard_renews_itself_until_it_is_paused(page: Page, product: Product) -> None:
+    open_board(page, product, "awf-overview", "?refresh=5s&viewPanel=2")
+    page.wait_for_selector('body[data-renewed="2"]', timeout=60_000)
+    page.get_by_role("button", name="Pause").click()
+    assert page.get_by_role("button", name="Resume").is_visible()
 
 
 def test_a_choice_and_a_time_range_go_into_the_address_and_into_links(page: Page, product: Product) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from awf.api.dashboards.board import member, objects
 from awf.api.dashboards.queries import Query
+from awf.api.dashboards.traces import read_trace
 from awf.core.types import Json
 
 MAX_SERIES: Final = 200
@@ -21,6 +22,8 @@ def read(query: Query, answer: Json) -> Json:
     """Return a query's answer for the page."""
     data = member(answer, "data")
     kind = data.get("resultType")
+    if query.shape == "trace":
+        return _trace(query, answer)
     if query.shape == "traces":
         return _spans(answer) if query.format == "spans" else _traces(answer)
     if kind == "streams":
@@ -117,6 +120,26 @@ def _traces(answer: Json) -> Json:
             }
         )
     return {"traces": rows, "cut": ""}
+
+
+def _trace(query: Query, answer: Json) -> Json:
+    """Return the spans of one trace as rows; `trace` is None when there is no such trace."""
+    found = read_trace(answer)
+    if found is None:
+        return {"trace": None, "cut": ""}
+    shown, total = len(found.spans), found.total
+    rows = [
+        {
+            "id": span.id, "name": span.name[:MAX_LABEL_CHARS], "service": span.service[:MAX_LABEL_CHARS],
+            "depth": span.depth, "start": span.start, "width": span.width, "duration_ms": span.duration_ms,
+            "is_error": span.is_error, "message": span.message, "attributes": span.attributes,
+        }
+        for span in found.spans
+    ]  # fmt: skip
+    trace = {
+        "trace_id": query.expr, "start_ms": found.start_ns / 1e6, "duration_ms": found.duration_ms, "spans": rows,
+    }  # fmt: skip
+    return {"trace": trace, "cut": f"{shown:,} of {total:,} spans are shown" if shown < total else ""}
 
 
 def _spans(answer: Json) -> Json:

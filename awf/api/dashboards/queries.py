@@ -20,13 +20,14 @@ from awf.api.dashboards.intervals import (
 from awf.api.dashboards.request import Window
 from awf.core.ports import Datasource
 from awf.core.types import Json
-from awf.errors import UnsupportedQuery
+from awf.errors import QueryError, UnsupportedQuery
 
 MAX_LINES: Final = 500
 MAX_TRACES: Final = 100
 LEAST_LOKI_STEP_MS: Final = 1_000
 
-Shape = Literal["matrix", "vector", "logs", "traces"]
+Shape = Literal["matrix", "vector", "logs", "traces", "trace"]
+_TRACE_ID: Final = re.compile(r"[0-9a-fA-F]{1,32}")
 _TRACE_METRICS: Final = re.compile(
     r"\|\s*(rate|count_over_time|sum_over_time|min_over_time|max_over_time|avg_over_time"
     r"|quantile_over_time|histogram_over_time)\s*\("
@@ -157,7 +158,12 @@ def is_log_query(expr: str) -> bool:
 
 
 def _tempo(draft: Query, target: Json, window: Window) -> Query:
-    if (kind := text(target, "queryType")) not in ("", "traceql"):
+    kind = text(target, "queryType")
+    if _TRACE_ID.fullmatch(draft.expr):
+        return replace(draft, path=f"/api/v2/traces/{draft.expr}", parameters={}, shape="trace")
+    if kind == "traceId":
+        raise QueryError(f"query {draft.ref_id}: {draft.expr!r:.60} is not the id of a trace")
+    if kind not in ("", "traceql"):
         raise UnsupportedQuery(
             f"query {draft.ref_id} is of Tempo's type {kind!r:.40}, which this page does not know",
             hint="Open the dashboard in Grafana to see it.",

@@ -24,7 +24,7 @@ from awf.embedded.logql.results import (
     Vector,
     VectorSample,
 )
-from awf.embedded.logql.scan import FIRST_PAGE, QueryStats, scan
+from awf.embedded.logql.scan import FIRST_SLICE, QueryStats, scan
 from awf.embedded.model import LogReader
 from awf.errors import QueryError, QueryLimit
 
@@ -77,8 +77,8 @@ class Engine:
         stats = QueryStats()
         if isinstance(tree, nodes.LogQuery):
             span = (start_ns, end_ns)
-            page = min(limit, FIRST_PAGE) if not Pipeline(tree.stages).filters else FIRST_PAGE
-            found = self._entries(tree, span, stats, newest_first=newest_first, page=page + 1)
+            first = min(limit, FIRST_SLICE) if not Pipeline(tree.stages).filters else FIRST_SLICE
+            found = self._entries(tree, span, stats, newest_first=newest_first, rows=first)
             return Streams(list(islice(_apart(found, interval_ns), limit)), stats)
         steps = _steps(start_ns, end_ns, step_ns)
         frame = Evaluation(self._reader, steps, stats).run(tree)
@@ -97,7 +97,7 @@ class Engine:
     ) -> Iterator[LogEntry]:
         """Yield the entries of a log query in [start, end), as many as the caller takes."""
         tree = parse_selector(query)
-        return self._entries(tree, (start_ns, end_ns), stats, newest_first=newest_first, page=FIRST_PAGE)
+        return self._entries(tree, (start_ns, end_ns), stats, newest_first=newest_first, rows=FIRST_SLICE)
 
     def _entries(
         self,
@@ -106,12 +106,12 @@ class Engine:
         stats: QueryStats,
         *,
         newest_first: bool,
-        page: int,
+        rows: int,
     ) -> Iterator[LogEntry]:
         pipeline = Pipeline(tree.stages)
         records = scan(
             self._reader, tree.matchers, span_ns, stats,
-            where=pipeline.where, newest_first=newest_first, page=page,
+            where=pipeline.where, newest_first=newest_first, rows=rows,
         )  # fmt: skip
         for record in records:
             entry = Entry(record)

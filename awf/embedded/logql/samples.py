@@ -16,7 +16,7 @@ from awf.embedded.logql.entry import ALL_LABELS, ERROR, Entry, Hints
 from awf.embedded.logql.filters import label_filter, label_names
 from awf.embedded.logql.frame import LabelSet, Values, label_set
 from awf.embedded.logql.pipeline import Pipeline, required_names
-from awf.embedded.logql.scan import LARGEST_PAGE, QueryStats, check_size, line_bytes, scan
+from awf.embedded.logql.scan import LARGEST_SLICE, QueryStats, check_size, line_bytes, scan
 from awf.embedded.model import LogReader
 from awf.errors import QueryError, QueryLimit
 
@@ -75,7 +75,7 @@ def read_series(
     check_size(reader, log_range.query.matchers, span_ns, pipeline.where)
     records = scan(
         reader, log_range.query.matchers, span_ns, stats,
-        where=pipeline.where, newest_first=False, page=LARGEST_PAGE,
+        where=pipeline.where, newest_first=False, rows=LARGEST_SLICE,
     )  # fmt: skip
     for record in records:
         if not ends.covers(record.timestamp_ns, log_range.range_ns):

@@ -1,4 +1,4 @@
-"""Reading the store in pages, so that a query holds one page of records and not its whole range."""
+"""Reading the store in slices of time, so that a query holds one slice of records and not its whole range."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from awf.embedded import deadline
 from awf.embedded.model import EVERYTHING, LogFilter, LogReader, LogRecord, Matcher
 from awf.errors import QueryLimit
 
-FIRST_PAGE: Final = 1_000
-LARGEST_PAGE: Final = 50_000
+FIRST_SLICE: Final = 1_000
+LARGEST_SLICE: Final = 50_000
 MAX_LINES: Final = 5_000_000
+_GROWTH: Final = 16
+_CHECKED_EVERY: Final = 1_000
 _NARROW: Final = (
     "Shorten the time range, or narrow with stream labels, line filters and filters of metadata before the "
     "first parser: those cost least."
@@ -35,40 +37,54 @@ def scan(
     *,
     where: LogFilter = EVERYTHING,
     newest_first: bool = True,
-    page: int = FIRST_PAGE,
+    rows: int = FIRST_SLICE,
 ) -> Iterator[LogRecord]:
-    """Yield the records of [start, end) in time order, page after growing page.
-
-    A page that is full may end inside one instant. Its last instant is then read again with the next
-    page, and a page that is nothing but one instant is read again twice as large.
-    Raises QueryLimit when more than MAX_LINES would be read.
-    """
-    start, end = span_ns
-    while start < end:
+    """Yield the records of [start, end) in time order. The first slice has about so many rows before
+    filters, later ones more. Raises QueryLimit when more than MAX_LINES would be read."""
+    for start, end in _slices(reader, matchers, span_ns, rows, newest_first=newest_first):
         deadline.check()
-        records = reader.logs(matchers, start, end, where=where, newest_first=newest_first, limit=page)
-        is_last = len(records) < page
-        if not is_last:
-            edge = records[-1].timestamp_ns
-            kept = [record for record in records if record.timestamp_ns != edge]
-            page = page * 2 if not kept else min(page * 4, LARGEST_PAGE)
-            start, end = (start, edge + 1) if newest_first else (edge, end)
-            records = kept
-        for record in records:
+        for record in reader.logs(matchers, start, end, where=where, newest_first=newest_first):
             stats.lines += 1
             stats.bytes += line_bytes(record.line)
+            if stats.lines % _CHECKED_EVERY == 0:
+                deadline.check()
             if stats.lines > MAX_LINES:
                 raise QueryLimit(f"the query reads more than {MAX_LINES} lines", hint=_NARROW)
             yield record
-        if is_last:
-            return
+
+
+def _slices(
+    reader: LogReader,
+    matchers: Sequence[Matcher],
+    span_ns: tuple[int, int],
+    rows: int,
+    *,
+    newest_first: bool,
+) -> Iterator[tuple[int, int]]:
+    """Yield pieces of the range that have rows, but no more than so many; only one instant may have more."""
+    start, end = span_ns
+    width = end - start
+    while start < end:
+        width = min(width, end - start)
+        piece = (end - width, end) if newest_first else (start, start + width)
+        size = reader.log_size(matchers, *piece)
+        if size > rows and width > 1:
+            width = max(1, min(width // 2, width * rows // size))
+            continue
+        start, end = (start, piece[0]) if newest_first else (piece[1], end)
+        if size:
+            yield piece
+            rows = min(rows * 4, LARGEST_SLICE)
+        width *= max(2, min(_GROWTH, rows // max(size, 1)))
 
 
 def check_size(
     reader: LogReader, matchers: Sequence[Matcher], span_ns: tuple[int, int], where: LogFilter
 ) -> None:
     """Refuse a query that has to look at every line before it looks at one. Raises QueryLimit."""
-    lines = reader.log_size(matchers, *span_ns, where=where)
+    lines = reader.log_size(matchers, *span_ns)
+    if lines > MAX_LINES and where != EVERYTHING:
+        lines = reader.log_size(matchers, *span_ns, where=where)
     if lines > MAX_LINES:
         raise QueryLimit(
             f"the query would read about {lines} lines; at most {MAX_LINES} are read for one query",

@@ -23,9 +23,9 @@ from awf.embedded.promql.values import (
     empty,
     format_value,
     group,
+    group_by,
     is_label_name,
     key,
-    keys_by,
     members,
     names_of,
     only,
@@ -52,7 +52,7 @@ def aggregate(node: Aggregate, vector: Vector, param: Floats | str | None, notes
         choice.check(node.op, _required(param), notes, span)
     if not len(vector):
         return empty(vector.values.shape[1])
-    ids, firsts = group(keys_by(vector.labels, _grouping(node, vector.labels)))
+    ids, firsts = group_by(vector.labels, _grouping(node, vector.labels))
     if isinstance(param, str):
         return _count_values(vector, ids, [_group_labels(node, vector.labels[row]) for row in firsts], param)
     if node.op in choice.CHOICES:

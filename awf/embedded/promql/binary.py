@@ -23,8 +23,8 @@ from awf.embedded.promql.values import (
     empty,
     format_labels,
     group,
+    group_by,
     key,
-    keys_by,
     merge,
     nameless,
     names_of,
@@ -66,7 +66,7 @@ def _signatures(matching: Matching, first: Vector, second: Vector) -> tuple[Ints
     """Return the match group of each row of both vectors, and how many groups there are."""
     labels = [*first.labels, *second.labels]
     names = set(matching.labels) if matching.on else names_of(labels).difference(matching.labels, (NAME,))
-    ids, firsts = group(keys_by(labels, names))
+    ids, firsts = group_by(labels, names)
     return ids[: len(first)], ids[len(first) :], len(firsts)
 
 
@@ -90,7 +90,8 @@ def _matched(matching: Matching, vector: Vector, other: Vector) -> Bools:
 def _paired(node: Binary, lhs: Vector, rhs: Vector) -> Vector:
     """Combine the samples that match, and those that a fill value matches."""
     many, one = (rhs, lhs) if node.matching.many == "right" else (lhs, rhs)
-    parts = [_combined(node, many, one)]
+    combined, is_distinct = _combined(node, many, one)
+    parts = [combined]
     # As in Prometheus: fill_right stands in for the side that is unique, also when that is the left one.
     if (fill := node.matching.fill_right) is not None:
         alone = _filtered(many, ~_matched(node.matching, many, one))
@@ -98,19 +99,22 @@ def _paired(node: Binary, lhs: Vector, rhs: Vector) -> Vector:
     if (fill := node.matching.fill_left) is not None:
         alone = _filtered(one, ~_matched(node.matching, one, many))
         parts.append(_with_fill(node, alone, fill, of_many=False))
+    if len(parts) == 1 and is_distinct:
+        return combined
     try:
         return merge(stacked(parts) if len(parts) > 1 else parts[0])
     except QueryError as error:
         raise QueryError("multiple matches for labels: grouping labels must ensure unique matches") from error
 
 
-def _combined(node: Binary, many: Vector, one: Vector) -> Vector:
+def _combined(node: Binary, many: Vector, one: Vector) -> tuple[Vector, bool]:
+    """Combine the samples that match; tell also whether the series are surely distinct."""
     ids, other_ids, groups = _signatures(node.matching, many, one)
     _check_unique(node, one, other_ids, groups, np.any(many.present, axis=0))
     many_rows, one_rows = _pairs(ids, other_ids)
     steps = many.values.shape[1]
     if not len(many_rows):
-        return empty(steps)
+        return empty(steps), True
     check_cells(len(many_rows), steps)
     both = many.present[many_rows] & one.present[one_rows]
     if node.matching.many is None:
@@ -120,10 +124,11 @@ def _combined(node: Binary, many: Vector, one: Vector) -> Vector:
         for m, o in zip(many_rows.tolist(), one_rows.tolist(), strict=True)
     ]
     values, holds = _applied(node, many.values[many_rows], one.values[one_rows])
-    result = Vector(labels, values, both)
     if node.op in COMPARISONS and node.matching.many is not None:
-        _check_distinct(result)
-    return Vector(labels, values, both & holds).occupied()
+        _check_distinct(Vector(labels, values, both))
+    matched = ids[many_rows]
+    is_distinct = node.matching.many is None and len(np.unique(matched)) == len(matched)
+    return Vector(labels, values, both & holds).occupied(), is_distinct
 
 
 def _applied(node: Binary, many: Floats, one: Floats) -> tuple[Floats, Bools]:
@@ -146,6 +151,11 @@ def _with_fill(node: Binary, alone: Vector, fill: float, *, of_many: bool) -> Ve
 
 def _pairs(ids: Ints, other_ids: Ints) -> tuple[Ints, Ints]:
     """Return the rows that match, side by side."""
+    if len(np.unique(other_ids)) == len(other_ids):
+        rows = np.full(int(max(ids.max(initial=0), other_ids.max(initial=0))) + 1, -1, dtype=np.int64)
+        rows[other_ids] = np.arange(len(other_ids))
+        others = rows[ids]
+        return np.flatnonzero(others >= 0), others[others >= 0]
     members: dict[int, list[int]] = defaultdict(list)
     for row, number in enumerate(other_ids.tolist()):
         members[number].append(row)
@@ -192,6 +202,8 @@ def _check_distinct(result: Vector) -> None:
 
 def _result_labels(node: Binary, many: Labels, one: Labels) -> Labels:
     matching = node.matching
+    if matching.many is None and matching.on and NAME not in matching.labels:
+        return only(many, matching.labels)
     labels = dict(many)
     if node.op not in COMPARISONS:
         labels = without(many, METADATA)

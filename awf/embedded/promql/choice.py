@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
 
 from awf.embedded.promql.notes import Notes, write_g
 from awf.embedded.promql.syntax import Span
-from awf.embedded.promql.values import Floats, Ints, Labels, Vector, empty, members, sort_key
+from awf.embedded.promql.values import Bools, Floats, Ints, Labels, Vector, empty, members, sort_key
 from awf.errors import QueryError
 
 CHOICES = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
@@ -39,24 +40,27 @@ def check(op: str, param: Floats, notes: Notes, span: Span) -> None:
 
 def choose(op: str, vector: Vector, ids: Ints, param: Floats) -> Vector:
     """Evaluate one of the choices; `ids` are the groups of the rows."""
-    in_order = np.array(sorted(range(len(vector)), key=lambda row: sort_key(vector.labels[row])))
-    vector, ids = vector.rows(in_order), ids[in_order]
     if op == "limit_ratio":
         return _part(vector, np.clip(param, -1.0, 1.0))
     wanted = np.clip(np.trunc(param), 0, len(vector)).astype(np.int64)
     if not wanted.any():
         return empty(vector.values.shape[1])
+    groups = members(ids, int(ids.max()) + 1)
     return (
-        _first(vector, ids, wanted) if op == "limitk" else _extreme(vector, ids, wanted, largest=op == "topk")
+        _first(vector, groups, wanted)
+        if op == "limitk"
+        else _extreme(vector, groups, wanted, largest=op == "topk")
     )
 
 
-def _extreme(vector: Vector, ids: Ints, wanted: Ints, *, largest: bool) -> Vector:
-    """Keep the k extreme samples of each group at each step; NaN only when nothing else is left."""
+def _extreme(vector: Vector, groups: Sequence[Ints], wanted: Ints, *, largest: bool) -> Vector:
+    """Keep the k extreme samples of each group at each step; NaN only when nothing else is left. Of equal
+    ones those that come first by their labels are kept."""
     present = np.zeros(vector.present.shape, dtype=bool)
     ranked: list[int] = []
-    keys = -vector.values if largest else vector.values
-    for rows in members(*_renumbered(ids)):
+    keys = np.where(vector.present, -vector.values if largest else vector.values, np.nan)
+    for group in groups:
+        rows = _by_labels(vector, group[_candidates(keys[group], int(wanted.max()))])
         absent = ~vector.present[rows]
         order = np.lexsort((np.where(absent, 0.0, keys[rows]), absent), axis=0)
         place = np.argsort(order, axis=0, kind="stable")
@@ -68,18 +72,26 @@ def _extreme(vector: Vector, ids: Ints, wanted: Ints, *, largest: bool) -> Vecto
     return result.occupied()
 
 
-def _first(vector: Vector, ids: Ints, wanted: Ints) -> Vector:
+def _candidates(keys: Floats, most: int) -> Bools:
+    """Tell which rows may be among the smallest at some step: sorting all of them by labels would take long."""
+    if most >= len(keys):
+        return np.ones(len(keys), dtype=bool)
+    limit = np.partition(keys, most - 1, axis=0)[most - 1]
+    found: Bools = np.any(~(keys > limit), axis=1)
+    return found
+
+
+def _by_labels(vector: Vector, rows: Ints) -> Ints:
+    return np.array(sorted(rows.tolist(), key=lambda row: sort_key(vector.labels[row])), dtype=np.int64)
+
+
+def _first(vector: Vector, groups: Sequence[Ints], wanted: Ints) -> Vector:
     present = np.zeros(vector.present.shape, dtype=bool)
-    for rows in members(*_renumbered(ids)):
+    for group in groups:
+        rows = _by_labels(vector, group)
         here = vector.present[rows]
         present[rows] = here & (np.cumsum(here, axis=0) <= wanted)
     return Vector(vector.labels, vector.values, present).occupied()
-
-
-def _renumbered(ids: Ints) -> tuple[Ints, int]:
-    """Number the groups by their first row."""
-    _, first, dense = np.unique(ids, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[dense], len(first)
 
 
 def _part(vector: Vector, ratio: Floats) -> Vector:

@@ -82,21 +82,19 @@ class Cursor:
             hint = "Write the units from the longest to the shortest, each once, as in 1d12h."
             raise self.error(token.span, str(error), hint if token.kind == "duration" else "") from error
 
-    def labels(self) -> tuple[str, ...]:
+    def labels(self, hint: str = "Labels are words or strings, parted by commas.") -> tuple[str, ...]:
         """Read label names in parentheses."""
         self.expect("(", "grouping opts")
         names: list[str] = []
         while not self.sees(")"):
             token = self.current
             if token.kind not in ("word", "string"):
-                raise self.unexpected(
-                    "grouping opts", "label", "Labels are words or strings, parted by commas."
-                )
+                raise self.unexpected("grouping opts", "label", hint)
             name = self.string(self.take()) if token.kind == "string" else self.take().text
             if not name or (":" in name and token.kind == "word"):
                 raise self.error(token.span, f'invalid label name for grouping: "{name}"')
             names.append(name)
             if not self.skip(",") and not self.sees(")"):
-                raise self.unexpected("grouping opts", '"," or ")"')
+                raise self.unexpected("grouping opts", '"," or ")"', hint)
         self.take()
         return tuple(names)

@@ -58,9 +58,10 @@ class Engine:
         if isinstance(value, str):
             return String(at_ms, value)
         if isinstance(value, Vector):
+            column, present = value.values[:, 0].tolist(), value.present[:, 0].tolist()
             return [
-                VectorSample(labels, at_ms, float(row[0]))
-                for labels, row, here in zip(value.labels, value.values, value.present[:, 0], strict=True)
+                VectorSample(labels, at_ms, number)
+                for labels, number, here in zip(value.labels, column, present, strict=True)
                 if here
             ]
         return Scalar(at_ms, float(value[0]))

@@ -86,7 +86,7 @@ def _constant(values: Floats) -> Vector:
 
 def _scalar(args: Arguments) -> Value:
     vector = args.vector(0)
-    total = np.where(vector.present, vector.values, 0.0).sum(axis=0)
+    total = np.add.reduce(np.where(vector.present, vector.values, -0.0), axis=0, initial=-0.0)
     return np.where(vector.present.sum(axis=0) == 1, total, np.nan)
 
 

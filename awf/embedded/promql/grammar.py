@@ -34,6 +34,7 @@ _PRECEDENCE = {
 }  # fmt: skip
 _WITH_PARAMETER = frozenset({"topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio"})
 _NEVER_NAMES = frozenset({"bool", "on", "ignoring", "group_left", "group_right", "atan2"})
+_GROUP_LABELS = "Parentheses behind group_left and group_right hold labels: write () before an expression."
 _CALLED_KEYWORDS = frozenset({"start", "end", "step", "range", "max_of", "min_of"})
 
 
@@ -191,7 +192,7 @@ def _modifiers(cursor: Cursor) -> tuple[Matching, bool]:
     if word := cursor.skip("on", "ignoring"):
         matching = Matching(on=word.lower == "on", labels=cursor.labels())
         if side := cursor.skip("group_left", "group_right"):
-            include = cursor.labels() if cursor.sees("(") else ()
+            include = cursor.labels(_GROUP_LABELS) if cursor.sees("(") else ()
             many: Side = "left" if side.lower == "group_left" else "right"
             matching = replace(matching, many=many, include=include)
     elif cursor.sees("group_left", "group_right"):

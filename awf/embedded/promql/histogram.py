@@ -24,8 +24,7 @@ from awf.embedded.promql.values import (
     Vector,
     any_groups,
     format_value,
-    group,
-    keys_by,
+    group_by,
     names_of,
     without,
 )
@@ -55,7 +54,7 @@ def buckets(vector: Vector, notes: Notes, span: Span) -> Buckets:
         notes.bucket_label(labels.get(_LE, ""), name if isinstance(name, KeptName) else "", span)
     if not is_bucket.all():
         vector, bounds = vector.rows(is_bucket), bounds[is_bucket]
-    ids, firsts = group(keys_by(vector.labels, names_of(vector.labels) - {_LE}))
+    ids, firsts = group_by(vector.labels, names_of(vector.labels) - {_LE})
     order = np.lexsort((bounds, ids))
     return Buckets(
         vector=vector.rows(order),

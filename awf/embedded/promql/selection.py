@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from awf.embedded import deadline
 from awf.embedded.model import STALE_NAN_BITS, SampleReader, SeriesData
 from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.syntax import At, Selector
@@ -84,6 +85,7 @@ class Windows:
         widest = int(self.counts.max(initial=0))
         run = max(1, _CHUNK // max(widest, 1))
         for start in range(0, len(self.low), run):
+            deadline.check()
             cells = slice(start, start + run)
             positions = self.low[cells, None] + np.arange(widest)
             real = positions < self.high[cells, None]

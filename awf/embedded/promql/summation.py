@@ -15,7 +15,7 @@ _TOLERATED = 1e-11
 
 def group_sums(values: Floats, present: Bools, ids: Ints, groups: int) -> Floats:
     """Add up the present rows of each group at each step."""
-    kept = np.where(present, values, 0.0)
+    kept = np.where(present, values, -0.0)  # adding 0 to -0 would lose its sign
     totals = sum_groups(kept, ids, groups)
 
     def terms(group: int, step: int) -> Floats:

@@ -151,13 +151,15 @@ def names_of(labels: Iterable[Labels]) -> set[str]:
     return names
 
 
-def keys_by(labels: Iterable[Labels], names: Set[str]) -> Iterable[Hashable]:
-    """Return for each label set what it says about some names: equal keys, equal labels."""
+def group_by(labels: Sequence[Labels], names: Set[str]) -> tuple[Ints, list[int]]:
+    """Number label sets by what they say about some names, as `group` does."""
     ordered = sorted(names)
+    if not ordered:
+        return np.zeros(len(labels), dtype=np.int64), [0] if labels else []
     if len(ordered) == 1:
         name = ordered[0]
-        return [item.get(name) for item in labels]
-    return [tuple([item.get(name) for name in ordered]) for item in labels]
+        return group([item.get(name) for item in labels])
+    return group([tuple([item.get(name) for name in ordered]) for item in labels])
 
 
 def nameless(labels: Labels) -> Labels:
@@ -170,14 +172,14 @@ def nameless(labels: Labels) -> Labels:
 
 def drop_name(vector: Vector, *, strict: bool = False) -> Vector:
     """Return the vector without metric names. Raises QueryError when that makes two series one."""
-    names = {labels.get(NAME) for labels in vector.labels}
-    if any(isinstance(name, KeptName) for name in names):
+    metrics = {labels.get(NAME) for labels in vector.labels}
+    if any(isinstance(metric, KeptName) for metric in metrics):
         return Vector([nameless(labels) for labels in vector.labels], vector.values, vector.present)
-    if names - {None} or not names_of(vector.labels).isdisjoint(METADATA):
-        labels = [without(item, METADATA) for item in vector.labels]
+    if dropped := names_of(vector.labels).intersection(METADATA):
+        labels = [without(item, dropped) for item in vector.labels]
         vector = Vector(labels, vector.values, vector.present)
     # Series of one metric differ in their other labels.
-    return vector if len(names) == 1 else merge(vector, strict=strict)
+    return vector if len(metrics) == 1 else merge(vector, strict=strict)
 
 
 def without_dropped(vector: Vector) -> Vector:
@@ -208,7 +210,7 @@ def merge(vector: Vector, *, strict: bool = False) -> Vector:
     counts = count_groups(filled.present, ids, len(firsts))
     if strict or counts.max(initial=0) > 1:
         raise QueryError("vector cannot contain metrics with the same labelset")
-    values = sum_groups(np.where(filled.present, filled.values, 0.0), ids, len(firsts))
+    values = sum_groups(np.where(filled.present, filled.values, -0.0), ids, len(firsts))
     return Vector([filled.labels[i] for i in firsts], values, counts > 0)
 
 

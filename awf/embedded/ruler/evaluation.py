@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from awf.core import semconv
 from awf.core.counters import Counters
+from awf.embedded.deadline import Deadline
 from awf.embedded.model import STALE, Samples, Sink
 from awf.embedded.ruler.alerts import Active, AlertInstance, AlertState, Vector, advance, restored
 from awf.embedded.ruler.labels import LabelKey, label_key
@@ -22,6 +23,8 @@ from awf.errors import AwfError, QueryError, QueryLimit
 
 logger = logging.getLogger(__name__)
 
+TIMEOUT_S: Final = 30.0
+"""How long one rule may take; the rules of its group wait for it."""
 MAX_SERIES: Final = 10_000
 """Most series that one rule may give; more is a mistake in the rule, not an alert for each."""
 
@@ -54,7 +57,7 @@ class RuleState:
 
     async def evaluate(self, engine: InstantEngine, sink: Sink, at_ms: int) -> None:
         """Evaluate at one moment. Raises what the engine or the sink raises."""
-        result = await asyncio.to_thread(engine.instant, self.rule.expr, at_ms)
+        result = await asyncio.to_thread(_evaluated, engine, self.rule.expr, at_ms)
         vector = _vector(result)
         if isinstance(self.rule, AlertRule):
             self.active = advance(self.rule, self.active, vector, at_ms)
@@ -68,6 +71,11 @@ class RuleState:
         if samples:
             await sink.write(samples=Samples.of(samples))
         self._written = current
+
+
+def _evaluated(engine: InstantEngine, expr: str, at_ms: int) -> Any:
+    with Deadline(TIMEOUT_S).current():
+        return engine.instant(expr, at_ms)
 
 
 class GroupState:

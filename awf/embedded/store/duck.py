@@ -21,6 +21,10 @@ from awf.embedded.model import (
     Samples,
     SeriesData,
     Span,
+    SpanCondition,
+    SpanGroup,
+    SpanTest,
+    TraceRef,
 )
 from awf.embedded.store.cursors import Cursors
 from awf.embedded.store.keeper import Keeper, Limits
@@ -144,11 +148,8 @@ class DuckStore:
         *,
         where: LogFilter = EVERYTHING,
         newest_first: bool = True,
-        limit: int | None = None,
     ) -> list[LogRecord]:
-        return self._logs.logs(
-            matchers, start_ns, end_ns, where=where, newest_first=newest_first, limit=limit
-        )
+        return self._logs.logs(matchers, start_ns, end_ns, where=where, newest_first=newest_first)
 
     def log_counts(
         self,
@@ -177,6 +178,26 @@ class DuckStore:
 
     def spans(self, start_ns: int, end_ns: int) -> list[Span]:
         return self._spans.spans(start_ns, end_ns)
+
+    def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
+        return self._spans.traces(start_ns, end_ns, where)
+
+    def spans_of(self, traces: Sequence[TraceRef]) -> list[Span]:
+        return self._spans.spans_of(traces)
+
+    def span_groups(
+        self,
+        start_ns: int,
+        end_ns: int,
+        *,
+        bucket_ns: int,
+        columns: Sequence[str],
+        tests: Sequence[SpanTest] = (),
+        where: Sequence[SpanCondition] = (),
+    ) -> list[SpanGroup] | None:
+        return self._spans.span_groups(
+            start_ns, end_ns, bucket_ns=bucket_ns, columns=columns, tests=tests, where=where
+        )
 
     def stats(self) -> StoreStats:
         samples, logs, spans = self._cursors.rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, NoReturn
 
 from lark import Token, Transformer
@@ -82,6 +83,8 @@ class Builder(Transformer[Token, Any]):
         stages = tuple(_stage(part) for part in parts[:first])
         if stages and isinstance(stages[0], nodes.Coalesce):
             raise QueryError("coalesce() cannot be the first of a pipeline")
+        if len(parts) > 1 and any(_kind(stage) is _Kind.PIPELINE for stage in stages):
+            raise QueryError("no stage can follow or precede pipelines in parentheses")
         if first == len(parts):
             return _Body(nodes.Pipeline(stages), is_bounded_outside=False)
         for part in parts[first:]:
@@ -98,14 +101,20 @@ class Builder(Transformer[Token, Any]):
                 hint="Compare inside: ({} | rate() > 5).",
             )
         body = parts[0].body
-        return body.stages[0] if isinstance(body, nodes.Pipeline) and len(body.stages) == 1 else body
+        if (
+            isinstance(body, nodes.Pipeline)
+            and len(body.stages) == 1
+            and isinstance(body.stages[0], nodes.Pipeline)
+        ):
+            return body.stages[0]
+        return body
 
     def filter(self, parts: list[Any]) -> nodes.Filter:
         return nodes.Filter(nodes.Literal(value=True) if parts[0] is None else _operand(parts[0]))
 
     def join_stages(self, parts: list[Any]) -> nodes.SpansetLogic:
         left, op, right = parts
-        return nodes.SpansetLogic(str(op), _chain(op, _spanset(left, op), _spanset(right, op)))
+        return nodes.SpansetLogic(str(op), _chain(op, *_sides(left, op, right)))
 
     def relate(self, parts: list[Any]) -> Built:
         left, op, right = parts
@@ -119,7 +128,7 @@ class Builder(Transformer[Token, Any]):
             raise UnsupportedQuery(f"{right} must stand to the left of {op}")
         if op not in _STRUCTURAL:
             _fail(op, f"{op} does not relate spansets")
-        return nodes.Structural(str(op), _spanset(left, op), _spanset(right, op))
+        return nodes.Structural(str(op), *_sides(left, op, right))
 
     def calculate_stages(self, parts: list[Any]) -> Any:
         left, op, right = parts
@@ -281,6 +290,37 @@ def _stage(part: Any) -> nodes.Stage:
         raise QueryError(f"the number {part} is no stage of a pipeline")
     stage: nodes.Stage = part
     return stage
+
+
+class _Kind(Enum):
+    """What a part of a query is: bare spansets, the same in parentheses, or pipelines in parentheses."""
+
+    BARE = 1
+    WRAPPED = 2
+    PIPELINE = 3
+
+
+def _kind(stage: nodes.Stage) -> _Kind:
+    match stage:
+        case nodes.Pipeline(stages=(nodes.Filter() | nodes.SpansetLogic() | nodes.Structural() as only,)):
+            return _Kind.PIPELINE if _kind(only) is _Kind.PIPELINE else _Kind.WRAPPED
+        case nodes.Pipeline():
+            return _Kind.PIPELINE
+        case nodes.SpansetLogic(operands=sides):
+            kinds = {_kind(side) for side in sides}
+        case nodes.Structural():
+            kinds = {_kind(stage.left), _kind(stage.right)}
+        case _:
+            return _Kind.BARE
+    return _Kind.PIPELINE if _Kind.PIPELINE in kinds else min(kinds, key=lambda kind: kind.value)
+
+
+def _sides(left: Any, op: Token, right: Any) -> tuple[nodes.Stage, nodes.Stage]:
+    """Return both sides of an operator between spansets. A pipeline stands beside pipelines only."""
+    sides = _spanset(left, op), _spanset(right, op)
+    if {_kind(side) for side in sides} == {_Kind.BARE, _Kind.PIPELINE}:
+        raise misplaced(op, f"{op} joins a pipeline with a spanset", hint="Put both sides in parentheses.")
+    return sides
 
 
 def _is_metric(part: Any) -> bool:

@@ -8,11 +8,13 @@ from typing import Final
 import numpy as np
 
 from awf.embedded.traceql import nodes
-from awf.embedded.traceql.expressions import compile_field, compile_test
+from awf.embedded.traceql.conditions import Condition
+from awf.embedded.traceql.expressions import compile_test
 from awf.embedded.traceql.fields import intrinsic
+from awf.embedded.traceql.intrinsics import SCOPE_VALUES, SPAN_VALUES
 from awf.embedded.traceql.lines import Line, Lines, Values, by_key
 from awf.embedded.traceql.metrics import Steps
-from awf.embedded.traceql.traces import SpanView
+from awf.embedded.traceql.seen import Reading, SeenSpan
 from awf.embedded.traceql.values import Duration, Value, from_attribute
 from awf.errors import QueryLimit
 
@@ -21,10 +23,9 @@ MAX_CELLS: Final = 4_000_000
 _META: Final = "__meta_type"
 _SIDES: Final = ("baseline", "selection")
 _INTRINSICS: Final = tuple(
-    (field.name, compile_field(field))
+    (name, {**SPAN_VALUES, **SCOPE_VALUES}[field])
     for name in (
-        "name", "kind", "status", "statusMessage", "rootName", "rootServiceName",
-        "instrumentation:name", "instrumentation:version",
+        "name", "kind", "status", "statusMessage", "span:childCount", "instrumentation:name", "instrumentation:version",
     )
     if (field := intrinsic(name))
 )  # fmt: skip
@@ -39,10 +40,12 @@ class CompareCollector:
         self._comparison = comparison
         self._steps = steps
         self._selects = compile_test(comparison.selection.expression)
+        fields = nodes.fields_of(comparison.selection.expression)
+        self._reading = Reading([Condition(field) for field in fields])
         self._sides: tuple[_Counts, _Counts] = ({}, {})
         self._values = 0
 
-    def add(self, views: Iterable[SpanView]) -> None:
+    def add(self, views: Iterable[SeenSpan]) -> None:
         """Count the attributes of spans inside the range. Raises QueryLimit."""
         for view in views:
             index = self._steps.index(view.span.start_ns)
@@ -61,11 +64,15 @@ class CompareCollector:
                 found.append(Line(((_META, f"{side}_total"), (name, None)), total))
         return by_key(found)
 
-    def _is_selected(self, view: SpanView) -> bool:
+    def _is_selected(self, view: SeenSpan) -> bool:
         start, end = self._comparison.start_ns, self._comparison.end_ns
-        return (not end or start < view.span.start_ns <= end) and self._selects(view)
+        if end and not start < view.span.start_ns <= end:
+            return False
+        seen = SeenSpan(view.view)
+        self._reading.again(seen)
+        return self._selects(seen)
 
-    def _count(self, side: _Counts, view: SpanView, index: int) -> None:
+    def _count(self, side: _Counts, view: SeenSpan, index: int) -> None:
         for name, value in _attributes(view):
             values = side.setdefault(name, {})
             key = (type(value), value)
@@ -80,16 +87,17 @@ class CompareCollector:
             values[key][1][index] += 1
 
 
-def _attributes(view: SpanView) -> Iterator[tuple[str, Value]]:
+def _attributes(seen: SeenSpan) -> Iterator[tuple[str, Value]]:
     """Yield what a span says about itself, but ids, times and durations, which are all different."""
-    span = view.span
+    span = seen.span
     for name, get in _INTRINSICS:
-        yield name, get(view)
-    scopes = [("resource", span.resource), ("span", span.attributes)]
-    scopes += [("event", event.attributes) for event in span.events]
-    scopes += [("link", link.attributes) for link in span.links]
-    for scope, attributes in scopes:
+        yield name, get(seen.view)
+    yield "rootName", seen.view.trace.root_name
+    yield "rootServiceName", seen.view.trace.root_service
+    for scope, attributes in (("resource", span.resource), ("span", span.attributes)):
         for name, raw in attributes.items():
             value = from_attribute(raw)
+            if isinstance(value, tuple) and len(value) == 1:
+                value = value[0]
             if value is not None and not isinstance(value, Duration):
                 yield f"{scope}.{name}", value

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from awf.embedded import deadline
-from awf.embedded.model import SpanReader
+from awf.embedded.model import Span, SpanReader, TraceRef
 from awf.embedded.traceql import nodes
+from awf.embedded.traceql.candidates import check_read, check_spans, conditions_of, newest_first, read_traces
 from awf.embedded.traceql.compare import CompareCollector
-from awf.embedded.traceql.expressions import Getter, compile_field, conditions
+from awf.embedded.traceql.conditions import EXISTS, Condition, Request, add_measured, request_of
+from awf.embedded.traceql.counting import count
+from awf.embedded.traceql.expressions import compile_expression
 from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.lines import Lines, to_series
 from awf.embedded.traceql.metric_stages import evaluate
@@ -24,9 +25,10 @@ from awf.embedded.traceql.results import (
     MetricsResult,
     SearchResult,
 )
+from awf.embedded.traceql.seen import Reading, SeenSpan, first_pass, second_pass
 from awf.embedded.traceql.spansets import Spanset, compile_stage
-from awf.embedded.traceql.traces import NO_ROOT, SERVICE_NAME, SpanView, TraceView, group_traces
-from awf.embedded.traceql.values import AnyOf, Duration, Kind, Value, text_of, type_name
+from awf.embedded.traceql.traces import NO_ROOT, SERVICE_NAME, SpanView, TraceView
+from awf.embedded.traceql.values import Duration, Kind, Value, text_of, type_name
 from awf.errors import QueryError
 
 _NAME = intrinsic("name")
@@ -37,6 +39,10 @@ _SHOWN_ELSEWHERE = frozenset(
 """Intrinsics that a search result carries in fields of its own."""
 _KIND = intrinsic("kind")
 _IDS = {intrinsic(name) for name in ("trace:id", "span:id", "span:parentID")}
+
+
+_NOTHING = SeenSpan(SpanView(Span("", "", "", "", 0, 0, 0), TraceView("", ())))
+"""A span without any value, to compute what needs none."""
 
 
 class Engine:
@@ -66,14 +72,16 @@ class Engine:
                 f"{_function(parsed)}() is a metrics query and gives no traces",
                 hint="Send it to /api/metrics/query_range, or search without the function.",
             )
-        columns = _columns(parsed)
+        request = request_of(parsed)
+        shows = second_pass(request)
         found, traces, spans = [], 0, 0
-        for trace, sets in self._evaluate(parsed, start_ns, end_ns):
+        for trace, sets in self._evaluate(parsed, request, start_ns, end_ns, is_whole=False):
             traces, spans = traces + 1, spans + len(trace.spans)
+            check_read(spans)
             too_short = trace.duration < min_duration_ns
             too_long = max_duration_ns is not None and trace.duration > max_duration_ns
             if sets and not too_short and not too_long:
-                found.append(_describe(trace, sets, columns, spans_per_set))
+                found.append(_describe(trace, sets, shows, spans_per_set))
                 if len(found) >= limit:
                     break
         return SearchResult(tuple(found), traces, spans)
@@ -94,7 +102,7 @@ class Engine:
         self, start_ns: int, end_ns: int, *, scope: str = "", query: str = "{}"
     ) -> dict[str, list[str]]:
         """Return the names of attributes on matching spans, by scope. Raises QueryError."""
-        return attribute_names(self._matching(query, start_ns, end_ns), scope)
+        return attribute_names((seen.view for seen in self._matching(query, start_ns, end_ns)), scope)
 
     def attribute_values(
         self, name: str, start_ns: int, end_ns: int, *, query: str = "{}", limit: int = 1000
@@ -106,8 +114,12 @@ class Engine:
         field = parse_field(name)
         if field in _IDS:
             return []
-        get = compile_field(field)
-        values = (value for view in self._matching(query, start_ns, end_ns) for value in _elements(get(view)))
+        reading = Reading([Condition(field, EXISTS)])
+        values = (
+            value
+            for seen in self._matching(query, start_ns, end_ns)
+            for value in _values(field, seen.view, reading)
+        )
         distinct = {
             (type_name(value), text_of(value)): None for value in values if not isinstance(value, Duration)
         }
@@ -115,11 +127,11 @@ class Engine:
             distinct |= {(type_name(kind), text_of(kind)): None for kind in Kind}
         return sorted(islice(distinct, limit))
 
-    def _matching(self, query: str, start_ns: int, end_ns: int) -> Iterator[SpanView]:
+    def _matching(self, query: str, start_ns: int, end_ns: int) -> Iterator[SeenSpan]:
         parsed = parse(query).body
         if not isinstance(parsed, nodes.Pipeline):
             raise QueryError(f"{_function(parsed)}() finds no spans; filter by {{ ... }}")
-        for _, sets in self._evaluate(parsed, start_ns, end_ns):
+        for _, sets in self._evaluate(parsed, request_of(parsed), start_ns, end_ns):
             for found in sets:
                 yield from found.spans
 
@@ -137,29 +149,63 @@ class Engine:
                 inspected += spans
             return measured[leaf]
 
+        leaves = [part for part in nodes.walk(parsed) if isinstance(part, nodes.Measured)]
+        if all(_is_empty(leaf.pipeline) for leaf in leaves):
+            return MetricsResult((), 0)
         lines = evaluate(parsed, measure)
         return MetricsResult(to_series(lines.values(), steps.timestamps_ms), inspected)
 
     def _measure(self, leaf: nodes.Measured, steps: Steps) -> tuple[Lines, int]:
+        request = request_of(leaf.pipeline)
         collector: MetricsCollector | CompareCollector
         if isinstance(leaf.metric, nodes.Comparison):
             collector = CompareCollector(leaf.metric, steps)
         else:
+            add_measured(request, leaf.metric)
+            counted = count(self._reader, leaf, request, steps)
+            if counted is not None:
+                return counted
             collector = MetricsCollector(leaf.metric, steps)
+        reads = second_pass(request)
         spans = 0
-        for trace, sets in self._evaluate(leaf.pipeline, steps.start_ns, steps.end_ns):
+        for trace, sets in self._evaluate(leaf.pipeline, request, steps.start_ns, steps.end_ns):
             spans += len(trace.spans)
             for found in sets:
+                for seen in found.spans:
+                    if reads:
+                        reads.again(seen)
                 collector.add(found.spans)
         return collector.lines(), spans
 
     def _evaluate(
-        self, pipeline: nodes.Pipeline, start_ns: int, end_ns: int
+        self,
+        pipeline: nodes.Pipeline,
+        request: Request,
+        start_ns: int,
+        end_ns: int,
+        *,
+        is_whole: bool = True,
     ) -> Iterator[tuple[TraceView, list[Spanset]]]:
-        step = compile_stage(pipeline)
-        for trace in group_traces(self._reader.spans(start_ns, end_ns)):
-            deadline.check()
-            yield trace, step([Spanset(tuple(trace.spans))])
+        step, reading = compile_stage(pipeline), first_pass(request)
+        where = conditions_of(pipeline)
+        traces: Iterable[TraceRef]
+        if is_whole:
+            traces = check_spans(self._reader.traces(start_ns, end_ns, where))
+        else:
+            traces = newest_first(self._reader, start_ns, end_ns, where)
+        for trace in read_traces(self._reader, traces):
+            seen = reading.first(trace)
+            yield trace, step([Spanset(tuple(seen))]) if seen else []
+
+
+def _is_empty(pipeline: nodes.Pipeline) -> bool:
+    """Whether a pipeline says itself that it finds nothing: `{ false }`."""
+    return any(
+        isinstance(stage, nodes.Filter)
+        and not any(nodes.fields_of(stage))
+        and compile_expression(stage.expression)(_NOTHING) is not True
+        for stage in pipeline.stages[:1]
+    )
 
 
 def _function(series: nodes.Series) -> str:
@@ -169,38 +215,7 @@ def _function(series: nodes.Series) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """What of each span a search result shows."""
-
-    named: bool
-    attributes: tuple[tuple[str, Getter], ...]
-
-
-def _columns(parsed: nodes.Pipeline) -> _Columns:
-    """Return what the query names; `span.foo` and `.foo` are both shown as `foo`."""
-    fields = dict.fromkeys(nodes.fields_of(parsed))
-    shown = (field for field in fields if field not in _SHOWN_ELSEWHERE)
-    tests = conditions(parsed)
-    return _Columns(
-        _NAME in fields, tuple((field.name, _one_of(field, tests.get(field, ()))) for field in shown)
-    )
-
-
-def _one_of(field: nodes.Field, tests: Sequence[Callable[[Value], bool]]) -> Getter:
-    """Of the values that a span's events have, show the last that the query asks for, as Tempo does."""
-    get = compile_field(field)
-
-    def one(view: SpanView) -> Value:
-        value = get(view)
-        if not isinstance(value, AnyOf):
-            return value
-        return next((item for item in reversed(value) if any(test(item) for test in tests)), value[-1])
-
-    return one
-
-
-def _describe(trace: TraceView, sets: list[Spanset], columns: _Columns, spans_per_set: int) -> FoundTrace:
+def _describe(trace: TraceView, sets: list[Spanset], shows: Reading | None, spans_per_set: int) -> FoundTrace:
     services: dict[str, tuple[int, int]] = {}
     for view in trace.spans:
         service = str(view.span.resource.get(SERVICE_NAME, ""))
@@ -208,7 +223,7 @@ def _describe(trace: TraceView, sets: list[Spanset], columns: _Columns, spans_pe
         services[service] = (count + 1, errors + (view.span.status == 2))
     spansets = tuple(
         FoundSpanset(
-            tuple(_found(view, columns) for view in found.spans[:spans_per_set]),
+            tuple(_found(seen, shows) for seen in found.spans[:spans_per_set]),
             len(found.spans),
             found.attributes,
         )
@@ -225,14 +240,20 @@ def _describe(trace: TraceView, sets: list[Spanset], columns: _Columns, spans_pe
     )
 
 
-def _found(view: SpanView, columns: _Columns) -> FoundSpan:
-    values = ((name, get(view)) for name, get in columns.attributes)
-    attributes = tuple((name, value) for name, value in values if value is not None)
-    return FoundSpan(view.span, view.span.name if columns.named else "", attributes)
+def _found(seen: SeenSpan, shows: Reading | None) -> FoundSpan:
+    if shows:
+        shows.again(seen)
+    shown = seen.shown()
+    attributes = [(field.name, value) for field, value in shown.items() if field not in _SHOWN_ELSEWHERE]
+    attributes.sort(key=lambda item: item[0])
+    return FoundSpan(seen.span, seen.span.name if _NAME in shown else "", tuple(attributes))
 
 
-def _elements(value: Value) -> tuple[Value, ...]:
-    """Return each of several values, one, or none."""
-    if isinstance(value, tuple):
-        return value
-    return () if value is None else (value,)
+def _values(field: nodes.Field, view: SpanView, reading: Reading) -> Iterator[Value]:
+    """Yield every value that a span has of a field, of arrays each element."""
+    seen = SeenSpan(view)
+    reading.again(seen)
+    for pairs in (seen.own, seen.resource, seen.trace, seen.events, seen.links, seen.scope):
+        for known, value in pairs:
+            if known == field or known.name == field.name:
+                yield from value if isinstance(value, tuple) else () if value is None else (value,)

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.expressions import Getter, compile_field
+from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.lines import METRIC_NAME, Line, Lines, by_key, sparse
+from awf.embedded.traceql.nodes import Field, Scope
 from awf.embedded.traceql.results import Attributes
-from awf.embedded.traceql.traces import SpanView
-from awf.embedded.traceql.values import Duration, Type, Value, type_of
+from awf.embedded.traceql.seen import SeenSpan
+from awf.embedded.traceql.values import Duration, Value
 from awf.errors import QueryError, QueryLimit, UnsupportedQuery
 
 MAX_POINTS: Final = 11_000
 MAX_SERIES: Final = 1_000
 BUCKET_LABEL: Final = "__bucket"
 _NS: Final = 1_000_000_000
-_BUCKETED: Final = frozenset({"quantile_over_time", "histogram_over_time"})
+_DURATION: Final = intrinsic("duration")
+BUCKETED: Final = frozenset({"quantile_over_time", "histogram_over_time"})
 _COUNTING: Final = frozenset({"rate", "count_over_time", "histogram_over_time"})
 
 Cells = dict[int, list[float]]
@@ -108,12 +111,12 @@ class MetricsCollector:
     def __init__(self, metric: nodes.Metric, steps: Steps) -> None:
         self._metric = metric
         self._steps = steps
-        self._by = [compile_field(item) for item in metric.by]
+        self._by = [compile_group(item) for item in metric.by]
         self._value = _measure(metric)
         self._groups: dict[_Key, _Group] = {}
         self._without_number: set[_Key] = set()
 
-    def add(self, views: Iterable[SpanView]) -> None:
+    def add(self, views: Iterable[SeenSpan]) -> None:
         """Count spans; those outside the range or without a number are left out. Raises QueryLimit."""
         for view in views:
             index = self._steps.index(view.span.start_ns)
@@ -125,10 +128,10 @@ class MetricsCollector:
             elif self._metric.function == "sum_over_time":
                 self._without_number.add(_key(self._labels_of(view)))
 
-    def _labels_of(self, view: SpanView) -> tuple[Value, ...]:
+    def _labels_of(self, view: SeenSpan) -> tuple[Value, ...]:
         return tuple(get(view) for get in self._by)
 
-    def _group(self, view: SpanView) -> _Group:
+    def _group(self, view: SeenSpan) -> _Group:
         labels = self._labels_of(view)
         key = _key(labels)
         if key not in self._groups:
@@ -156,7 +159,7 @@ class MetricsCollector:
         metric = self._metric
         if metric.function == "quantile_over_time":
             for q in metric.quantiles:
-                yield self._line((*labels, ("p", q)), group.cells, partial(log2_quantile, q))
+                yield self._line((*labels, ("p", q)), group.cells, partial(_quantile, q))
         elif metric.function == "histogram_over_time":
             for bound in sorted({value for cell in group.cells.values() for value in cell}):
                 yield self._line((*labels, (BUCKET_LABEL, bound)), group.cells, partial(_count, bound))
@@ -172,7 +175,7 @@ def labels_of(metric: nodes.Metric, values: Sequence[Value]) -> Attributes:
     """Return the labels of a group; one that has no value at all says so of its first attribute."""
     pairs = zip(metric.by, values, strict=True)
     labels = tuple((str(item), value) for item, value in pairs if value is not None)
-    if labels or (metric.function in _BUCKETED and not metric.by):
+    if labels or metric.function in BUCKETED:
         return labels
     return ((str(metric.by[0]), None),) if metric.by else ((METRIC_NAME, metric.function),)
 
@@ -182,38 +185,65 @@ def fill_of(metric: nodes.Metric) -> float:
     return 0.0 if metric.function in _COUNTING | {"quantile_over_time"} else math.nan
 
 
+def compile_group(field: Field) -> Getter:
+    """An attribute without a scope groups by the span's value, else by its resource's; not by its events'."""
+    if field.scope is not Scope.NONE:
+        return compile_field(field)
+    own, resource = Field(Scope.SPAN, field.name), Field(Scope.RESOURCE, field.name)
+
+    def group(seen: SeenSpan) -> Value:
+        is_own = any(known == own for known, _ in seen.own)
+        return seen.value_of(own if is_own else resource)
+
+    return group
+
+
+def _quantile(quantile: float, cell: list[float]) -> float:
+    return log2_quantile(quantile, Counter(cell))
+
+
 def _count(bound: float, cell: list[float]) -> int:
     return cell.count(bound)
 
 
-def _measure(metric: nodes.Metric) -> Callable[[SpanView], float | None]:
+def _measure(metric: nodes.Metric) -> Callable[[SeenSpan], float | None]:
     """Return what a span adds to its step: 1, a number, or the upper bound of its bucket."""
     if metric.field is None:
         return lambda _: 1.0
     get = compile_field(metric.field)
-    return _bucket(metric, get) if metric.function in _BUCKETED else _number(get)
+    if metric.function in BUCKETED:
+        return _bucket(metric, get)
+    return _duration(get) if metric.field == _DURATION else _number(get)
 
 
-def _number(get: Getter) -> Callable[[SpanView], float | None]:
-    def measure(view: SpanView) -> float | None:
+def _number(get: Getter) -> Callable[[SeenSpan], float | None]:
+    """Durations other than the span's own are measured in nanoseconds, as in Tempo."""
+
+    def measure(view: SeenSpan) -> float | None:
         value = get(view)
-        if type_of(value) is not Type.NUMBER or not isinstance(value, (int, float)) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
             return None
-        return value / _NS if isinstance(value, Duration) else float(value)
+        return float(value)
 
     return measure
 
 
-def _bucket(metric: nodes.Metric, get: Getter) -> Callable[[SpanView], float | None]:
-    """Values go to buckets by powers of two; those below 2 are left out, as in Tempo."""
+def _duration(get: Getter) -> Callable[[SeenSpan], float]:
+    """Seconds; 0 of a span whose duration the query asked about and that did not fit, as in Tempo."""
 
-    def measure(view: SpanView) -> float | None:
+    def measure(view: SeenSpan) -> float:
         value = get(view)
-        if isinstance(value, float):
-            raise UnsupportedQuery(
-                f"{metric.function}() of fractional numbers ({metric.field}) is not supported"
-            )
-        if type_of(value) is not Type.NUMBER or not isinstance(value, int) or value < 2:
+        return value / _NS if isinstance(value, Duration) else 0.0
+
+    return measure
+
+
+def _bucket(metric: nodes.Metric, get: Getter) -> Callable[[SeenSpan], float | None]:
+    """Values go to buckets by powers of two; those below 2 and fractions are left out, as in Tempo."""
+
+    def measure(view: SeenSpan) -> float | None:
+        value = get(view)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 2:
             return None
         bound = 1 << (value - 1).bit_length()
         return bound / _NS if isinstance(value, Duration) else float(bound)
@@ -237,14 +267,14 @@ def _reduction(function: str, steps: Steps) -> Callable[[list[float]], float]:
     return sum
 
 
-def log2_quantile(quantile: float, values: Sequence[float]) -> float:
-    """Return a quantile of values that are bucket bounds, interpolated exponentially inside the bucket.
+def log2_quantile(quantile: float, counts: Mapping[float, int]) -> float:
+    """Return a quantile of counted bucket bounds, interpolated exponentially inside the bucket.
 
     The rank is rounded up; a rank that ends exactly on a bucket's last value gives the bucket's bound.
     """
-    rank = max(1, math.ceil(quantile * len(values)))
+    rank = max(1, math.ceil(quantile * sum(counts.values())))
     before, lower = 0, 0.0
-    for bound, count in sorted(Counter(values).items()):
+    for bound, count in sorted(counts.items()):
         if before + count == rank:
             return bound
         if before + count > rank:

@@ -50,7 +50,7 @@ class Unary:
 
     def __str__(self) -> str:
         suffix = {"exists": "!= nil", "missing": "= nil"}.get(self.op)
-        return f"({self.operand} {suffix})" if suffix else f"{self.op}{self.operand}"
+        return f"{wrapped(self.operand)} {suffix}" if suffix else f"{self.op}{wrapped(self.operand)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Arithmetic:
     right: Expression
 
     def __str__(self) -> str:
-        return f"({self.left} {self.op} {self.right})"
+        return f"{wrapped(self.left)} {self.op} {wrapped(self.right)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Compare:
     right: Expression
 
     def __str__(self) -> str:
-        return f"({self.left} {self.op} {self.right})"
+        return f"{wrapped(self.left)} {self.op} {wrapped(self.right)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,15 @@ class Logic:
     operands: tuple[Expression, ...]
 
     def __str__(self) -> str:
-        return "(" + f" {self.op} ".join(str(operand) for operand in self.operands) + ")"
+        first, *rest = (wrapped(operand) for operand in self.operands)
+        for operand in rest[:-1]:
+            first = f"({first} {self.op} {operand})"
+        return f"{first} {self.op} {rest[-1]}"
+
+
+def wrapped(expression: object) -> str:
+    """Return an expression's text, in parentheses where it has parts."""
+    return str(expression) if isinstance(expression, (Literal, Field)) else f"({expression})"
 
 
 Expression = Literal | Field | Unary | Arithmetic | Compare | Logic

@@ -1,20 +1,22 @@
 """Structural operators: which spans of one set are related to some span of another, within one trace.
 
-Every walk visits a span at most once, so that a trace whose parents form a loop ends too.
+Spans stand in nested sets: a span lies below another when its bounds lie within the other's. Spans that no
+root reaches have no bounds and are related to nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from awf.embedded.traceql.traces import SpanView
+from awf.embedded.traceql.seen import SeenSpan
 
-Spans = Sequence[SpanView]
-Relation = Callable[[Spans, Spans], set[SpanView]]
+Spans = Sequence[SeenSpan]
+Relation = Callable[[Spans, Spans], set[SeenSpan]]
 
 
-def relate(op: str, left: Spans, right: Spans) -> list[SpanView]:
+def relate(op: str, left: Spans, right: Spans) -> list[SeenSpan]:
     """Return the spans that `left op right` keeps.
 
     Plain operators keep the right side's spans that are related to some on the left, `!` those that are
@@ -23,69 +25,57 @@ def relate(op: str, left: Spans, right: Spans) -> list[SpanView]:
     prefix, name = (op[0], op[1:]) if op[0] in "!&" else ("", op)
     found = _RELATIONS[name](left, right)
     if prefix == "!":
-        return [view for view in right if view not in found]
-    matched = [view for view in right if view in found]
+        return [seen for seen in right if seen not in found]
+    matched = [seen for seen in right if seen in found]
     if prefix == "&":
         back = _RELATIONS[_INVERSE[name]](right, left)
-        matched += [view for view in left if view in back and view not in found]
+        matched += [seen for seen in left if seen in back and seen not in found]
     return matched
 
 
-def _children(left: Spans, right: Spans) -> set[SpanView]:
-    parents = set(left)
-    return {view for view in right if view.parent in parents}
+def _children(left: Spans, right: Spans) -> set[SeenSpan]:
+    parents = {seen.bounds[0] for seen in left} - {0}
+    return {seen for seen in right if seen.bounds[2] in parents}
 
 
-def _parents(left: Spans, right: Spans) -> set[SpanView]:
-    return {view.parent for view in left if view.parent} & set(right)
+def _parents(left: Spans, right: Spans) -> set[SeenSpan]:
+    wanted = {seen.bounds[2] for seen in left} - {0}
+    return {seen for seen in right if seen.bounds[0] in wanted}
 
 
-def _descendants(left: Spans, right: Spans) -> set[SpanView]:
-    """Spans of `right` below one of `left`: each path to the root is walked once."""
-    tops = set(left)
-    below: dict[SpanView, bool] = {}
-    for view in right:
-        path: list[SpanView] = []
-        current: SpanView | None = view
-        answer = False
-        while current is not None and current not in below:
-            below[current] = False
-            path.append(current)
-            current = current.parent
-            if current in tops:
-                answer = True
-                break
-        else:
-            answer = current is not None and below[current]
-        for step in path:
-            below[step] = answer
-    return {view for view in right if below[view]}
+def _descendants(left: Spans, right: Spans) -> set[SeenSpan]:
+    """Walk both sets by their left bounds: of the open tops the one that ends last decides."""
+    found = set()
+    tops = sorted(seen.bounds[:2] for seen in left if seen.bounds[0])
+    at, end = 0, 0
+    for seen in sorted(right, key=lambda seen: seen.bounds[0]):
+        while at < len(tops) and tops[at][0] < seen.bounds[0]:
+            end = max(end, tops[at][1])
+            at += 1
+        if 0 < seen.bounds[1] < end:
+            found.add(seen)
+    return found
 
 
-def _ancestors(left: Spans, right: Spans) -> set[SpanView]:
-    above: set[SpanView] = set()
-    for view in left:
-        current = view.parent
-        while current is not None and current not in above:
-            above.add(current)
-            current = current.parent
-    return above & set(right)
+def _ancestors(left: Spans, right: Spans) -> set[SeenSpan]:
+    """The mirror of `_descendants`: a span is above when the next left bound within it is one of `left`."""
+    found = set()
+    starts = sorted((seen.bounds[0] for seen in left if seen.bounds[0]), reverse=True)
+    at, nearest = 0, 0
+    for seen in sorted(right, key=lambda seen: -seen.bounds[0]):
+        while at < len(starts) and starts[at] > seen.bounds[0]:
+            nearest = starts[at]
+            at += 1
+        if seen.bounds[0] and seen.bounds[0] < nearest < seen.bounds[1]:
+            found.add(seen)
+    return found
 
 
-def _siblings(left: Spans, right: Spans) -> set[SpanView]:
-    """Two spans of one parent; roots are siblings of each other, spans whose parent is missing of none."""
-    families: dict[str, set[SpanView]] = {}
-    for view in left:
-        families.setdefault(_family(view), set()).add(view)
-    return {
-        view
-        for view in right
-        if (view.is_root or view.parent) and families.get(_family(view), set()) - {view}
-    }
-
-
-def _family(view: SpanView) -> str:
-    return "" if view.is_root else view.span.parent_span_id
+def _siblings(left: Spans, right: Spans) -> set[SeenSpan]:
+    """Two spans of one parent; roots are siblings of each other."""
+    sizes = Counter(seen.bounds[2] for seen in left)
+    members = set(left)
+    return {seen for seen in right if seen.bounds[2] and sizes[seen.bounds[2]] > (seen in members)}
 
 
 _RELATIONS: Final[dict[str, Relation]] = {

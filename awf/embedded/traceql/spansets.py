@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 from awf.embedded.traceql import nodes
-from awf.embedded.traceql.expressions import Getter, Test, compile_expression, compile_test
+from awf.embedded.traceql.expressions import Getter, compile_expression, compile_test
 from awf.embedded.traceql.relations import relate
-from awf.embedded.traceql.traces import SpanView
-from awf.embedded.traceql.types import is_many
-from awf.embedded.traceql.values import Comparison, Duration, Type, Value, comparison, type_of
+from awf.embedded.traceql.seen import SeenSpan
+from awf.embedded.traceql.values import Comparison, Duration, Value, comparison
 from awf.errors import UnsupportedQuery
 
 
@@ -19,7 +17,7 @@ from awf.errors import UnsupportedQuery
 class Spanset:
     """Spans of one trace that belong together, and what the pipeline found out about them."""
 
-    spans: tuple[SpanView, ...]
+    spans: tuple[SeenSpan, ...]
     attributes: tuple[tuple[str, Value], ...] = ()
 
 
@@ -53,31 +51,12 @@ def _coalesce(sets: Sequence[Spanset]) -> list[Spanset]:
 
 def _filter(stage: nodes.Filter) -> Step:
     test = compile_test(stage.expression)
-    if any(is_many(field) for field in nodes.fields_of(stage.expression)):
-        test = _of_one_event(test)
 
     def step(sets: Sequence[Spanset]) -> list[Spanset]:
         kept = (replace(one, spans=tuple(filter(test, one.spans))) for one in sets)
         return [one for one in kept if one.spans]
 
     return step
-
-
-def _of_one_event(test: Test) -> Test:
-    """All that a filter says of events must hold for one of them, and so for links."""
-
-    def run(view: SpanView) -> bool:
-        span = view.span
-        if len(span.events) < 2 and len(span.links) < 2:
-            return test(view)
-        each_event = [[event] for event in span.events] or [[]]
-        each_link = [[link] for link in span.links] or [[]]
-        return any(
-            test(SpanView(replace(span, events=events, links=links), view.trace))
-            for events, links in product(each_event, each_link)
-        )
-
-    return run
 
 
 def _pipeline(stage: nodes.Pipeline) -> Step:
@@ -99,7 +78,7 @@ def _logic(stage: nodes.SpansetLogic) -> Step:
     steps = [compile_stage(operand) for operand in stage.operands]
     enough = all if stage.op == "&&" else any
 
-    def combine(one: Spanset) -> tuple[SpanView, ...]:
+    def combine(one: Spanset) -> tuple[SeenSpan, ...]:
         found = [step([one]) for step in steps]
         if not enough(found):
             return ()
@@ -111,13 +90,13 @@ def _logic(stage: nodes.SpansetLogic) -> Step:
 def _structural(stage: nodes.Structural) -> Step:
     left, right = compile_stage(stage.left), compile_stage(stage.right)
 
-    def combine(one: Spanset) -> tuple[SpanView, ...]:
+    def combine(one: Spanset) -> tuple[SeenSpan, ...]:
         return tuple(relate(stage.op, _single(left([one]), stage.op), _single(right([one]), stage.op)))
 
     return _per_spanset(combine)
 
 
-def _single(sets: list[Spanset], op: str) -> tuple[SpanView, ...]:
+def _single(sets: list[Spanset], op: str) -> tuple[SeenSpan, ...]:
     if len(sets) > 1:
         raise UnsupportedQuery(
             f"the spanset operator {op} after by() is not supported", hint="Put coalesce() after by()."
@@ -125,7 +104,7 @@ def _single(sets: list[Spanset], op: str) -> tuple[SpanView, ...]:
     return sets[0].spans if sets else ()
 
 
-def _per_spanset(combine: Callable[[Spanset], tuple[SpanView, ...]]) -> Step:
+def _per_spanset(combine: Callable[[Spanset], tuple[SeenSpan, ...]]) -> Step:
     def step(sets: Sequence[Spanset]) -> list[Spanset]:
         combined = (replace(one, spans=combine(one)) for one in sets)
         return [one for one in combined if one.spans]
@@ -139,7 +118,7 @@ def _group_by(stage: nodes.GroupBy) -> Step:
     def step(sets: Sequence[Spanset]) -> list[Spanset]:
         result = []
         for one in sets:
-            groups: dict[tuple[type, Value], list[SpanView]] = {}
+            groups: dict[tuple[type, Value], list[SeenSpan]] = {}
             for view in one.spans:
                 value = get(view)
                 groups.setdefault((type(value), value), []).append(view)
@@ -172,18 +151,25 @@ def _passes(test: Comparison, value: Value, limit: int | float) -> bool:
     return value is not None and test(value, limit)
 
 
-def _aggregate(function: str, get: Getter | None, spans: Sequence[SpanView]) -> Value:
-    """Return the aggregate over the spans that have a number; None when none has."""
+def _aggregate(function: str, get: Getter | None, spans: Sequence[SeenSpan]) -> Value:
+    """Return the aggregate over the spans that have a value; None when none has.
+
+    The first value says of which type the sum is; those of other types add nothing to it.
+    """
     if get is None:
         return len(spans)
-    numbers = [value for value in map(get, spans) if type_of(value) is Type.NUMBER]
-    values = [value for value in numbers if isinstance(value, (int, float))]
-    if not values:
-        return None
+    values = [value for value in map(get, spans) if value is not None]
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    if not numbers:
+        return values[0] if values else None
+    if len(numbers) < len(values):
+        raise UnsupportedQuery(
+            f"{function}() over spans of which some have no number: in Tempo it depends on their order",
+            hint="Keep those that have one, such as { span.x != nil }.",
+        )
     if function in {"max", "min"}:
-        return max(values) if function == "max" else min(values)
-    total = sum(values)
-    durations = all(isinstance(value, Duration) for value in values)
-    if function == "avg":
-        return Duration(int(total) // len(values)) if durations else total / len(values)
-    return Duration(total) if durations else total
+        return max(numbers) if function == "max" else min(numbers)
+    total = sum(value for value in numbers if type(value) is type(numbers[0]))
+    if isinstance(numbers[0], Duration):
+        return Duration(total if function == "sum" else int(total) // len(values))
+    return total if function == "sum" else total / len(values)

@@ -24,10 +24,17 @@ class SpanView:
         self.trace = trace
 
     @property
-    def parent(self) -> SpanView | None:
-        """The parent that is stored; a span that names itself has none."""
-        span = self.span
-        return None if span.parent_span_id == span.span_id else self.trace.by_id.get(span.parent_span_id)
+    def bounds(self) -> tuple[int, int, int]:
+        """Left and right bound in the nested sets of the trace, and the left bound of the parent.
+
+        The parent's is -1 for a root; all are 0 for what no root reaches.
+        """
+        return self.trace.nested_sets.get(self.span.span_id, (0, 0, 0))
+
+    @property
+    def child_count(self) -> int:
+        """How many spans name this one as their parent; 0 in a trace without a root."""
+        return len(self.trace.children.get(self.span.span_id, ())) if self.trace.root else 0
 
     @property
     def is_root(self) -> bool:
@@ -40,10 +47,6 @@ class TraceView:
     def __init__(self, trace_id: str, spans: Iterable[Span]) -> None:
         self.trace_id = trace_id
         self.spans = [SpanView(span, self) for span in sorted(spans, key=lambda span: span.start_ns)]
-
-    @cached_property
-    def by_id(self) -> dict[str, SpanView]:
-        return {view.span.span_id: view for view in self.spans}
 
     @cached_property
     def children(self) -> dict[str, list[SpanView]]:
@@ -74,22 +77,24 @@ class TraceView:
         return Duration(max(view.span.end_ns for view in self.spans) - self.start_ns)
 
     @cached_property
-    def nested_sets(self) -> dict[str, tuple[int, int]]:
-        """Left and right bounds of each span's subtree; spans that no root reaches have none."""
+    def nested_sets(self) -> dict[str, tuple[int, int, int]]:
+        """The bounds of each span that a root reaches; a span visited twice (a loop of parents) ends the walk."""
         left: dict[str, int] = {}
-        bounds: dict[str, tuple[int, int]] = {}
+        bounds: dict[str, tuple[int, int, int]] = {}
         count = 0
-        pending = [(view, False) for view in reversed(self.spans) if view.is_root]
+        pending = [(view, -1, False) for view in reversed(self.spans) if view.is_root]
         while pending:
-            view, done = pending.pop()
+            view, parent, done = pending.pop()
             span_id = view.span.span_id
+            if not done and span_id in left:
+                continue
             count += 1
             if done:
-                bounds[span_id] = (left[span_id], count)
+                bounds[span_id] = (left[span_id], count, parent)
                 continue
             left[span_id] = count
-            pending.append((view, True))
-            pending += ((child, False) for child in reversed(self.children.get(span_id, [])))
+            pending.append((view, parent, True))
+            pending += ((child, count, False) for child in reversed(self.children.get(span_id, [])))
         return bounds
 
 

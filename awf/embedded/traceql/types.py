@@ -5,7 +5,7 @@ from __future__ import annotations
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.traces import SERVICE_NAME
 from awf.embedded.traceql.values import OPERATORS, Type, comparison, type_of
-from awf.errors import QueryError, UnsupportedQuery
+from awf.errors import QueryError
 
 
 def check(node: object) -> None:
@@ -13,11 +13,6 @@ def check(node: object) -> None:
     for child in nodes.children(node):
         check(child)
     match node:
-        case nodes.Unary(op="!") if any(isinstance(part, nodes.Compare) for part in nodes.walk(node)):
-            raise UnsupportedQuery(
-                f"{node}: the negation of a comparison finds nothing in Tempo",
-                hint="Turn the comparison itself around, such as != for =.",
-            )
         case nodes.Unary(op="missing") if _is_service_name(node.operand):
             raise QueryError(f"{node.operand} is never nil; where it is missing it is empty")
         case nodes.Compare():
@@ -37,7 +32,6 @@ def check(node: object) -> None:
             _want_span(node.expression, "by()")
         case nodes.Filter():
             _want(node.expression, Type.BOOLEAN, "the expression of a spanset")
-            _check_numbers(node.expression)
         case nodes.Measured(metric=nodes.Metric() as metric):
             _check_metric(metric)
 
@@ -56,26 +50,6 @@ def _check_comparison(node: nodes.Compare) -> None:
         comparison(node.op, pattern)
 
 
-def _check_numbers(expression: nodes.Expression) -> None:
-    """Refuse `.x > 1 && .x < 2.5`: of which type the attribute has to be would depend on its other values."""
-    kinds: dict[nodes.Field, type] = {}
-    for part in nodes.walk(expression):
-        match part:
-            case nodes.Compare(left=nodes.Field() as field, right=nodes.Literal(value=value)):
-                pass
-            case nodes.Compare(left=nodes.Literal(value=value), right=nodes.Field() as field):
-                pass
-            case _:
-                continue
-        if field.type is not None or type_of(value) is not Type.NUMBER:
-            continue
-        if kinds.setdefault(field, type(value)) is not type(value):
-            raise UnsupportedQuery(
-                f"{field} is compared with numbers of two types",
-                hint="Write all of them as whole numbers (2) or all as fractions (2.0).",
-            )
-
-
 def _is_service_name(expression: object) -> bool:
     scopes = {nodes.Scope.RESOURCE, nodes.Scope.NONE}
     return (
@@ -84,18 +58,9 @@ def _is_service_name(expression: object) -> bool:
 
 
 def _check_metric(metric: nodes.Metric) -> None:
-    for field in metric.by:
-        _refuse_many(field, "grouping by")
-    if metric.field:
-        _check_measured(metric, metric.field)
-
-
-def _check_measured(metric: nodes.Metric, field: nodes.Field) -> None:
-    _refuse_many(field, f"{metric.function}() of")
-    if field.type not in {None, Type.NUMBER}:
+    field = metric.field
+    if field and field.type not in {None, Type.NUMBER}:
         raise QueryError(f"{metric.function}() takes a number; {field} is {field.type}")
-    if field.name == "traceDuration" and field.scope is nodes.Scope.INTRINSIC:
-        raise UnsupportedQuery(f"{metric.function}(traceDuration) is not supported", hint="Use duration.")
 
 
 def _want(expression: nodes.Expression, wanted: Type, what: str) -> None:
@@ -105,23 +70,8 @@ def _want(expression: nodes.Expression, wanted: Type, what: str) -> None:
 
 
 def _want_span(expression: nodes.Expression, what: str) -> None:
-    fields = list(nodes.fields_of(expression))
-    if not fields:
+    if not any(nodes.fields_of(expression)):
         raise QueryError(f"the argument of {what} must name an attribute; {expression} does not")
-    for field in fields:
-        _refuse_many(field, f"{what} over")
-
-
-def _refuse_many(field: nodes.Field, what: str) -> None:
-    if is_many(field):
-        raise UnsupportedQuery(f"{what} {field} is not supported: a span has several events and links")
-
-
-def is_many(field: nodes.Field) -> bool:
-    """Whether a span can have several values of the field."""
-    if field.scope is nodes.Scope.INTRINSIC:
-        return field.name.startswith(("event:", "link:"))
-    return field.scope in {nodes.Scope.EVENT, nodes.Scope.LINK}
 
 
 def _implied(expression: nodes.Expression) -> Type | None:

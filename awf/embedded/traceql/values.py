@@ -1,7 +1,6 @@
 """Values of TraceQL: their types, comparison and arithmetic, and how they are written in results.
 
-Types never mix: a string compared with a number is false, and so is anything compared with nothing. Of
-arrays, and of the events of a span, one element is enough for every operator, `!=` included.
+Types never mix: a string compared with a number is false, and so is anything compared with nothing.
 """
 
 from __future__ import annotations
@@ -39,12 +38,6 @@ class Duration(int):
         return format_duration(self)
 
 
-class AnyOf(tuple["Value", ...]):
-    """The values that a span's events or links have: a comparison holds when it holds for any of them."""
-
-    __slots__ = ()
-
-
 Value = str | bool | int | float | Status | Kind | tuple["Value", ...] | None
 Comparison = Callable[[Value, Value], bool]
 
@@ -73,7 +66,6 @@ _TYPES: Final[dict[type, Type]] = {
     Status: Type.STATUS,
     Kind: Type.KIND,
     tuple: Type.ARRAY,
-    AnyOf: Type.ARRAY,
     type(None): Type.NIL,
 }
 _EQUALITY: Final = frozenset({"=", "!="})
@@ -126,35 +118,50 @@ def comparison(symbol: str, pattern: str = "") -> Comparison:
 
 
 def _typed(symbol: str, test: Callable[[Any, Any], bool]) -> Comparison:
+    """Compare values of one type. Of an array one element is enough, but != and !~ must hold for all."""
+    enough = all if symbol in {"!=", "!~"} else any
+
     def compare(left: Value, right: Value) -> bool:
         kind = _TYPES[type(left)]
         if kind is _TYPES[type(right)] and symbol in OPERATORS[kind]:
             return test(left, right)
-        if isinstance(left, AnyOf) or (isinstance(left, tuple) and not isinstance(right, tuple)):
-            return any(compare(item, right) for item in left)
-        if isinstance(right, AnyOf) or (isinstance(right, tuple) and not isinstance(left, tuple)):
-            return any(compare(left, item) for item in right)
+        if isinstance(left, tuple) and not isinstance(right, tuple):
+            return right is not None and _fits(left, right) and enough(compare(item, right) for item in left)
+        if isinstance(right, tuple) and not isinstance(left, tuple):
+            return left is not None and _fits(right, left) and enough(compare(left, item) for item in right)
         return False
 
     return compare
+
+
+def _fits(array: tuple[Value, ...], value: Value) -> bool:
+    return bool(array) and _TYPES[type(array[0])] is _TYPES[type(value)]
 
 
 _INT_LIMIT: Final = 2**63
 
 
 def arithmetic(symbol: str, left: Value, right: Value) -> Value:
-    """Return left `symbol` right; None when either is no number, for a division by zero, and beyond 64 bits.
+    """Return left `symbol` right; false when either is no number, None when there is no result.
 
-    Whole numbers divide to whole numbers, towards zero, as in Go.
+    Two whole numbers give a whole number, dividing towards zero as Go does; a duration counts as a fraction.
     """
-    if type_of(left) is not Type.NUMBER or type_of(right) is not Type.NUMBER:
-        return None
     if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
-        return None
-    if symbol in {"/", "%"} and (right == 0 or not math.isfinite(left)):
+        return False
+    if isinstance(left, bool) or isinstance(right, bool):
+        return False
+    if type(left) is not int or type(right) is not int:
+        return _of_fractions(symbol, float(left), float(right))
+    if symbol in {"/", "%"} and right == 0:
         return None
     result = _CALCULATIONS[symbol](left, right)
-    return None if isinstance(result, int) and abs(result) >= _INT_LIMIT else result
+    return None if result is None or abs(result) >= _INT_LIMIT else result
+
+
+def _of_fractions(symbol: str, left: float, right: float) -> float | None:
+    if right == 0 and symbol in {"/", "%"}:
+        return math.nan if symbol == "%" or left == 0 or math.isnan(left) else math.copysign(math.inf, left)
+    return math.nan if symbol == "%" and math.isinf(left) else _CALCULATIONS[symbol](left, right)
 
 
 def _divide(left: float, right: float) -> float:
@@ -189,15 +196,10 @@ _CALCULATIONS: Final[Mapping[str, Callable[[Any, Any], float | None]]] = {
 }
 
 
-def of_type(value: Value, wanted: type) -> Value:
-    """Return a value of exactly this type, the elements of this type, or None."""
-    if isinstance(value, tuple):
-        return type(value)(item for item in value if type(item) is wanted) or None
-    return value if type(value) is wanted else None
-
-
 def negate(value: Value) -> Value:
-    return -value if type_of(value) is Type.NUMBER and isinstance(value, (int, float)) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return Duration(-value) if isinstance(value, Duration) else -value
 
 
 def flip(symbol: str) -> str:

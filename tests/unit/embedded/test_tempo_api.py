@@ -53,8 +53,8 @@ async def get(client: httpx.AsyncClient, path: str, **parameters: Any) -> Any:
 
 
 async def test_it_says_that_it_is_there(tempo: httpx.AsyncClient) -> None:
-    assert (await tempo.get("/api/echo")).text == "echo"
-    assert (await tempo.get("/ready")).text == "ready"
+    assert (await tempo.get("/api/echo")).text == "echo\n"
+    assert (await tempo.get("/ready")).text == "ready\n"
     assert (await get(tempo, "/api/status/buildinfo"))["version"] == "3.1.0"
     assert (await get(tempo, "/status/buildinfo"))["version"] == "3.1.0"
 
@@ -272,8 +272,8 @@ async def test_odd_values_of_others_are_still_shown(headers: dict[str, str]) -> 
         body = await get(tempo, "/api/search", q="{ .huge > 1 && .nan != 0.0 } | select(kind, status, .map)")
     assert [item["value"] for item in body["traces"][0]["spanSet"]["spans"][0]["attributes"]] == [
         {"intValue": str(2**62)},
-        {"doubleValue": "NaN"},
         {"stringValue": "unspecified"},
+        {"doubleValue": "NaN"},
         {"stringValue": "unset"},
     ]
 

@@ -95,3 +95,18 @@ async def test_an_answer_that_does_not_come_is_given_up() -> None:
 async def test_a_grafana_that_is_down_is_named_with_its_address() -> None:
     with pytest.raises(Unavailable, match=r"http://127\.0\.0\.1:9"):
         await GrafanaReader("http://127.0.0.1:9", "").dashboards()
+
+
+async def test_what_many_panels_ask_at_once_is_asked_once_and_a_failure_is_asked_again() -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.path)
+        return httpx.Response(500 if len(seen) == 1 else 200, json={"dashboard": {"title": "x"}})
+
+    grafana = reader(answer)
+    with pytest.raises(Unavailable):
+        await grafana.dashboard("a")
+    found = await asyncio.gather(*(grafana.dashboard("a") for _ in range(5)), grafana.dashboard("b"))
+    assert [model["title"] for model in found] == ["x"] * 6
+    assert seen == ["/api/dashboards/uid/a", "/api/dashboards/uid/a", "/api/dashboards/uid/b"]

@@ -93,6 +93,27 @@ def test_spans_have_the_attributes_that_the_query_selects() -> None:
     ]
 
 
+def test_a_trace_is_its_spans_in_the_order_of_their_tree() -> None:
+    tempo = Query("A", MIMIR, "/api/v2/traces/ab", {}, "ab", "trace")
+    spans = [
+        {"spanId": "2", "parentSpanId": "1", "name": "step", "startTimeUnixNano": "3000000",
+         "endTimeUnixNano": "5000000", "attributes": [{"key": "step_id", "value": {"stringValue": "draft"}}]},
+        {"spanId": "1", "name": "workflow", "startTimeUnixNano": "1000000", "endTimeUnixNano": "5000000"},
+    ]  # fmt: skip
+    batch = {
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "demo"}}]},
+        "scopeSpans": [{"spans": spans}],
+    }
+    found = read(tempo, {"trace": {"resourceSpans": [batch]}})["trace"]
+    assert (found["trace_id"], found["start_ms"], found["duration_ms"]) == ("ab", 1.0, 4.0)
+    shown = [
+        (row["name"], row["service"], row["depth"], row["start"], row["width"]) for row in found["spans"]
+    ]
+    assert shown == [("workflow", "demo", 0, 0.0, 1000.0), ("step", "demo", 1, 500.0, 500.0)]
+    assert found["spans"][1]["attributes"] == (("step_id", "draft"),)
+    assert read(tempo, {"trace": {}}) == {"trace": None, "cut": ""}
+
+
 def test_rubbish_is_an_empty_answer() -> None:
     for answer in (
         {},

@@ -11,7 +11,7 @@ from awf.api.dashboards.interpolation import Value
 from awf.api.dashboards.queries import Query, build, targets
 from awf.api.dashboards.request import Window
 from awf.core.ports import Datasource
-from awf.errors import NotFound, UnsupportedQuery
+from awf.errors import NotFound, QueryError, UnsupportedQuery
 
 NOW = 1_800_000_007_000
 SOURCES = Datasources(
@@ -81,6 +81,12 @@ def test_traces_are_searched_and_counted() -> None:
     assert query({"query": "{ } | rate()", "datasource": TEMPO}).path == "/api/metrics/query_range"
 
 
+@pytest.mark.parametrize("kind", ["traceId", "traceql", ""])
+def test_a_trace_is_read_by_its_id(kind: str) -> None:
+    found = query({"query": "0aF7651916cd43dd", "datasource": TEMPO, "queryType": kind})
+    assert (found.path, found.shape) == ("/api/v2/traces/0aF7651916cd43dd", "trace")
+
+
 def test_a_query_that_is_switched_off_is_not_asked() -> None:
     assert targets({"targets": [{"refId": "A", "hide": True}, {"refId": "B"}, "rubbish"]}) == [{"refId": "B"}]
 
@@ -92,6 +98,7 @@ def test_a_query_that_is_switched_off_is_not_asked() -> None:
         ({"expr": "a", "datasource": {"uid": "gone"}}, NotFound, "gone"),
         ({"refId": "C", "expr": ""}, UnsupportedQuery, "query C"),
         ({"query": "x", "datasource": TEMPO, "queryType": "serviceMap"}, UnsupportedQuery, "serviceMap"),
+        ({"query": "../x", "datasource": TEMPO, "queryType": "traceId"}, QueryError, "not the id of a trace"),
     ],
 )
 def test_what_it_cannot_ask_it_names(target: dict[str, Any], error: type[Exception], words: str) -> None:

@@ -307,6 +307,26 @@ def test_log_lines_are_text_and_open_to_their_labels(page: Page) -> None:
     assert page.locator("details.log a").get_attribute("href") == f"{ORIGIN}/ui/traces/abc"
 
 
+def test_a_trace_is_a_waterfall_whose_spans_open_to_their_attributes(page: Page) -> None:
+    span = {"id": "1", "name": HOSTILE, "service": HOSTILE, "depth": 0, "start": 0, "width": 1000, "duration_ms": 1234,
+            "is_error": True, "message": HOSTILE, "attributes": [[HOSTILE, HOSTILE]]}  # fmt: skip
+    child = {**span, "id": "2", "name": "child", "depth": 1, "start": 250.5, "width": 100, "is_error": False}
+    trace = {"trace_id": "ab12", "start_ms": 5.5, "duration_ms": 1234, "spans": [span, child]}
+    found = page.evaluate(DRAW, ["traces", {"id": 1}, {"queries": [{"ref_id": "A", "trace": trace}]}])
+    assert (found["images"], found["hacked"]) == (0, None)
+    assert "1.23 s" in found["text"]
+    assert page.locator("#host a").get_attribute("href") == "/ui/traces/ab12"
+    assert page.locator("#host .span-bar rect").nth(1).get_attribute("x") == "250.5"
+    page.locator("#host summary").first.click()
+    assert page.locator("#host dd").first.inner_text() == HOSTILE
+
+
+def test_a_histogram_of_tempo_is_not_taken_for_a_cumulative_one(run: Run) -> None:
+    series = [{"labels": {"__bucket": edge}, "values": [3, 2]} for edge in ("0.5", "1")]
+    answer = {"queries": [{"ref_id": "A", "times": [0, 60_000], "series": series}]}
+    assert run("panels/heatmap.js", "bucketsOf", {"id": 1}, answer)["counts"] == [[3, 2], [3, 2]]
+
+
 def test_a_text_panel_reads_markdown_and_no_html(page: Page) -> None:
     content = f"# Head\n\nSome **bold** `code` {HOSTILE} [in](https://example.org) [out](javascript:alert(1))\n\n- one\n- two"
     found = page.evaluate(DRAW, ["text", {"id": 1, "options": {"content": content}}, {"queries": []}])
@@ -314,7 +334,9 @@ def test_a_text_panel_reads_markdown_and_no_html(page: Page) -> None:
     assert (found["images"], page.locator("#host li").count(), page.locator("#host a").count()) == (0, 2, 1)
 
 
-@pytest.mark.parametrize("kind", ["stat", "gauge", "bargauge", "piechart", "table", "heatmap", "logs"])
+@pytest.mark.parametrize(
+    "kind", ["stat", "gauge", "bargauge", "piechart", "table", "heatmap", "logs", "traces"]
+)
 def test_a_panel_without_data_says_so_in_the_words_of_the_dashboard(page: Page, kind: str) -> None:
     panel = {"id": 1, "fieldConfig": {"defaults": {"noValue": "no data yet"}}}
     assert page.evaluate(DRAW, [kind, panel, ranged(series=[])])["text"].strip() == "no data yet"

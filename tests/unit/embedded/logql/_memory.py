@@ -27,18 +27,23 @@ class MemoryLogs:
         *,
         where: LogFilter = EVERYTHING,
         newest_first: bool = True,
-        limit: int | None = None,
     ) -> list[LogRecord]:
-        self.calls.append({"span": (start_ns, end_ns), "where": where, "limit": limit})
-        found = [
-            record
-            for record in self.records
-            if start_ns <= record.timestamp_ns < end_ns
-            and all(matcher.accepts(record.labels) for matcher in matchers)
-            and _fits(record, where)
-        ]
+        self.calls.append({"span": (start_ns, end_ns), "where": where})
+        found = self._chosen(matchers, start_ns, end_ns, where)
         found.sort(key=lambda record: record.timestamp_ns, reverse=newest_first)
-        return found[:limit]
+        return found
+
+    def within(self, start_ns: int, end_ns: int) -> list[LogRecord]:
+        return [record for record in self.records if start_ns <= record.timestamp_ns < end_ns]
+
+    def _chosen(
+        self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, where: LogFilter
+    ) -> list[LogRecord]:
+        return [
+            record
+            for record in self.within(start_ns, end_ns)
+            if all(matcher.accepts(record.labels) for matcher in matchers) and _fits(record, where)
+        ]
 
     def log_counts(
         self,
@@ -51,7 +56,7 @@ class MemoryLogs:
         by: Sequence[str] | None = (),
     ) -> list[LogCount]:
         groups: dict[tuple[object, ...], list[LogRecord]] = {}
-        for record in self.logs(matchers, start_ns, end_ns, where=where):
+        for record in self._chosen(matchers, start_ns, end_ns, where):
             kept = {k: v for k, v in record.metadata.items() if by is None or k in by}
             bucket = (record.timestamp_ns - start_ns) // bucket_ns
             groups.setdefault((*record.labels.items(), None, *kept.items(), None, bucket), []).append(record)
@@ -69,10 +74,12 @@ class MemoryLogs:
     def log_size(
         self, matchers: Sequence[Matcher], start_ns: int, end_ns: int, *, where: LogFilter = EVERYTHING
     ) -> int:
-        return len(self.logs(matchers, start_ns, end_ns, where=where))
+        return len(self._chosen(matchers, start_ns, end_ns, where))
 
     def streams(self, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> list[Mapping[str, str]]:
-        found = {tuple(record.labels.items()) for record in self.logs(matchers, start_ns, end_ns)}
+        found = {
+            tuple(record.labels.items()) for record in self._chosen(matchers, start_ns, end_ns, EVERYTHING)
+        }
         return [dict(labels) for labels in found]
 
 

@@ -6,30 +6,23 @@ window, because 2.42 extrapolates the beginning of a series a little differently
 
 from __future__ import annotations
 
-import math
 import re
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
 from awf.embedded.model import SeriesData
-from awf.embedded.promql import Engine, Scalar, VectorSample
+from awf.embedded.promql import Engine
 from awf.errors import QueryError
-from tests.programs import require_program
+from tests.prometheus import difference, keyed, our_points, running_prometheus, their_points
 
 from ._memory import MemoryReader
+from ._samples import SPAN_MS, START_MS, data_set
 
 pytestmark = pytest.mark.promtool
 
-START_MS = 1_700_000_400_000
-SPAN_MS = 3_600_000
 AT_MS = START_MS + 3_000_000
 
 QUERIES = """
@@ -118,66 +111,6 @@ pi() * 2
 """.strip().splitlines()
 
 
-def data_set() -> list[SeriesData]:
-    """Jittered counters with resets and gaps, gauges, a histogram, an info metric and a gappy series."""
-    random = np.random.default_rng(7)
-
-    def times() -> np.ndarray[Any, np.dtype[np.int64]]:
-        grid = np.arange(START_MS - 900_000, START_MS + SPAN_MS, 15_000)
-        return np.sort(grid + random.integers(-2000, 2000, len(grid)))
-
-    def counter(labels: dict[str, str], pace: float) -> SeriesData:
-        moments = times()
-        grown = 500.0 + np.cumsum(random.poisson(pace, len(moments))).astype(np.float64)
-        for reset in random.choice(np.arange(100, len(moments)), 2, replace=False):
-            grown[reset:] -= grown[reset] - random.integers(0, 3)
-        kept = random.random(len(moments)) > 0.02
-        return SeriesData(labels, moments[kept], grown[kept])
-
-    def gauge(labels: dict[str, str], level: float, *, digits: int) -> SeriesData:
-        moments = times()
-        return SeriesData(labels, moments, np.round(level + random.normal(0, 2, len(moments)), digits))
-
-    series = []
-    for host in ("h0", "h1", "h2"):
-        for code in ("200", "404", "500"):
-            labels = {"__name__": "requests_total", "host": host, "code": code}
-            series.append(counter(labels, 20.0 / int(code[0])))
-        for room in ("r1", "r2"):
-            labels = {"__name__": "temperature", "host": host, "room": room}
-            series.append(gauge(labels, 20.0, digits=3))
-        series.append(gauge({"__name__": "state", "host": host}, 2.0, digits=0))
-        info = {"__name__": "info_metric", "host": host, "version": f"v-{host}"}
-        series.append(SeriesData(info, (moments := times()), np.ones(len(moments))))
-        series.extend(histogram(host, times(), random))
-    moments = times()
-    kept = (moments // 600_000) % 2 == 0
-    series.append(SeriesData({"__name__": "gap"}, moments[kept], np.arange(kept.sum(), dtype=np.float64)))
-    return series
-
-
-def histogram(host: str, moments: Any, random: np.random.Generator) -> list[SeriesData]:
-    seen = np.cumsum(random.poisson(3, (len(moments), 5)), axis=0)
-    counts = np.cumsum(seen, axis=1).astype(np.float64) + 1000 * np.arange(1, 6)
-    return [
-        SeriesData({"__name__": "latency_bucket", "host": host, "le": bound}, moments, counts[:, index])
-        for index, bound in enumerate(("0.1", "0.5", "1", "5", "+Inf"))
-    ]
-
-
-def open_metrics(series: list[SeriesData]) -> str:
-    lines = []
-    for name in sorted({item.labels["__name__"] for item in series}):
-        lines.append(f"# TYPE {name} unknown")
-        for item in (item for item in series if item.labels["__name__"] == name):
-            labels = ",".join(f'{key}="{text}"' for key, text in item.labels.items() if key != "__name__")
-            lines.extend(
-                f"{name}{{{labels}}} {value!r} {moment / 1000:.3f}"
-                for moment, value in zip(item.timestamps_ms.tolist(), item.values.tolist(), strict=True)
-            )
-    return "\n".join([*lines, "# EOF", ""])
-
-
 @pytest.fixture(scope="module")
 def series() -> list[SeriesData]:
     return data_set()
@@ -185,42 +118,11 @@ def series() -> list[SeriesData]:
 
 @pytest.fixture(scope="module")
 def prometheus(series: list[SeriesData], tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    server = require_program("prometheus", "prometheus")
-    promtool = require_program("promtool", "prometheus")
-    folder = tmp_path_factory.mktemp("prometheus")
-    (folder / "data.om").write_text(open_metrics(series))
-    (folder / "prometheus.yml").write_text("")
-    loaded = [promtool, "tsdb", "create-blocks-from", "openmetrics", "data.om", "data"]
-    subprocess.run(loaded, cwd=folder, check=True, capture_output=True, timeout=60)
-    port = free_port()
-    command = [server, "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
-    command += ["--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30) as client:
-                wait_until_ready(client, folder / "log")
-                yield client
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def wait_until_ready(client: httpx.Client, log: Path) -> None:
-    for _ in range(200):
-        try:
-            if client.get("../../-/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    pytest.fail(f"prometheus did not get ready:\n{log.read_text()[-2000:]}")
+    with (
+        running_prometheus(tmp_path_factory.mktemp("prometheus"), series) as address,
+        httpx.Client(base_url=address, timeout=30) as client,
+    ):
+        yield client
 
 
 def answer(client: httpx.Client, path: str, **parameters: str) -> Any:
@@ -229,46 +131,13 @@ def answer(client: httpx.Client, path: str, **parameters: str) -> Any:
     return response.json()["data"]
 
 
-def close(ours: float, theirs: float) -> bool:
-    if math.isnan(theirs) or math.isnan(ours):
-        return math.isnan(theirs) and math.isnan(ours)
-    return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12)
-
-
-def assert_same(query: str, ours: dict[Any, list[Any]], theirs: dict[Any, list[Any]]) -> None:
-    assert ours.keys() == theirs.keys(), query
-    for labels, points in theirs.items():
-        assert [time for time, _ in ours[labels]] == [time for time, _ in points], (query, labels)
-        for (moment, value), (_, expected) in zip(ours[labels], points, strict=True):
-            assert close(value, expected), (query, labels, moment, value, expected)
-
-
-def points_of(item: dict[str, Any]) -> list[tuple[int, float]]:
-    values = item.get("values") or [item["value"]]
-    return [(round(moment * 1000), float(text)) for moment, text in values]
-
-
-def keyed(labels: Any) -> frozenset[tuple[str, str]]:
-    return frozenset(dict(labels).items())
-
-
 @pytest.mark.parametrize("query", QUERIES)
 def test_instant_values_equal_prometheus(
     query: str, prometheus: httpx.Client, series: list[SeriesData]
 ) -> None:
     theirs = answer(prometheus, "query", query=query, time=str(AT_MS / 1000))
     ours = Engine(MemoryReader(series), closed_ranges=True).instant(query, AT_MS)
-    if isinstance(ours, Scalar):
-        assert theirs["resultType"] == "scalar"
-        assert close(ours.value, float(theirs["result"][1]))
-        return
-    assert isinstance(ours, list)
-    samples = [item for item in ours if isinstance(item, VectorSample)]
-    assert_same(
-        query,
-        {keyed(item.labels): [(item.timestamp_ms, item.value)] for item in samples},
-        {keyed(item["metric"]): points_of(item) for item in theirs["result"]},
-    )
+    assert not difference(our_points(ours), their_points(theirs))
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -280,14 +149,7 @@ def test_range_values_equal_prometheus(
         prometheus, "query_range", query=query, start=str(start / 1000), end=str(end / 1000), step="37"
     )
     ours = Engine(MemoryReader(series), closed_ranges=True).range(query, start, end, step)
-    assert_same(
-        query,
-        {
-            keyed(item.labels): list(zip(item.timestamps_ms.tolist(), item.values.tolist(), strict=True))
-            for item in ours
-        },
-        {keyed(item["metric"]): points_of(item) for item in theirs["result"]},
-    )
+    assert not difference(our_points(ours), their_points(theirs))
     assert [keyed(item.labels) for item in ours] == [keyed(item["metric"]) for item in theirs["result"]]
 
 

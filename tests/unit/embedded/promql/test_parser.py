@@ -94,6 +94,7 @@ def test_a_chain_of_ordinary_length_is_accepted() -> None:
         ('"a', "1:1", "unterminated quoted string", "same quote"),
         (r'x{a="\d"}', "1:5", "error unquoting string", "backquotes"),
         ("x * group_left (a) y", "1:5", "unexpected <group_left>", "on (...)"),
+        ("x * on (a) group_left (sum(y))", "1:27", 'unexpected "(" in grouping opts', "write () before"),
         ("x and on (a) group_left y", "1:1", 'no grouping allowed for "and" operation', ""),
         ("x{__name__='y'}", "1:1", 'metric name must not be set twice: "x" or "y"', ""),
         ("x[5m:] anchored", "1:1", "anchored modifier is not supported for subqueries", ""),

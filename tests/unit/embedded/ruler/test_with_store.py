@@ -11,7 +11,7 @@ import pytest
 from awf.core.counters import Counters
 from awf.embedded import promql
 from awf.embedded.model import Samples
-from awf.embedded.ruler import Ruler, RulerConfig
+from awf.embedded.ruler import Ruler, RulerConfig, evaluation
 from awf.embedded.ruler.rules import load_rules
 from awf.embedded.store import MemoryStore
 from awf.errors import ConfigError
@@ -136,3 +136,17 @@ def test_generated_rules_load_with_our_own_parser() -> None:
     uids = [rule.uid for group in groups for rule in group.rules if hasattr(rule, "uid")]
     assert "awf_agent_errors" in uids
     assert len(uids) == len(set(uids))
+
+
+async def test_a_rule_that_takes_too_long_is_an_error_of_the_rule(
+    tmp_path, store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "TIMEOUT_S", -1.0)
+    clock = FakeClock()
+    rules = "groups: [{name: g, rules: [{alert: A, expr: 'up == 0'}]}]"
+    ruler = await open_ruler(tmp_path, rules, store, clock, Receiver(clock))
+    await ruler.evaluate(ruler.group_states[0], clock.ms)
+    (rule,) = ruler.groups()[0]["rules"]
+    assert rule["health"] == "err"
+    assert "query timed out" in rule["lastError"]
+    await ruler.stop()

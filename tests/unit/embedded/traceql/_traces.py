@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from awf.embedded.model import Span, SpanEvent, SpanLink
+from awf.embedded.model import Span, SpanCondition, SpanEvent, SpanLink, TraceRef
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -26,6 +26,21 @@ class Spans:
     def spans(self, start_ns: int, end_ns: int) -> list[Span]:
         traces = {s.trace_id for s in self._spans if start_ns <= s.start_ns <= end_ns}
         return [s for s in self._spans if s.trace_id in traces]
+
+    def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
+        """All traces of the range, whatever `where` says: what is found must not depend on it."""
+        by_trace: dict[str, list[int]] = {}
+        for s in self.spans(start_ns, end_ns):
+            by_trace.setdefault(s.trace_id, []).append(s.start_ns)
+        found = [TraceRef(name, min(at), max(at), len(at)) for name, at in by_trace.items()]
+        return sorted(found, key=lambda trace: (-trace.first_ns, trace.trace_id))
+
+    def spans_of(self, traces: Sequence[TraceRef]) -> list[Span]:
+        wanted = {trace.trace_id for trace in traces}
+        return [s for s in self._spans if s.trace_id in wanted]
+
+    def span_groups(self, *args: Any, **options: Any) -> None:
+        """Counts nothing: every span is looked at."""
 
 
 def span(

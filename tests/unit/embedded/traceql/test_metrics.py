@@ -30,7 +30,8 @@ def instant(query: str) -> dict[str, float]:
 INSTANTS = {
     "{} | count_over_time()": {"__name__=count_over_time": 10},
     "{} | rate()": {"__name__=rate": 10 / 21},
-    "{ false } | rate()": {"__name__=rate": 0},
+    "{ false } | rate()": {},
+    '{ name = "nothing" } | rate()': {"__name__=rate": 0},
     "{ false } | rate() by (name)": {},
     "{ status = error } | count_over_time() by (name)": {"name=awf.workflow": 1, "name=awf.agent.invoke": 1},
     "{} | count_over_time() by (span.workflow_id)": {
@@ -115,16 +116,33 @@ def test_steps_without_spans_have_no_minimum_or_average() -> None:
 
 
 def test_quantiles_are_interpolated_inside_a_power_of_two() -> None:
-    assert log2_quantile(1.0, [8.0, 8.0, 4.0]) == 8.0
-    assert log2_quantile(0.3, [4.0, 8.0, 8.0]) == 4.0
-    assert log2_quantile(0.5, [4.0, 8.0, 8.0]) == pytest.approx(2**2.5)
-    assert log2_quantile(0.5, [8.0, 8.0, 8.0, 8.0]) == pytest.approx(2**2.5)
-    assert log2_quantile(0.0, [8.0]) == 8.0
+    assert log2_quantile(1.0, {8.0: 2, 4.0: 1}) == 8.0
+    assert log2_quantile(0.3, {4.0: 1, 8.0: 2}) == 4.0
+    assert log2_quantile(0.5, {4.0: 1, 8.0: 2}) == pytest.approx(2**2.5)
+    assert log2_quantile(0.5, {8.0: 4}) == pytest.approx(2**2.5)
+    assert log2_quantile(0.0, {8.0: 1}) == 8.0
 
 
-def test_quantiles_of_fractions_are_refused() -> None:
-    with pytest.raises(UnsupportedQuery, match="fractional"):
-        instant("{} | quantile_over_time(span.cost_usd, .9)")
+def test_quantiles_count_whole_numbers_only() -> None:
+    assert instant("{} | quantile_over_time(span.cost_usd, .9)") == {}
+
+
+def test_compare_counts_values_inside_the_selection_and_outside() -> None:
+    found = instant('{ name != "awf.workflow" } | compare({ kind = client }, 1)')
+    assert found["__meta_type=selection,span.agent_id=searcher"] == 3
+    assert "__meta_type=selection,span.agent_id=writer" not in found
+    assert found["__meta_type=selection_total,span.agent_id=nil"] == 4
+    assert found["__meta_type=baseline,name=awf.step"] == 4
+    assert found["__meta_type=baseline,span.attempt=1"] == 3
+    between = instant(f"{{}} | compare({{ true }}, 10, {T0 - 1}, {T0 + 5 * SECOND})")
+    assert between["__meta_type=selection,name=awf.workflow"] == 1
+    assert between["__meta_type=baseline,name=awf.workflow"] == 1
+
+
+def test_compare_counts_only_so_many_values() -> None:
+    spans = [span(GOOD, n + 1, 0, f"name {n}", at_ms=n, ms=1) for n in range(500)]
+    with pytest.raises(QueryLimit, match="compare"):
+        Engine(Spans(spans)).metrics_range("{} | compare({ true })", T0, END, SECOND // 500)
 
 
 def test_bad_ranges_too_many_points_and_searches_are_refused() -> None:

@@ -77,6 +77,8 @@ WRONG = {
     "{} | compare(1)": "takes a spanset",
     "{} | compare({ true }) by (name)": "takes no by",
     "({} | rate()) | {}": "can follow a metrics function",
+    "({} | count() > 1) && {}": "joins a pipeline with a spanset",
+    "({} | count() > 1) | count() > 1": "no stage can follow or precede pipelines",
     "{ duration > " + "9" * 400 + "s }": "out of range",
 }
 
@@ -88,10 +90,6 @@ UNSUPPORTED = {
     "{} | count() + count() > 1": r"arithmetic \(\+\)",
     "{} | avg(.a) > max(.b)": "comparing",
     "1 < count()": "to the left",
-    "{} | by(event:name)": "event:name",
-    "{} | max(link.a) > 1": "link.a",
-    "{} | rate() by (event.a)": "event.a",
-    "{} | max_over_time(traceDuration)": "traceDuration",
     "{} | rate() by (.a, .b, .c, .d, .e, .f)": "more than 5",
     "{} | avg_over_time(.x) by (.a, .b, .c, .d, .e)": "more than 4",
     "{} | rate() with (extrapolate = true)": "extrapolate",

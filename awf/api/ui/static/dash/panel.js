@@ -12,9 +12,10 @@ import * as statetimeline from "./panels/statetimeline.js";
 import * as table from "./panels/table.js";
 import * as text from "./panels/text.js";
 import * as timeseries from "./panels/timeseries.js";
+import * as traces from "./panels/traces.js";
 import { emptyValue } from "./panels/values.js";
 
-const KINDS = { timeseries, graph: timeseries, stat, singlestat: stat, gauge, bargauge, piechart, table, heatmap, "state-timeline": statetimeline, nodeGraph: nodegraph, logs, text };
+const KINDS = { timeseries, graph: timeseries, stat, singlestat: stat, gauge, bargauge, piechart, table, heatmap, "state-timeline": statetimeline, nodeGraph: nodegraph, logs, traces, text };
 const IS_CHART = new Set(["timeseries", "graph", "heatmap", "state-timeline"]);
 
 const hasData = (query) => query.series?.some((each) => each.values.some((value) => value !== null)) || query.lines?.length || query.traces?.length;

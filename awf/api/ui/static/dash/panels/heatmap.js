@@ -1,4 +1,4 @@
-// A heatmap of a classic histogram: one row a bucket, the colour says how much fell into it.
+// A heatmap of a histogram: one row a bucket, the colour says how much fell into it.
 /* global uPlot */
 import { drawChart, roundText, valueAxis } from "../chart.js";
 import { schemeColor } from "../colors.js";
@@ -10,13 +10,15 @@ import { dateTime, utc } from "../time.js";
 import { formatValue } from "../units.js";
 import { emptyValue } from "./values.js";
 
-const edgeOf = (each) => Number((each.labels.le ?? each.name).replace("+Inf", "Infinity"));
+// Tempo's histogram_over_time names its buckets `__bucket`, and each holds only what is its own.
+const edgeOf = (each) => Number((each.labels.le ?? each.labels.__bucket ?? each.name).replace("+Inf", "Infinity"));
 
 // Return {times, edges, counts}: counts[row][column] is what fell between edges[row - 1] and edges[row].
 export function bucketsOf(panel, answer) {
   const series = seriesOf(panel, answer).map((each) => ({ ...each, edge: edgeOf(each) })).filter((each) => !Number.isNaN(each.edge)).sort((a, b) => a.edge - b.edge);
   const counts = series.map((each, row) => each.values.map((value, column) => {
     if (!Number.isFinite(value)) return null;
+    if (each.labels.__bucket) return value;
     // Buckets of Prometheus hold all that is smaller, too.
     return Math.max(0, value - (row ? series[row - 1].values[column] ?? 0 : 0));
   }));
