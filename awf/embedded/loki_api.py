@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket
 
 from awf.core.clock import Clock, SystemClock
 from awf.embedded.logql import Engine, nodes, parse, push, wire
+from awf.embedded.logql.detected import DetectedEndpoints
 from awf.embedded.logql.frame import label_set
 from awf.embedded.logql.parameters import Parameters
 from awf.embedded.logql.results import Result
@@ -62,10 +63,8 @@ def create_app(
         "/index/volume": explore.volume,
         "/index/volume_range": explore.volume_range,
         "/patterns": explore.patterns,
-        "/detected_labels": explore.detected_labels,
-        "/detected_fields": explore.detected_fields,
-        "/detected_field/{name}/values": explore.detected_field_values,
         "/status/buildinfo": api.buildinfo,
+        **DetectedEndpoints(engine, reader).calls(),
     }
     routes = [
         Route(_PREFIX + path, _endpoint(call, clock, queries), methods=["GET", "POST"])

@@ -1,13 +1,12 @@
-"""What Grafana's Explore and Logs Drilldown ask of Loki beside queries: volumes, patterns, fields and labels."""
+"""What Grafana's Explore and Logs Drilldown ask of Loki beside queries: how much there is, and which patterns."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from awf.embedded.logql import Engine, detected, parse_selector, wire
+from awf.embedded.logql import Engine, parse_selector, wire
 from awf.embedded.logql.frame import LabelSet, label_set
 from awf.embedded.logql.parameters import Parameters
 from awf.embedded.logql.patterns import mine
@@ -16,8 +15,6 @@ from awf.embedded.model import LogCount, LogReader, Matcher
 from awf.errors import QueryError
 
 MAX_MINED_LINES: Final = 50_000
-DETECTED_LINES: Final = 1_000
-DETECTED_FIELDS: Final = 1_000
 _SECOND_NS: Final = 1_000_000_000
 _SPLIT_GAP_NS: Final = 1_000_000  # a bucket's time is a millisecond before the next one begins
 
@@ -82,43 +79,6 @@ class Explore:
             for cluster in mine(lines, parameters.step_ns(span))
         ]
         return {"status": "success", "data": rows}
-
-    def detected_labels(self, parameters: Parameters) -> Answer:
-        matchers = bare_matchers(parameters.text("query")) if parameters.text("query") else ()
-        values: dict[str, set[str]] = {}
-        for labels in self._reader.streams(matchers, *parameters.span_ns()):
-            for name, value in labels.items():
-                values.setdefault(name, set()).add(value)
-        rows = [
-            {"label": name, "cardinality": len(found)}
-            for name, found in sorted(values.items())
-            if detected.is_worth_showing(name, found)
-        ]
-        return {"detectedLabels": rows}
-
-    def detected_fields(self, parameters: Parameters) -> Answer:
-        """Look at the newest lines for fields that JSON, logfmt or metadata would give."""
-        limit = parameters.count("limit", DETECTED_FIELDS)
-        rows = [
-            {
-                "label": name,
-                "type": found.kind,
-                "cardinality": len(found.values),
-                "parsers": sorted(found.parsers) or None,
-            }
-            for name, found in detected.detect(self._newest(parameters), limit).items()
-        ]
-        return {"fields": rows, "limit": limit}
-
-    def detected_field_values(self, parameters: Parameters) -> Answer:
-        name, limit = parameters.text("name"), parameters.count("limit", DETECTED_FIELDS)
-        fields = detected.detect(self._newest(parameters), 2**31)
-        values = sorted(fields[name].values) if name in fields else []
-        return {"values": values[:limit], "limit": limit}
-
-    def _newest(self, parameters: Parameters) -> Iterator[Any]:
-        entries = self._engine.entries(parameters.query(), *parameters.span_ns(), QueryStats())
-        return islice(entries, parameters.count("line_limit", DETECTED_LINES))
 
     def _counts(self, parameters: Parameters, span_ns: tuple[int, int], bucket_ns: int) -> list[LogCount]:
         matchers = bare_matchers(parameters.query())

@@ -149,7 +149,7 @@ async def _logs(store: DuckStore, count: int, until_ns: int, length_ns: int) -> 
 def _record(n: int, at_ns: int) -> LogRecord:
     failed = n % 49 == 0
     level = "error" if failed else "info"
-    outcome = f"failed: connection to db-{n % 7} reset" if failed else f"completed in {n % 977} ms"
+    outcome = f"failed: connection to db-{n % 11} reset" if failed else f"completed in {n % 977} ms"
     about = {
         "execution_id": f"exe_{n // 14:016x}", "workflow_id": f"workflow-{n % WORKFLOWS}",
         "step_id": f"step-{n % STEPS}", "agent_id": f"agent-{n % AGENTS}",

@@ -1,4 +1,4 @@
-"""What Grafana's Explore and Logs Drilldown ask: volumes over time, detected labels and fields, tail."""
+"""What Grafana's Explore and Logs Drilldown ask: volumes over time, and tail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from websockets.exceptions import ConnectionClosed
 from awf.embedded.logql import Engine
 from awf.embedded.loki_api import create_app
 from awf.embedded.loki_tail import Follower
-from awf.embedded.model import LogRecord
 from awf.embedded.store import MemoryStore
 from awf.embedded.web import WebServers
 
@@ -59,30 +58,6 @@ async def test_stats_count_streams_entries_and_bytes(client: httpx.AsyncClient) 
     assert await get(client, "/index/stats", query=SELECT) == {
         "streams": 2, "chunks": 2, "entries": 4, "bytes": 111,
     }  # fmt: skip
-
-
-async def test_detected_labels_are_those_that_say_something(client: httpx.AsyncClient) -> None:
-    found = await get(client, "/detected_labels", query=SELECT)
-    assert found == {
-        "detectedLabels": [{"label": "level", "cardinality": 2}, {"label": "service_name", "cardinality": 1}]
-    }
-    reader = MemoryLogs([LogRecord(T0, "x", {"shard": shard, "pod": shard}) for shard in ("1", "2", "3")])
-    transport = httpx.ASGITransport(create_app(Engine(reader), reader, None))  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://loki/loki/api/v1") as other:
-        assert [row["label"] for row in (await get(other, "/detected_labels"))["detectedLabels"]] == ["pod"]
-
-
-async def test_detected_fields_have_types_and_parsers(client: httpx.AsyncClient) -> None:
-    found = await get(client, "/detected_fields", query=SELECT)
-    fields = {row["label"]: (row["type"], row["cardinality"], row["parsers"]) for row in found["fields"]}
-    assert fields == {
-        "agent_id": ("string", 2, None), "run": ("int", 1, None), "status": ("int", 1, ["json"]),
-        "took": ("duration", 1, ["json"]), "user_name": ("string", 1, ["json"]), "size": ("bytes", 1, ["logfmt"]),
-        "ok": ("boolean", 1, ["logfmt"]), "ratio": ("float", 1, ["logfmt"]), "msg": ("string", 1, ["logfmt"]),
-    }  # fmt: skip
-    assert len((await get(client, "/detected_fields", query=SELECT, limit="3"))["fields"]) == 3
-    values = await get(client, "/detected_field/agent_id/values", query=SELECT)
-    assert values["values"] == ["a", "b"]
 
 
 def test_a_follower_sends_the_past_once_and_then_what_arrives_even_if_late() -> None:
