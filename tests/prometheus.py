@@ -72,6 +72,7 @@ def write(base: str, series: Sequence[SeriesData]) -> None:
         f"{base}/api/v1/write",
         content=_snappy(request),
         headers={"Content-Encoding": "snappy", "X-Prometheus-Remote-Write-Version": "0.1.0"},
+        timeout=60,
     )
     assert answer.status_code == 204, answer.text
 

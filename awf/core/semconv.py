@@ -61,6 +61,7 @@ STEP_LATENCY_P99: Final = "awf:step_latency_p99:5m"
 
 # -- the embedded store about itself
 STORE_DROPPED_ROWS: Final = "awf_store_dropped_rows_total"
+STORE_REFUSED_ROWS: Final = "awf_store_refused_rows_total"
 
 # -- the embedded ruler about itself, and the two series that Prometheus writes for every alert
 RULER_EVALUATIONS: Final = "awf_ruler_evaluations_total"

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from awf.core.clock import Clock, SystemClock
 from awf.embedded.logql import Engine, nodes, parse, parse_selector, push, wire
+from awf.embedded.logql.detected import DetectedEndpoints
 from awf.embedded.logql.frame import label_set
 from awf.embedded.logql.parameters import Parameters
 from awf.embedded.logql.patterns import mine
@@ -63,6 +64,7 @@ def create_app(
         "/index/volume": api.volume,
         "/patterns": api.patterns,
         "/status/buildinfo": api.buildinfo,
+        **DetectedEndpoints(engine, reader).calls(),
     }
     routes = [
         Route(_PREFIX + path, _endpoint(call, clock, queries), methods=["GET", "POST"])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,45 @@ class SeriesData:
     labels: Mapping[str, str]
     timestamps_ms: NDArray[np.int64]
     values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesBlock(Sequence[SeriesData]):
+    """Many series in three arrays: series `i` has the samples [offsets[i], offsets[i + 1])."""
+
+    labels: Sequence[Mapping[str, str]]
+    offsets: NDArray[np.int64]
+    timestamps_ms: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, series: Sequence[SeriesData]) -> SeriesBlock:
+        """Return any sequence of series in this form."""
+        if isinstance(series, SeriesBlock):
+            return series
+        sizes = [len(item.timestamps_ms) for item in series]
+        return cls(
+            [item.labels for item in series],
+            np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
+            np.concatenate([*(item.timestamps_ms for item in series), np.empty(0, dtype=np.int64)]),
+            np.concatenate([*(item.values for item in series), np.empty(0)]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @overload
+    def __getitem__(self, index: int) -> SeriesData: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[SeriesData]: ...
+
+    def __getitem__(self, index: int | slice) -> SeriesData | Sequence[SeriesData]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(len(self))[index]]
+        at = range(len(self))[index]
+        here = slice(int(self.offsets[at]), int(self.offsets[at + 1]))
+        return SeriesData(self.labels[at], self.timestamps_ms[here], self.values[here])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,8 +305,10 @@ class MetricMetadata:
 class SampleReader(Protocol):
     """Read access to samples. Safe to call from several threads at once."""
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[SeriesData]:
-        """Return the matching series that have samples in [start, end], each sorted by time."""
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Sequence[SeriesData]:
+        """Return the matching series that have samples in [start, end], each sorted by time.
+
+        Where they may be many it is a SeriesBlock."""
         ...
 
     def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Mapping[str, str]]:

@@ -19,6 +19,7 @@ from awf.embedded.query_pool import QueryPool
 from awf.embedded.traceql import Engine, otlp, tags, wire
 from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.parameters import Parameters
+from awf.embedded.traceql.parser import readable_part
 from awf.errors import AwfError, NotFound, QueryError, UnsupportedQuery
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 COMPATIBLE_VERSION: Final = "3.1.0"
 """The Tempo whose query API this is; clients choose features by it."""
 MAX_RESULTS: Final = 10_000
+MAX_SPANS_PER_SET: Final = 100
 _METHODS: Final = ("GET", "POST")
 _PROTOBUF: Final = "application/protobuf"
 _FOR_MODELS: Final = "application/vnd.grafana.llm"
@@ -82,6 +84,9 @@ class _Api:
                 "minDuration and maxDuration have no effect beside q in Tempo",
                 hint="Write { traceDuration > 1s }.",
             )
+        spans_per_set = parameters.number("spss", 0, largest=MAX_RESULTS) or 3
+        if spans_per_set > MAX_SPANS_PER_SET:
+            raise QueryError(f"spans per span set exceeds {MAX_SPANS_PER_SET}. received {spans_per_set}")
         start_ns, end_ns = parameters.range_ns()
         shortest = parameters.duration_ns("minDuration", 0)
         longest = parameters.duration_ns("maxDuration", 0) or None
@@ -92,7 +97,7 @@ class _Api:
             start_ns,
             end_ns,
             limit,
-            parameters.number("spss", 0, largest=MAX_RESULTS) or 3,
+            spans_per_set,
             min_duration_ns=shortest,
             max_duration_ns=longest,
         )
@@ -150,7 +155,12 @@ class _Api:
         start_ns, end_ns = parameters.range_ns()
         step_ns = parameters.step_ns(start_ns, end_ns)
         result = self._engine.metrics_range(
-            parameters.query(), start_ns, end_ns, step_ns, now_ns=parameters.now_ns
+            parameters.query(),
+            start_ns,
+            end_ns,
+            step_ns,
+            now_ns=parameters.now_ns,
+            exemplars=parameters.number("exemplars", 0, largest=MAX_RESULTS),
         )
         return JSONResponse(wire.metrics_range(result))
 
@@ -169,13 +179,15 @@ class _Api:
     def _names(self, parameters: Parameters) -> dict[str, list[str]]:
         limit = parameters.number("limit", 0, largest=MAX_RESULTS) or None
         found = self._engine.attribute_names(
-            *parameters.range_ns(), scope=parameters.text("scope"), query=parameters.text("q", "{}")
+            *parameters.range_ns(),
+            scope=parameters.text("scope"),
+            query=readable_part(parameters.text("q", "{}")),
         )
         return {scope: names[:limit] for scope, names in found.items()}
 
     def _values(self, field: str, parameters: Parameters) -> list[tuple[str, str]]:
         limit = parameters.number("limit", 1_000, largest=MAX_RESULTS)
-        query = parameters.text("q", "{}")
+        query = readable_part(parameters.text("q", "{}"))
         return self._engine.attribute_values(field, *parameters.range_ns(), query=query, limit=limit or 1_000)
 
 

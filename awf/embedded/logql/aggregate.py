@@ -26,8 +26,9 @@ def _extreme(ufunc: np.ufunc) -> Callable[[Values, Present], Values]:
 
 
 def _variance(values: Values, present: Present) -> Values:
-    mean = _average(values, present)
-    return np.asarray(_sum((values - mean) ** 2, present) / present.sum(axis=0))
+    """From the smallest value on, so that equal values vary by exactly nothing."""
+    above = values - np.fmin.reduce(np.where(present, values, np.nan), axis=0)
+    return np.asarray(_sum((above - _average(above, present)) ** 2, present) / present.sum(axis=0))
 
 
 _AGGREGATE: Final[dict[str, Callable[[Values, Present], Values]]] = {

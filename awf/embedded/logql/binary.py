@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -59,7 +59,11 @@ def _with_number(node: nodes.Binary, frame: Frame, left: Values, right: Values) 
 
 
 def _signature(labels: LabelSet, matching: nodes.Matching) -> LabelSet:
-    return (keep_labels if matching.on else drop_labels)(labels, matching.names)
+    return (
+        keep_labels(drop_labels(labels, ()), matching.names)
+        if matching.on
+        else drop_labels(labels, matching.names)
+    )
 
 
 def _by_signature(frame: Frame, matching: nodes.Matching) -> dict[LabelSet, list[int]]:
@@ -74,13 +78,9 @@ def _matched_rows(node: nodes.Binary, left: Frame, right: Frame) -> Iterator[Row
         yield from _grouped_rows(node, left, right)
         return
     right_rows = _by_signature(right, node.matching)
+    _check_unique(right, right_rows.values(), "right")
     for signature, rows in _by_signature(left, node.matching).items():
         partners = right_rows.get(signature, [])
-        if (right.present[partners].sum(axis=0) > 1).any():
-            raise QueryError(
-                "found duplicate series on the right hand-side;many-to-many matching not allowed: "
-                "matching labels must be unique on one side"
-            )
         matched = left.present[rows].sum(axis=0) * right.present[partners].any(axis=0)
         if (matched > 1).any():
             raise QueryError(
@@ -97,14 +97,9 @@ def _grouped_rows(node: nodes.Binary, left: Frame, right: Frame) -> Iterator[Row
     matching = node.matching
     many, one = (right, left) if matching.many == "right" else (left, right)
     ones = _by_signature(one, matching)
+    _check_unique(one, ones.values(), "left" if matching.many == "right" else "right")
     for signature, rows in _by_signature(many, matching).items():
         partners = ones.get(signature, [])
-        if (one.present[partners].sum(axis=0) > 1).any():
-            side = "left" if matching.many == "right" else "right"
-            raise QueryError(
-                f"found duplicate series on the {side} hand-side;many-to-many matching not allowed: "
-                "matching labels must be unique on one side"
-            )
         taken: dict[LabelSet, Present] = {}
         for row in rows:
             for partner in partners:
@@ -120,10 +115,17 @@ def _grouped_rows(node: nodes.Binary, left: Frame, right: Frame) -> Iterator[Row
                 yield _merge(node, labels, first, second, present)
 
 
+def _check_unique(frame: Frame, groups: Iterable[list[int]], side: str) -> None:
+    for rows in groups:
+        if (frame.present[rows].sum(axis=0) > 1).any():
+            raise QueryError(
+                f"found duplicate series on the {side} hand-side;many-to-many matching not allowed: "
+                "matching labels must be unique on one side"
+            )
+
+
 def _with_included(labels: LabelSet, others: LabelSet, names: tuple[str, ...]) -> LabelSet:
-    if not names:
-        return labels
-    found = {name: value for name, value in others if name in names}
+    found = {name: value for name, value in others if name in names and value}
     return label_set(dict(drop_labels(labels, names)) | found)
 
 

@@ -111,7 +111,14 @@ class Builder(Transformer):  # type: ignore[type-arg]
         for flag in flags:
             if flag not in {"--strict", "--keep-empty"}:
                 fail(flag, f"unknown flag {flag} of logfmt")
-        return nodes.LogfmtStage("--strict" in flags, "--keep-empty" in flags, extractions or ())
+        pairs = tuple((name, self._logfmt_key(token, key)) for name, key in extractions or ())
+        return nodes.LogfmtStage("--strict" in flags, "--keep-empty" in flags, pairs)
+
+    def _logfmt_key(self, token: Token, text: str) -> str:
+        found = re.fullmatch(r'\s*(?:([A-Za-z_]\w*)|"([^"]*)")\s*', text, re.ASCII)
+        if found is None:
+            fail(token, f"cannot parse expression [{text}]: a name or a name in double quotes is expected")
+        return found[1] or found[2]
 
     def extractions(self, *pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
         return pairs
@@ -322,8 +329,6 @@ class Builder(Transformer):  # type: ignore[type-arg]
         destination, replacement, source, regex = (text for text in texts if text.type == "STRING")
         if isinstance(operand, nodes.Number):
             fail(token, "label_replace expects a vector, not a number")
-        if re.fullmatch(r"[A-Za-z_]\w*", unquote(destination)) is None:
-            fail(destination, f"invalid destination label name {destination}")
         return nodes.LabelReplace(
             operand, unquote(destination), unquote(replacement), unquote(source), pattern(regex)
         )

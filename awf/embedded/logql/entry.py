@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from awf.embedded.model import LogRecord
 
@@ -30,6 +30,11 @@ class Hints:
 
 
 ALL_LABELS: Final = Hints()
+_NO_FILTERS: Final[Mapping[str, Any]] = {}
+
+
+class LineDropped(Exception):
+    """A parser found a value that a filter of its label does not take."""
 
 
 class Entry:
@@ -37,7 +42,7 @@ class Entry:
 
     A stream label with an empty value is no label; an empty parsed one is."""
 
-    __slots__ = ("deleted", "error", "error_details", "extracted", "hints", "line", "metadata", "parsed",
+    __slots__ = ("deleted", "early", "error", "error_details", "extracted", "hints", "line", "metadata", "parsed",
                  "stream", "timestamp_ns")  # fmt: skip
 
     def __init__(self, record: LogRecord, hints: Hints = ALL_LABELS) -> None:
@@ -48,6 +53,7 @@ class Entry:
         self.deleted: set[str] = set()
         self.extracted: set[str] = set()
         self.hints = hints
+        self.early: Mapping[str, Callable[[Entry], bool]] = _NO_FILTERS
         self.error = ""
         self.error_details = ""
         self.metadata = _without_collisions(record)
@@ -76,11 +82,18 @@ class Entry:
         self.extracted.add(name)
 
     def extract(self, name: str, value: str) -> None:
-        """Set what a parser found: the first value of a name wins, a collision gets `_extracted`."""
+        """Set what a parser found: the first value of a name wins, a collision gets `_extracted`.
+
+        Raises LineDropped where a filter of the label, wherever it stands, does not take the value: in Loki
+        such a line is gone before an error further on in it is found."""
         if name in self.stream or name in self.metadata:
             name += COLLISION_SUFFIX
-        if name not in self.extracted and self.hints.wants(name):
-            self.set(name, value)
+        if name in self.extracted or not self.hints.wants(name):
+            return
+        self.set(name, value)
+        accepts = self.early.get(name)
+        if accepts is not None and not accepts(self):
+            raise LineDropped
 
     def assign(self, name: str, value: str) -> None:
         """Set what an expression of the query named: as `extract`, but a later value replaces."""

@@ -12,6 +12,7 @@ from awf.embedded import deadline
 from awf.embedded.logql import aggregate, binary, nodes, relabel, windows
 from awf.embedded.logql.counts import SUMS, count_series
 from awf.embedded.logql.frame import Frame, LabelSet, check_cells, label_set
+from awf.embedded.logql.pushdown import without_idle_formats
 from awf.embedded.logql.samples import Series, WindowEnds, read_series
 from awf.embedded.logql.scan import QueryStats
 from awf.embedded.model import LogReader, MatchOp
@@ -63,7 +64,7 @@ class Evaluation:
 
     def _range(self, node: nodes.RangeAggregation, grouping: nodes.Grouping | None) -> Frame:
         steps = len(self._times_ns)
-        series, node = self._series(node, grouping, steps)
+        series, node = self._series(without_idle_formats(node), grouping, steps)
         rows = [(item.labels, *windows.evaluate(item, node, self._times_ns)) for item in series]
         return Frame.build(rows, steps)
 
@@ -71,7 +72,7 @@ class Evaluation:
         """One series where no entry is; which labels the entries have does not matter."""
         steps = len(self._times_ns)
         found = np.zeros(steps, dtype=bool)
-        series, node = self._series(node, nodes.Grouping(()), steps)
+        series, node = self._series(without_idle_formats(node), nodes.Grouping(()), steps)
         for item in series:
             found |= windows.evaluate(item, node, self._times_ns)[1]
         return Frame.build([(_absent_labels(node.range.query), np.ones(steps), ~found)], steps)

@@ -17,7 +17,11 @@ Step: TypeAlias = Callable[[Entry], bool]
 LOGFMT_ERROR = "LogfmtParserErr"
 _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffd]")
 ILLEGAL = re.compile(r"[^A-Za-z0-9_]")
-_PAIR = re.compile(r'([^\s="]+)(?:=("(?:[^"\\]|\\.)*"(?=\s|$)|[^\s"]*(?=\s|$)))?(?=\s|$)', re.DOTALL)
+_SEPARATOR = re.compile(r"[\x00-\x20]")
+_KEY = re.compile(r'(?=[^\x00-\x20])[^\x00-\x20="]*')
+_WORD = re.compile(r'[^\x00-\x20="]*')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CAPTURE = re.compile(r"<([A-Za-z_]\w*)>")
 
 
@@ -43,36 +47,49 @@ def assign(entry: Entry, found: list[tuple[str, str | None]]) -> None:
 
 
 def _pairs(line: str, *, strict: bool) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of a logfmt line. In strict mode a broken pair raises ValueError; else it is skipped."""
+    """Yield the pairs of a logfmt line. In strict mode a broken pair raises ValueError; else it is skipped.
+
+    Whatever is not above a space separates pairs, and so does a closing quote."""
     position = 0
-    while position < len(line):
-        if line[position].isspace():
-            position += 1
-            continue
-        found = _PAIR.match(line, position)
-        value = None if found is None else _unquoted(found[2] or "")
-        if found is not None and value is not None:
-            position = found.end()
-            yield found[1], value
-            continue
-        if strict:
-            raise ValueError(f"logfmt syntax error at pos {position + 1}")
-        position = _after_broken(line, position) if found is None else found.end()
+    while (found := _KEY.search(line, position)) is not None:
+        key, position = found[0], found.end()
+        after = line[position : position + 1]
+        value: str | None = None
+        if after == "=" and key:
+            value, position = _value(line, position + 1)
+        elif after not in {"=", '"'}:
+            value = ""
+        else:
+            position = _word_end(line, position)
+        if value is not None and "\ufffd" not in key:
+            yield key, value
+        elif strict:
+            raise ValueError(f"logfmt syntax error before pos {position + 1}")
 
 
-def _after_broken(line: str, position: int) -> int:
-    """Return where to go on: after the word, or at the end when an open quote takes the rest with it."""
-    quote, space = line.find('="', position), line.find(" ", position)
-    is_open = quote > -1 and (space == -1 or quote < space) and line.find('"', quote + 2) == -1
-    return len(line) if is_open or space == -1 else space
+def _value(line: str, position: int) -> tuple[str | None, int]:
+    """Return a value, None when it is broken, and where it ends."""
+    if line.startswith('"', position):
+        found = _QUOTED.match(line, position)
+        return (_unquoted(found[0]), found.end()) if found else (None, len(line))
+    found = _WORD.match(line, position)
+    end = found.end() if found else position
+    if line[end : end + 1] in {"=", '"'}:
+        return None, _word_end(line, end)
+    return readable(line[position:end]), end
+
+
+def _word_end(line: str, position: int) -> int:
+    found = _SEPARATOR.search(line, position)
+    return found.start() if found else len(line)
 
 
 def _unquoted(value: str) -> str | None:
     """Return a value without quotes and escapes; None when an escape is wrong."""
-    if not value.startswith('"'):
-        return readable(value)
+    if "\\" not in value:
+        return readable(value[1:-1])
     try:
-        return readable(json.loads(value, strict=False))
+        return readable(json.loads(_ESCAPED.sub(lambda found: "'" if found[1] == "'" else found[0], value)))
     except ValueError:
         return None
 
@@ -96,7 +113,8 @@ def logfmt_parser(*, strict: bool, keep_empty: bool) -> Step:
 
 
 def logfmt_extractor(extractions: tuple[tuple[str, str], ...], *, strict: bool) -> Step:
-    """Return a parser for `logfmt name="key", ...`: every name gets a label, if only an empty one."""
+    """Return a parser for `logfmt name="key", ...`: every name gets a label, if only an empty one. Of a key
+    that comes twice the last value counts."""
 
     def step(entry: Entry) -> bool:
         if entry.is_satisfied():
@@ -104,7 +122,7 @@ def logfmt_extractor(extractions: tuple[tuple[str, str], ...], *, strict: bool) 
         found: dict[str, str] = {}
         try:
             for key, value in _pairs(entry.line, strict=strict):
-                found.setdefault(label_name(key), value)
+                found[label_name(key)] = value
         except ValueError as error:
             entry.fail(LOGFMT_ERROR, str(error))
         assign(entry, [(name, found.get(key)) for name, key in extractions])

@@ -41,7 +41,7 @@ def _text(value: Any) -> str | None:
     """Return a scalar as a label value; None for what is not one."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return readable(value) if isinstance(value, str) else None
+    return readable(str(value)) if isinstance(value, str) else None
 
 
 def _members(line: str) -> Iterator[tuple[str, Any]]:
@@ -134,32 +134,59 @@ class JsonPath:
             raise ValueError("an empty path")
         return cls(tuple(parts))
 
-    def find(self, value: Any) -> str | None:
-        """Return what is there as text (nested values as JSON, null as nothing), None when it is missing."""
+    def find(self, line: str) -> str | None:
+        """Return what is there as text (nested values as they are written, null as nothing), None when it is
+        not to be found. Raises ValueError when it is there and broken; what else is broken does not matter."""
+        try:
+            start = self._position(line)
+        except (ValueError, RecursionError):
+            return None
+        if start is None:
+            return None
+        try:
+            value, end = _DECODER.raw_decode(line, start)
+        except RecursionError as error:
+            raise ValueError(TOO_DEEP) from error
+        text = "" if value is None else _text(value)
+        return line[start:end] if text is None else text
+
+    def _position(self, line: str) -> int | None:
+        """Return where the value begins. Raises ValueError where the way to it is broken."""
+        position: int | None = _after_space(line, 0)
         for part in self.parts:
-            if isinstance(part, int):
-                if type(value) is not list or part >= len(value):
-                    return None
-                value = value[part]
-            else:
-                members = value if isinstance(value, _Object) else ()
-                found = [item for key, item in members if key == part]
-                if not found:
-                    return None
-                value = found[0]
-        if value is None:
-            return ""
-        text = _text(value)
-        return _as_json(value) if text is None else text
+            if position is None:
+                return None
+            position = (
+                _element(line, position, part) if isinstance(part, int) else _member(line, position, part)
+            )
+        return position
 
 
-def _as_json(value: Any) -> str:
-    if isinstance(value, _Object):
-        members = (f"{json.dumps(key, ensure_ascii=False)}:{_as_json(item)}" for key, item in value)
-        return "{" + ",".join(members) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(_as_json(item) for item in value) + "]"
-    return str(value) if isinstance(value, _Raw) else json.dumps(value, ensure_ascii=False)
+def _member(line: str, position: int, name: str) -> int | None:
+    if not line.startswith("{", position):
+        return None
+    position = _after_space(line, position + 1)
+    while not line.startswith("}", position):
+        key, position = scanstring(line, _skip(line, position, '"'), False)
+        position = _after_space(line, _skip(line, position, ":"))
+        if key == name:
+            return position
+        position = _after_space(line, _DECODER.raw_decode(line, position)[1])
+        if not line.startswith("}", position):
+            position = _after_space(line, _skip(line, position, ","))
+    return None
+
+
+def _element(line: str, position: int, index: int) -> int | None:
+    if not line.startswith("[", position):
+        return None
+    position = _after_space(line, position + 1)
+    while index and not line.startswith("]", position):
+        position = _after_space(line, _DECODER.raw_decode(line, position)[1])
+        if not line.startswith("]", position):
+            position = _after_space(line, _skip(line, position, ","))
+        index -= 1
+    return None if line.startswith("]", position) else position
 
 
 def json_extractor(extractions: tuple[tuple[str, str], ...]) -> Step:
@@ -173,47 +200,31 @@ def json_extractor(extractions: tuple[tuple[str, str], ...]) -> Step:
         if entry.line[0] not in '"{[':
             entry.fail(JSON_ERROR, "")
             return True
-        value, problem = _decode_what_can_be(entry.line)
-        try:
-            found = [(name, path.find(value)) for name, path in paths]
-        except RecursionError:
-            entry.fail(JSON_ERROR, TOO_DEEP)
-            return True
-        if problem and any(text is None for _, text in found):
-            entry.fail(JSON_ERROR, problem)
+        found: list[tuple[str, str | None]] = []
+        for name, path in paths:
+            try:
+                found.append((name, path.find(entry.line)))
+            except ValueError as error:
+                entry.fail(JSON_ERROR, str(error))
+                found.append((name, None))
         assign(entry, found)
         return True
 
     return step
 
 
-def _decode_what_can_be(line: str) -> tuple[Any, str]:
-    """Return the value and what is wrong with it; of a broken object, the members before the fault."""
-    try:
-        return _DECODER.decode(line), ""
-    except (ValueError, RecursionError):
-        members = _Object()
-    try:
-        members.extend(_members_until_broken(line))
-    except ValueError as error:
-        return members, str(error)
-    return members, "unexpected text after the object"
-
-
 def unpack_parser(entry: Entry) -> bool:
-    """Members with string values become labels; `_entry` becomes the line."""
-    if not entry.line or entry.is_satisfied():
+    """`_entry` becomes the line, and other members with string values labels; without `_entry` nothing does."""
+    if not entry.line or entry.hints.required == frozenset():
         return True
     try:
         members = list(_members(entry.line))
     except ValueError as error:
         entry.fail(JSON_ERROR, str(error))
         return True
-    for key, value in members:
-        if not isinstance(value, str) or isinstance(value, _Raw):
-            continue
-        if key == "_entry":
-            entry.line = readable(value)
-        else:
-            entry.extract(label_name(key), readable(value))
+    found = {k: readable(v) for k, v in members if isinstance(v, str) and not isinstance(v, _Raw)}
+    if "_entry" in found:
+        entry.line = found.pop("_entry")
+        for key, text in found.items():
+            entry.extract(label_name(key), text)
     return True

@@ -29,8 +29,9 @@ def keep_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
 
 
 def drop_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
+    """Leave out the named labels, and empty ones: who takes labels away sees an empty label as none."""
     unwanted = frozenset(names)
-    return tuple(pair for pair in labels if pair[0] not in unwanted)
+    return tuple(pair for pair in labels if pair[1] and pair[0] not in unwanted)
 
 
 @dataclass(frozen=True, slots=True)

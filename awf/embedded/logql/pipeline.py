@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from awf.embedded.logql import extract, extract_json, nodes
-from awf.embedded.logql.entry import ERROR, ERROR_DETAILS, Entry
+from awf.embedded.logql.entry import ERROR, ERROR_DETAILS, Entry, LineDropped
 from awf.embedded.logql.extract import Step
 from awf.embedded.logql.filters import label_filter, label_names, line_filter
 from awf.embedded.logql.pushdown import pushed
@@ -29,12 +29,27 @@ class Pipeline:
 
     def __init__(self, stages: Sequence[nodes.Stage]) -> None:
         self._steps = [_step(stage) for stage in stages]
+        self._early = _early(stages)
         self.where = pushed(stages).where
         self.filters = not all(isinstance(stage, _KEEPS_EVERY_LINE) for stage in stages)
 
     def accepts(self, entry: Entry) -> bool:
         """Run the stages; tell whether the entry stays."""
-        return all(step(entry) for step in self._steps)
+        entry.early = self._early
+        try:
+            return all(step(entry) for step in self._steps)
+        except LineDropped:
+            return False
+
+
+def _early(stages: Sequence[nodes.Stage]) -> dict[str, Step]:
+    """Return the first filter of each label that stands alone."""
+    found: dict[str, Step] = {}
+    for stage in stages:
+        if isinstance(stage, nodes.LabelMatch | nodes.LabelCompare | nodes.LabelAddress):
+            (name,) = label_names(stage)
+            found.setdefault(name, label_filter(stage))
+    return found
 
 
 def required_names(stages: Sequence[nodes.Stage]) -> frozenset[str]:

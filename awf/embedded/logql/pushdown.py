@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from awf.embedded.logql import nodes
@@ -14,6 +14,7 @@ from awf.embedded.model import LineTest, LogFilter, Matcher
 _PARSERS: Final = (
     nodes.JsonStage, nodes.LogfmtStage, nodes.RegexpStage, nodes.PatternStage, nodes.UnpackStage,
 )  # fmt: skip
+_READ_LINES: Final = (nodes.LineFilter, *_PARSERS)
 _REWRITES: Final = (nodes.LineFormat, nodes.DecolorizeStage, nodes.UnpackStage)
 
 
@@ -45,6 +46,17 @@ def pushed(stages: Sequence[nodes.Stage], hints: Hints = ALL_LABELS) -> Pushdown
             complete = same_labels = False
             same_line &= not isinstance(stage, _REWRITES)
     return Pushdown(LogFilter(tuple(lines), tuple(labels)), complete)
+
+
+def without_idle_formats(node: nodes.RangeAggregation) -> nodes.RangeAggregation:
+    """Leave out `line_format` where nothing reads the line any more, as Loki does: it cannot fail then."""
+    stages = node.range.query.stages
+    if node.op.startswith("bytes"):
+        return node
+    last = max((i for i, stage in enumerate(stages) if isinstance(stage, _READ_LINES)), default=-1)
+    kept = tuple(s for i, s in enumerate(stages) if i < last or not isinstance(s, nodes.LineFormat))
+    query = replace(node.range.query, stages=kept)
+    return node if kept == stages else replace(node, range=replace(node.range, query=query))
 
 
 def is_plain(name: str) -> bool:

@@ -17,7 +17,8 @@ def evaluate(node: nodes.LabelReplace, frame: Frame) -> Frame:
         found = pattern.fullmatch(values.get(node.source, ""))
         if found is not None:
             values[node.destination] = expand(node.replacement, found)
-        return label_set({name: value for name, value in values.items() if value or name != node.destination})
+            values = {name: value for name, value in values.items() if value}
+        return label_set(values)
 
     rows = zip(map(replaced, frame.labels), frame.values, frame.present, strict=True)
     return Frame.build(rows, frame.steps)

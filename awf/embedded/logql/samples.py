@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from awf.embedded.logql import nodes, units
 from awf.embedded.logql.entry import ALL_LABELS, ERROR, Entry, Hints
+from awf.embedded.logql.extract import LOGFMT_ERROR
+from awf.embedded.logql.extract_json import JSON_ERROR
 from awf.embedded.logql.filters import label_filter, label_names
 from awf.embedded.logql.frame import LabelSet, Values, label_set
 from awf.embedded.logql.pipeline import Pipeline, required_names
@@ -22,6 +24,7 @@ from awf.errors import QueryError, QueryLimit
 
 MAX_RANGE_SERIES: Final = 50_000
 EXTRACTION_ERROR: Final = "SampleExtractionErr"
+PARSER_ERRORS: Final = frozenset({JSON_ERROR, LOGFMT_ERROR})
 
 _CONVERT: Final[dict[str, Callable[[str], float]]] = {
     "": units.number,
@@ -149,7 +152,7 @@ def _key_reader(
     unwrapped = log_range.unwrap.name if log_range.unwrap else ""
 
     def key(entry: Entry) -> LabelSet:
-        if entry.error and not keeps_errors:
+        if entry.error and not (keeps_errors and entry.error in PARSER_ERRORS):
             raise _pipeline_error(entry)
         if grouping is not None and not grouping.without:
             pairs = (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from awf.embedded import deadline
-from awf.embedded.model import SeriesData
+from awf.embedded.model import SeriesBlock, SeriesData
 from awf.embedded.promql import aggregation, binary, extended
 from awf.embedded.promql.absence import absence
 from awf.embedded.promql.functions import FUNCTIONS, Arguments, Value
@@ -72,7 +72,7 @@ def evaluate(node: Node, context: Context) -> Value:
             raise QueryError("a range vector stands where an instant vector is expected")
 
 
-def raw_series(node: RangeSelector | Subquery, context: Context) -> tuple[list[SeriesData], Ints]:
+def raw_series(node: RangeSelector | Subquery, context: Context) -> tuple[Sequence[SeriesData], Ints]:
     """Return the series a range vector reads, and the times at which its windows end."""
     if isinstance(node, Subquery):
         ends = context.moments(node.offset_ms, node.at)
@@ -196,7 +196,7 @@ def _over_range(node: Call, context: Context) -> Vector:
 class _Read:
     """Series that were read for a range vector, and where its windows end."""
 
-    def __init__(self, series: list[SeriesData], ends: Ints, context: Context) -> None:
+    def __init__(self, series: Sequence[SeriesData], ends: Ints, context: Context) -> None:
         self.series = series
         self.ends = ends
         self.context = context
@@ -206,7 +206,7 @@ class _Read:
 
 
 def _windows(
-    series: list[SeriesData], ends: Ints, context: Context, reach: tuple[int, int, int]
+    series: Sequence[SeriesData], ends: Ints, context: Context, reach: tuple[int, int, int]
 ) -> Iterator[Windows]:
     """Yield windows of a range that reach beyond it, before and after; they know the range itself."""
     before, after, range_ms = reach
@@ -230,7 +230,7 @@ def _kernel_results(
         yield extended.smoothed(part, node.name) if is_smooth else extended.anchored(part, node.name)
 
 
-def _computed(series: list[SeriesData], context: Context, results: Iterator[Result]) -> Vector:
+def _computed(series: Sequence[SeriesData], context: Context, results: Iterator[Result]) -> Vector:
     """Put together what was computed for runs of the series."""
     values = np.zeros((len(series), context.steps))
     present = np.zeros((len(series), context.steps), dtype=bool)
@@ -241,7 +241,7 @@ def _computed(series: list[SeriesData], context: Context, results: Iterator[Resu
         values[row : row + rows] = result.reshape(rows, context.steps)
         present[row : row + rows] = here.reshape(rows, context.steps)
         row += rows
-    return Vector([item.labels for item in series], values, present).occupied()
+    return Vector(list(SeriesBlock.of(series).labels), values, present).occupied()
 
 
 def _note(node: Call, vector: Vector, params: list[Floats], context: Context) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from awf.embedded import deadline
-from awf.embedded.model import STALE_NAN_BITS, SampleReader, SeriesData
+from awf.embedded.model import STALE_NAN_BITS, SampleReader, SeriesBlock, SeriesData
 from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.syntax import At, Selector
 from awf.embedded.promql.values import Bools, Floats, Ints, Vector, check_cells
@@ -98,11 +98,11 @@ def is_stale(values: Floats) -> Bools:
     return stale
 
 
-def select(context: Context, selector: Selector, ends: Ints, range_ms: int) -> list[SeriesData]:
+def select(context: Context, selector: Selector, ends: Ints, range_ms: int) -> SeriesBlock:
     """Read the samples that windows of `range_ms` ending at `ends` need."""
     first = int(ends.min()) - range_ms + (0 if context.closed_ranges else 1)
-    series = context.reader.select(selector.matchers, first, int(ends.max()))
-    total = sum(len(item.timestamps_ms) for item in series)
+    series = SeriesBlock.of(context.reader.select(selector.matchers, first, int(ends.max())))
+    total = len(series.timestamps_ms)
     if total > MAX_SAMPLES:
         raise QueryLimit(
             f"the query reads {total} samples, more than {MAX_SAMPLES}",
@@ -122,51 +122,70 @@ def windows(
     keep_stale: bool = False,
 ) -> Iterator[Windows]:
     """Yield windows (end - range, end] (closed: [end - range, end]) for runs of the series, in order."""
-    run: list[SeriesData] = []
-    size = 0
-    for item in series:
-        run.append(item)
-        size += max(len(ends), len(item.timestamps_ms))
-        if size >= _CHUNK:
-            yield _windows(run, ends, times, range_ms, closed=closed, keep_stale=keep_stale)
-            run, size = [], 0
-    if run:
-        yield _windows(run, ends, times, range_ms, closed=closed, keep_stale=keep_stale)
+    block = SeriesBlock.of(series)
+    work = np.cumsum(np.maximum(np.diff(block.offsets), len(ends)))
+    start = 0
+    while start < len(block):
+        done = int(work[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(work, done + _CHUNK, side="right")))
+        yield _windows(block, slice(start, stop), ends, times, range_ms, closed=closed, keep_stale=keep_stale)
+        start = stop
 
 
 def _windows(
-    run: list[SeriesData], ends: Ints, times: Ints, range_ms: int, *, closed: bool, keep_stale: bool
+    block: SeriesBlock,
+    run: slice,
+    ends: Ints,
+    times: Ints,
+    range_ms: int,
+    *,
+    closed: bool,
+    keep_stale: bool,
 ) -> Windows:
-    timestamps = np.concatenate([item.timestamps_ms for item in run])
-    values = np.concatenate([item.values for item in run])
-    rows = np.repeat(np.arange(len(run)), [len(item.timestamps_ms) for item in run])
+    offsets = block.offsets[run.start : run.stop + 1]
+    here = slice(int(offsets[0]), int(offsets[-1]))
+    timestamps, values, offsets = block.timestamps_ms[here], block.values[here], offsets - offsets[0]
     if not keep_stale and (stale := is_stale(values)).any():
-        timestamps, values, rows = timestamps[~stale], values[~stale], rows[~stale]
-    low, high = _bounds(timestamps, rows, len(run), (ends - range_ms, ends), closed=closed)
+        timestamps, values = timestamps[~stale], values[~stale]
+        offsets = np.concatenate(([0], np.cumsum(~stale)))[offsets]
+    rows = len(offsets) - 1
     return Windows(
         timestamps=np.append(timestamps, 0),
         values=np.append(values, 0.0),
-        low=low, high=high, ends=ends, times=times, range_ms=range_ms, rows=len(run),
+        low=_reached(timestamps, offsets, ends - range_ms, inclusive=not closed),
+        high=_reached(timestamps, offsets, ends, inclusive=True),
+        ends=ends, times=times, range_ms=range_ms, rows=rows,
     )  # fmt: skip
 
 
-def _bounds(
-    timestamps: Ints, rows: Ints, count: int, limits: tuple[Ints, Ints], *, closed: bool
-) -> tuple[Ints, Ints]:
-    """Find all windows of all series in one search, over keys that grow from series to series."""
+def _reached(timestamps: Ints, offsets: Ints, moments: Ints, *, inclusive: bool) -> Ints:
+    """For each series and moment, return the position after its last sample before that moment (inclusive:
+    or at it)."""
+    steps, rows = len(moments), len(offsets) - 1
+    step = int(moments[1] - moments[0]) if steps > 1 else 1
+    if step <= 0 or (np.diff(moments) != step).any():
+        return _searched(timestamps, offsets, moments, inclusive=inclusive)
+    # Count samples between neighbouring moments, then add up: no search, as the moments are a grid.
+    first = int(moments[0]) + (0 if inclusive else -1)
+    cell = np.clip(-((first - timestamps) // step), 0, steps)
+    cell += np.repeat(np.arange(rows) * (steps + 1), np.diff(offsets))
+    counts = np.bincount(cell, minlength=rows * (steps + 1)).reshape(rows, steps + 1)
+    reached: Ints = (np.cumsum(counts[:, :-1], axis=1) + offsets[:-1, None]).ravel()
+    return reached
+
+
+def _searched(timestamps: Ints, offsets: Ints, moments: Ints, *, inclusive: bool) -> Ints:
+    """Search all moments of all series at once, over keys that grow from series to series."""
     if not len(timestamps):
-        nothing = np.zeros(count * len(limits[0]), dtype=np.int64)
-        return nothing, nothing
+        return np.zeros(len(moments) * (len(offsets) - 1), dtype=np.int64)
+    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     base, last = int(timestamps.min()), int(timestamps.max())
     span = last - base + 3
     keys = rows * span + (timestamps - base)
-    firsts = np.arange(count, dtype=np.int64)[:, None] * span
-    # Limits far from any sample would make the keys of series overlap, or overflow.
-    low, high = (np.clip(limit, base - 1, last + 1)[None, :] - base + firsts for limit in limits)
-    return (
-        np.searchsorted(keys, low.ravel(), side="left" if closed else "right"),
-        np.searchsorted(keys, high.ravel(), side="right"),
-    )
+    # Moments far from any sample would make the keys of series overlap, or overflow.
+    near = np.clip(moments, base - 1, last + 1) - base
+    wanted = near[None, :] + np.arange(len(offsets) - 1)[:, None] * span
+    return np.searchsorted(keys, wanted.ravel(), side="right" if inclusive else "left")
 
 
 def instant_vector(context: Context, selector: Selector, *, timestamps: bool = False) -> Vector:
@@ -191,4 +210,4 @@ def instant_vector(context: Context, selector: Selector, *, timestamps: bool = F
         values[row : row + part.rows] = result.reshape(shape)
         present[row : row + part.rows] = here.reshape(shape)
         row += part.rows
-    return Vector([item.labels for item in series], values, present).occupied()
+    return Vector(list(series.labels), values, present).occupied()

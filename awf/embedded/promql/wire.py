@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from awf.embedded.model import SeriesData
 from awf.embedded.promql.engine import InstantResult
 from awf.embedded.promql.notes import INFO_PREFIX
-from awf.embedded.promql.values import Scalar, String, VectorSample
+from awf.embedded.promql.values import Floats, Scalar, String, VectorSample
 
 
 def format_float(value: float) -> str:
@@ -55,7 +56,8 @@ def encode_result(result: InstantResult) -> str:
         case String():
             return _pair(result.timestamp_ms, result.value)
         case _:
-            return f"[{','.join(_encode_series(item) for item in result)}]"
+            openings: dict[bytes, list[str]] = {}
+            return f"[{','.join(_encode_series(item, openings) for item in result)}]"
 
 
 def encode_notes(texts: Sequence[str]) -> str:
@@ -76,16 +78,34 @@ def limited(result: InstantResult, limit: int) -> tuple[InstantResult, list[str]
     return result[:limit], ["results truncated due to limit"]
 
 
-def _encode_series(item: VectorSample | SeriesData) -> str:
-    metric = json.dumps(dict(item.labels), ensure_ascii=False)
+def _encode_series(item: VectorSample | SeriesData, openings: dict[bytes, list[str]]) -> str:
+    """Write one series. `openings` remembers how points of some times begin: series mostly share their times."""
+    metric = _quoted(dict(item.labels))
     if isinstance(item, VectorSample):
         return f'{{"metric":{metric},"value":{_pair(item.timestamp_ms, format_float(item.value))}}}'
-    points = ",".join(
-        f'[{format_timestamp(time)},"{format_float(value)}"]'
-        for time, value in zip(item.timestamps_ms.tolist(), item.values.tolist(), strict=True)
-    )
-    return f'{{"metric":{metric},"values":[{points}]}}'
+    times = item.timestamps_ms.tobytes()
+    if times not in openings:
+        openings[times] = [f'[{format_timestamp(time)},"' for time in item.timestamps_ms.tolist()]
+    points = '"],'.join(map(operator.add, openings[times], _numbers(item.values)))
+    end = '"]' if points else ""
+    return f'{{"metric":{metric},"values":[{points}{end}]}}'
+
+
+def _numbers(values: Floats) -> list[str]:
+    """Write many values; those that Python and Prometheus write alike take the short way."""
+    size = np.abs(values)
+    if not (np.isfinite(values) & (size < 1e16) & ((size >= 1e-4) | (values == 0))).all():
+        return [format_float(value) for value in values.tolist()]
+    if (values == np.trunc(values)).all() and not np.signbit(values[values == 0]).any():
+        return [str(value) for value in values.astype(np.int64).tolist()]
+    return [text[:-2] if text[-2:] == ".0" else text for text in map(repr, values.tolist())]
 
 
 def _pair(timestamp_ms: int, text: str) -> str:
-    return f"[{format_timestamp(timestamp_ms)},{json.dumps(text, ensure_ascii=False)}]"
+    return f"[{format_timestamp(timestamp_ms)},{_quoted(text)}]"
+
+
+def _quoted(content: str | dict[str, str]) -> str:
+    """Write text as JSON; bytes that are no UTF-8 become the replacement character, as Go writes them."""
+    text = json.dumps(content, ensure_ascii=False)
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -92,18 +92,18 @@ class Cursors:
             return cursor
 
 
-def ids_filter(ids: Sequence[int]) -> str:
+def ids_filter(ids: Sequence[int] | NDArray[np.uint32]) -> str:
     """Return an SQL condition on `sid`; for long lists only a bound, and `pick` must follow."""
     if len(ids) <= _MAX_INLINE_IDS:
         return f"sid in ({','.join(map(str, ids))})"
     return f"sid between {ids[0]} and {ids[-1]}"
 
 
-def pick(found: NDArray[Any], ids: Sequence[int]) -> NDArray[np.bool_] | None:
+def pick(found: NDArray[Any], ids: Sequence[int] | NDArray[np.uint32]) -> NDArray[np.bool_] | None:
     """Return which rows belong to `ids`, None when `ids_filter` has already seen to it."""
     if len(ids) <= _MAX_INLINE_IDS:
         return None
-    wanted = np.zeros(ids[-1] + 1, dtype=np.bool_)
+    wanted = np.zeros(int(ids[-1]) + 1, dtype=np.bool_)
     wanted[np.asarray(ids)] = True
     chosen: NDArray[np.bool_] = wanted[found]
     return chosen

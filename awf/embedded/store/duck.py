@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from awf.core.counters import Counters
+from awf.core.semconv import STORE_REFUSED_ROWS
 from awf.embedded.model import (
     EVERYTHING,
     NO_SAMPLES,
@@ -18,8 +19,9 @@ from awf.embedded.model import (
     LogRecord,
     Matcher,
     MetricMetadata,
+    Refusal,
     Samples,
-    SeriesData,
+    SeriesBlock,
     Span,
     SpanCondition,
     SpanGroup,
@@ -27,16 +29,21 @@ from awf.embedded.model import (
     TraceRef,
 )
 from awf.embedded.store.cursors import Cursors
-from awf.embedded.store.keeper import Keeper, Limits
+from awf.embedded.store.head import Head
+from awf.embedded.store.keeper import Keeper
 from awf.embedded.store.label_index import LabelIndex
 from awf.embedded.store.layout import Layout
+from awf.embedded.store.limits import Limits
 from awf.embedded.store.logs import LogTable
+from awf.embedded.store.restore import first_start_ms
 from awf.embedded.store.rows import Rows
 from awf.embedded.store.samples import SampleTable
 from awf.embedded.store.schema import connect
 from awf.embedded.store.spans import SpanTable
 from awf.embedded.store.tables import Tables
 from awf.embedded.store.writer import MAX_PENDING_ROWS, GroupWriter
+
+NO_ROOM = "the label set is new, and the store's memory for label sets (AWF_STORE_MEMORY_MB) is used up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +75,20 @@ class DuckStore:
         self._path = path
         self._series = LabelIndex()
         self._streams = LabelIndex()
+        self._counters = counters or Counters()
+        limits = limits or Limits()
         layout = Layout(connection)
-        self._tables = Tables(connection, layout, self._series, self._streams)
+        self._head = Head(first_start_ms(connection, layout), seal_samples=limits.seal_samples)
+        self._tables = Tables(
+            connection,
+            layout=layout,
+            series=self._series,
+            streams=self._streams,
+            head=self._head,
+            max_label_bytes=limits.label_bytes,
+        )
         self._cursors = Cursors(connection.cursor())
-        self._samples = SampleTable(self._cursors, self._series)
+        self._samples = SampleTable(self._cursors, self._series, self._head)
         self._logs = LogTable(self._cursors, self._streams)
         self._spans = SpanTable(self._cursors)
         self._writer = GroupWriter(self._tables.commit, max_pending_rows=max_pending_rows)
@@ -79,20 +96,29 @@ class DuckStore:
             connection.cursor(),
             layout=layout,
             tables=self._tables,
+            indexes=(self._series, self._streams),
+            head=self._head,
             writer=self._writer,
-            limits=limits or Limits(),
-            counters=counters or Counters(),
+            limits=limits,
+            counters=self._counters,
         )
 
     @classmethod
     def open(
-        cls, path: Path, *, memory_mb: int = 512, max_mb: int | None = None, counters: Counters | None = None
+        cls,
+        path: Path,
+        *,
+        memory_mb: int = 512,
+        max_mb: int | None = None,
+        counters: Counters | None = None,
     ) -> Self:
         """Open or create the file. Raises DataDirError."""
         limits = Limits(
-            max_bytes=None if max_mb is None else max_mb << 20, wal=path.with_name(path.name + ".wal")
+            memory_mb=memory_mb,
+            max_bytes=None if max_mb is None else max_mb << 20,
+            wal=path.with_name(path.name + ".wal"),
         )
-        return cls(connect(path, memory_mb), path, limits=limits, counters=counters)
+        return cls(connect(path, limits.database_mb), path, limits=limits, counters=counters)
 
     def close(self) -> None:
         """Commit what was accepted and release the file."""
@@ -111,10 +137,15 @@ class DuckStore:
         exemplars: Sequence[Exemplar] = (),
         logs: Sequence[LogRecord] = (),
         spans: Sequence[Span] = (),
-    ) -> None:
+    ) -> Refusal | None:
         rows = Rows(samples, metadata or {}, exemplars, logs, spans)
-        if len(rows):
-            await asyncio.wrap_future(self._writer.submit(rows))
+        if not len(rows):
+            return None
+        left_out = await asyncio.wrap_future(self._writer.submit(rows))
+        if not left_out:
+            return None
+        self._counters.add(STORE_REFUSED_ROWS, left_out, reason="memory")
+        return Refusal(left_out, NO_ROOM)
 
     async def sweep(self, *, older_than_ms: int) -> None:
         """Drop the days before a time (milliseconds since the epoch), and what the file has no room for."""
@@ -126,7 +157,7 @@ class DuckStore:
 
     # -- SampleReader
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[SeriesData]:
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> SeriesBlock:
         return self._samples.select(matchers, start_ms, end_ms)
 
     def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Mapping[str, str]]:

@@ -14,6 +14,10 @@ from awf.embedded.model import LabelKey, Matcher, MatchOp
 
 Ids = NDArray[np.uint32]
 
+# Measured: entries of the dictionaries, and for a pair its tuple and an array of ids.
+_BYTES_PER_SET = 120
+_BYTES_PER_PAIR = 400
+
 
 class LabelIndex:
     """One thread writes, any thread reads. Ids only grow, so that postings stay sorted by appending."""
@@ -24,6 +28,7 @@ class LabelIndex:
         self._labels: list[Mapping[str, str] | None] = []
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         self._postings: dict[str, dict[str, array[int]]] = {}
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -31,6 +36,11 @@ class LabelIndex:
     @property
     def next_id(self) -> int:
         return len(self._labels)
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes of memory."""
+        return self._bytes
 
     def ids_of(self, keys: Iterable[LabelKey]) -> list[int | None]:
         """Return the id of each key, None where it has none."""
@@ -48,7 +58,9 @@ class LabelIndex:
                 shared = frozenset(map(self._shared, key))
                 self._ids[shared] = label_id
                 self._labels += [None] * (label_id - len(self._labels))
-                self._labels.append(dict(sorted(shared)))
+                labels = dict(sorted(shared))
+                self._labels.append(labels)
+                self._bytes += _bytes(shared, labels)
                 for name, value in shared:
                     self._postings.setdefault(name, {}).setdefault(value, array("I")).append(label_id)
 
@@ -58,7 +70,9 @@ class LabelIndex:
             for label_id in label_ids:
                 labels = self._labels[label_id] or {}
                 self._labels[label_id] = None
-                self._ids.pop(frozenset(labels.items()), None)
+                key = frozenset(labels.items())
+                self._ids.pop(key, None)
+                self._bytes -= _bytes(key, labels)
                 for pair in labels.items():
                     gone.setdefault(pair, set()).add(label_id)
             for (name, value), ids in gone.items():
@@ -68,6 +82,7 @@ class LabelIndex:
                 else:
                     del self._postings[name][value]
                     self._pairs.pop((name, value), None)
+                    self._bytes -= _BYTES_PER_PAIR + sys.getsizeof(value)
 
     def find(self, matchers: Sequence[Matcher]) -> list[int]:
         """Return the ids that every matcher accepts, ascending."""
@@ -102,4 +117,9 @@ class LabelIndex:
         if found is None:
             name, value = pair
             found = self._pairs[pair] = (sys.intern(name), value)
+            self._bytes += _BYTES_PER_PAIR + sys.getsizeof(value)
         return found
+
+
+def _bytes(key: LabelKey, labels: Mapping[str, str]) -> int:
+    return sys.getsizeof(key) + sys.getsizeof(labels) + _BYTES_PER_SET + 4 * len(key)

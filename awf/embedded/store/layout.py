@@ -32,6 +32,10 @@ class Signal:
     labels: str = ""
 
     @property
+    def per_ms(self) -> int:
+        return self.per_day // MS_PER_DAY
+
+    @property
     def column_names(self) -> str:
         return ", ".join(column.split()[0] for column in self.columns.split(","))
 

@@ -10,43 +10,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awf.embedded import cost
-from awf.embedded.model import STALE_NAN_BITS, Exemplar, Matcher, SeriesData
+from awf.embedded.model import STALE_NAN_BITS, Exemplar, Matcher, SeriesBlock
+from awf.embedded.store.block import Floats, Ids, Ints, Piece, join, piece_of_rows
 from awf.embedded.store.cursors import Cursors, ids_filter, pick
+from awf.embedded.store.head import Head
 from awf.embedded.store.label_index import LabelIndex
 
 MAX_EXEMPLARS = 10_000
 
+_EMPTY = SeriesBlock.of([])
 _STALE = float(np.array([STALE_NAN_BITS], dtype=np.uint64).view(np.float64)[0])
 
 
 class SampleTable:
-    """Answers `SampleReader` for a database and its index of series."""
+    """Answers `SampleReader` from the head, and for what is older than that from the database."""
 
-    def __init__(self, cursors: Cursors, index: LabelIndex) -> None:
+    def __init__(self, cursors: Cursors, index: LabelIndex, head: Head) -> None:
         self._cursors = cursors
         self._index = index
+        self._head = head
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[SeriesData]:
-        ids = self._index.find(matchers)
-        if not ids:
-            return []
-        cost.check_samples(len(ids), start_ms, end_ms, lambda: self._count(ids, start_ms, end_ms))
-        found = self._cursors.columns(
-            f"select sid, ts, value from samples where {ids_filter(ids)} and ts between ? and ?",
-            [start_ms, end_ms],
-            limit=cost.MAX_SAMPLES,
-            what="samples",
-        )
-        sid, ts, value = found["sid"], found["ts"], _restore_stale(found["value"])
-        chosen = pick(sid, ids)
-        if chosen is not None:
-            sid, ts, value = sid[chosen], ts[chosen], value[chosen]
-        return self._by_series(np.asarray(ids), sid, ts, value)
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> SeriesBlock:
+        ids = self._index.ids(matchers)
+        head_ms, pieces = self._head.pieces(ids, start_ms, end_ms)
+        older = (start_ms, min(end_ms, head_ms - 1))
+        cost.check_samples(
+            len(ids), start_ms, end_ms,
+            lambda: self._count(ids, older) + sum(int(piece.counts.sum()) for piece in pieces),
+        )  # fmt: skip
+        if len(ids) and older[0] <= older[1]:
+            pieces.insert(0, self._on_disk(ids, older))
+        if not pieces:
+            return _EMPTY
+        offsets, timestamps, values = join(pieces, len(ids))
+        return self._labelled(ids, offsets, timestamps, values)
 
     def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Mapping[str, str]]:
-        return with_rows(
-            self._cursors, self._index, "samples", self._index.find(matchers), (start_ms, end_ms)
-        )
+        ids = self._index.ids(matchers)
+        head_ms, pieces = self._head.pieces(ids, start_ms, end_ms)
+        present = np.zeros(len(ids), dtype=np.bool_)
+        for piece in pieces:
+            present |= piece.counts > 0
+        found = [labels for each in ids[present].tolist() if (labels := self._index.labels(each)) is not None]
+        missing = ids[~present].tolist()
+        older = (start_ms, min(end_ms, head_ms - 1))
+        if missing and older[0] <= older[1]:
+            found += with_rows(self._cursors, self._index, "samples", missing, older)
+        return found
 
     def exemplars(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Exemplar]:
         ids = set(self._index.find(matchers))
@@ -62,41 +72,46 @@ class SampleTable:
             if sid in ids and (labels := self._index.labels(sid)) is not None
         ]
 
-    def _count(self, ids: Sequence[int], start_ms: int, end_ms: int) -> int:
+    def _count(self, ids: Ids, between: tuple[int, int]) -> int:
+        if between[0] > between[1]:
+            return 0
         found = self._cursors.columns(
             f"select sid, count(*) as n from samples where {ids_filter(ids)} and ts between ? and ? group by sid",
-            [start_ms, end_ms],
-            limit=ids[-1] + 1,
+            between,
+            limit=int(ids[-1]) + 1,
             what="series",
         )
         chosen = pick(found["sid"], ids)
         return int((found["n"] if chosen is None else found["n"][chosen]).sum())
 
-    def _by_series(
-        self, ids: NDArray[Any], sid: NDArray[Any], ts: NDArray[np.int64], value: NDArray[np.float64]
-    ) -> list[SeriesData]:
-        """Split rows in order of insertion into series in order of time."""
-        if not len(sid):
-            return []
-        rank = np.searchsorted(ids, sid).astype(np.uint16 if len(ids) < 65_536 else np.uint32)
-        order = np.argsort(rank, kind="stable")  # a radix sort for 16 bits
-        rank, ts, value = rank[order], ts[order], value[order]
-        edges = np.flatnonzero(np.diff(rank)) + 1
-        starts = np.concatenate(([0], edges))
-        disorder = np.zeros(len(rank), dtype=np.bool_)
-        disorder[1:] = np.diff(ts) <= 0
-        disorder[starts] = False
-        untidy = set(np.unique(rank[disorder]).tolist())
-        result = []
-        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(rank)], strict=True):
-            labels = self._index.labels(int(ids[rank[start]]))
-            if labels is None:
-                continue
-            times, values = ts[start:stop], value[start:stop]
-            if int(rank[start]) in untidy:
-                times, values = _last_wins(times, values)
-            result.append(SeriesData(labels, times, values))
-        return result
+    def _on_disk(self, ids: Ids, between: tuple[int, int]) -> Piece:
+        found = self._cursors.columns(
+            f"select sid, ts, value from samples where {ids_filter(ids)} and ts between ? and ?",
+            between,
+            limit=cost.MAX_SAMPLES,
+            what="samples",
+        )
+        sid, ts, value = found["sid"], found["ts"], restore_stale(found["value"])
+        chosen = pick(sid, ids)
+        if chosen is not None:
+            sid, ts, value = sid[chosen], ts[chosen], value[chosen]
+        return piece_of_rows(np.searchsorted(ids, sid), ts, value, len(ids))
+
+    def _labelled(self, ids: Ids, offsets: Ints, timestamps: Ints, values: Floats) -> SeriesBlock:
+        """Leave out series without samples, and those that retention has just removed."""
+        labels = [self._index.labels(each) for each in ids.tolist()]
+        counts = np.diff(offsets)
+        if any(item is None for item in labels):
+            kept = np.array([item is not None for item in labels])
+            samples = np.repeat(kept, counts)
+            timestamps, values, counts = timestamps[samples], values[samples], np.where(kept, counts, 0)
+        here = counts > 0
+        return SeriesBlock(
+            [item for item, wanted in zip(labels, here.tolist(), strict=True) if wanted and item is not None],
+            np.concatenate(([0], np.cumsum(counts[here]))),
+            timestamps,
+            values,
+        )
 
 
 def with_rows(
@@ -116,17 +131,6 @@ def with_rows(
     return [labels for label_id in present if (labels := index.labels(label_id)) is not None]
 
 
-def _restore_stale(values: Any) -> NDArray[np.float64]:
+def restore_stale(values: Any) -> NDArray[np.float64]:
     """Turn nulls back into stale markers."""
     return values.filled(_STALE) if isinstance(values, np.ma.MaskedArray) else values
-
-
-def _last_wins(
-    times: NDArray[np.int64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Sort by time; of two samples of one time keep the one written last."""
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], values[order]
-    keep = np.ones(len(times), dtype=np.bool_)
-    keep[:-1] = times[1:] != times[:-1]
-    return times[keep], values[keep]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from awf.embedded.model import LabelKey, MetricMetadata, key_of
 from awf.embedded.store import rows as columns
+from awf.embedded.store.head import Head
 from awf.embedded.store.label_index import LabelIndex
-from awf.embedded.store.layout import EXEMPLARS, LOGS, SAMPLES, SPANS, Layout, Signal, transaction
+from awf.embedded.store.layout import EXEMPLARS, LOGS, SAMPLES, SPANS, Layout, transaction
 from awf.embedded.store.rows import Columns, Rows
 
 _SAMPLES_OF = (
@@ -22,14 +23,29 @@ _SAMPLES_OF = (
 _LABELS = {"series": ("samples", "exemplars"), "streams": ("logs",)}
 # What folding a tail costs, in samples: it is due by weight, so that no fold takes long.
 _WEIGHTS = {"samples": 1, "exemplars": 4, "logs": 5, "spans": 10}
+_REFUSED = 2**32 - 1  # no id: a new label set for which there is no memory
+_BYTES_OF_FIRST = 1_000
+
+_NewLabels = dict[str, dict[LabelKey, int]]
 
 
 class Tables:
     """Owns the writing connection; everything here but `__init__` runs in the writer's thread."""
 
-    def __init__(self, connection: Any, layout: Layout, series: LabelIndex, streams: LabelIndex) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        *,
+        layout: Layout,
+        series: LabelIndex,
+        streams: LabelIndex,
+        head: Head,
+        max_label_bytes: int,
+    ) -> None:
         self._connection = connection
         self._layout = layout
+        self._head = head
+        self._max_label_bytes = max_label_bytes
         self._indexes = {"series": series, "streams": streams}
         for name, index in self._indexes.items():
             found = connection.execute(f"select id, labels from {name} order by id").fetchall()
@@ -41,18 +57,28 @@ class Tables:
             for name, weight in _WEIGHTS.items()
         )
 
-    def commit(self, writes: Sequence[Rows]) -> None:
-        """Store all rows in one durable transaction."""
-        new: dict[str, dict[LabelKey, int]] = {"series": {}, "streams": {}}
+    def commit(self, writes: Sequence[Rows]) -> list[int]:
+        """Store all rows in one durable transaction.
+
+        Return how many rows of each write were left out, because their label set is new and there is no
+        memory for it.
+        """
+        new: _NewLabels = {"series": {}, "streams": {}}
         metadata = self._changed_metadata(writes)
+        samples, refused_samples = self._samples(writes, new)
+        logs, refused_logs = self._logs(writes, new)
+        rows = {
+            SAMPLES.name: samples,
+            EXEMPLARS.name: self._exemplars(writes, new),
+            LOGS.name: logs,
+            SPANS.name: columns.span_columns(list(chain.from_iterable(write.spans for write in writes))),
+        }
         with transaction(self._connection):
-            weight = self._insert_samples(writes, new["series"])
-            weight += self._insert_exemplars(writes, new["series"])
-            weight += self._insert_logs(writes, new["streams"])
-            spans = list(chain.from_iterable(write.spans for write in writes))
-            weight += self._insert(SPANS, columns.span_columns, spans)
+            for signal, found in rows.items():
+                source = _SAMPLES_OF if signal == SAMPLES.name else "select * from incoming"
+                self._append(f"{signal}_tail_{self._layout.tail}", found, source)
             for table, added in new.items():
-                self._append(table, columns.label_columns(added), len(added))
+                self._append(table, columns.label_columns(added))
             for name, item in metadata.items():
                 self._connection.execute(
                     "insert or replace into metadata values (?, ?, ?, ?)",
@@ -62,15 +88,18 @@ class Tables:
             self._indexes[table].add((label_id, key) for key, label_id in added.items())
         if metadata:
             self.metadata = {**self.metadata, **metadata}
-        self.tail_weight += weight
+        if len(samples["sid"]):
+            self._head.append(samples["sid"], samples["ts"], samples["value"])
+        self.tail_weight += sum(_WEIGHTS[signal] * _count(found) for signal, found in rows.items())
+        return [left_out + more for left_out, more in zip(refused_samples, refused_logs, strict=True)]
 
     def rotate(self) -> None:
         """Let new rows go into a new tail."""
         self._layout.rotate(self._connection)
         self.tail_weight = 0
 
-    def forget(self, labels: str, candidates: Iterable[int]) -> int:
-        """Remove those label sets that have no row in a tail either; return how many."""
+    def forget(self, labels: str, candidates: Iterable[int]) -> None:
+        """Remove those label sets that have no row in a tail either."""
         found = " union all ".join(
             f"select sid from {table}_tail_{tail}" for table in _LABELS[labels] for tail in self._layout.tails
         )
@@ -82,48 +111,62 @@ class Tables:
         finally:
             self._connection.unregister("incoming")
         self._indexes[labels].remove(label_id for (label_id,) in gone)
-        return len(gone)
 
     def _changed_metadata(self, writes: Sequence[Rows]) -> dict[str, MetricMetadata]:
         items = chain.from_iterable(write.metadata.items() for write in writes)
         return {name: item for name, item in items if self.metadata.get(name) != item}
 
-    def _insert_samples(self, writes: Sequence[Rows], new: dict[LabelKey, int]) -> int:
-        parts = [write.samples for write in writes if len(write.samples)]
-        if not parts:
-            return 0
-        ids = self._ids("series", list(chain.from_iterable(part.keys for part in parts)), new)
-        rows = columns.sample_columns(ids, parts)
-        self._append(SAMPLES.tail(self._layout.tail), rows, len(ids), _SAMPLES_OF)
-        return len(ids)
+    def _samples(self, writes: Sequence[Rows], new: _NewLabels) -> tuple[Columns, list[int]]:
+        parts = [write.samples for write in writes]
+        ids, refused = self._ids("series", [part.keys for part in parts], new)
+        return _without_refused(columns.sample_columns(ids, parts)), refused
 
-    def _insert_exemplars(self, writes: Sequence[Rows], new: dict[LabelKey, int]) -> int:
+    def _exemplars(self, writes: Sequence[Rows], new: _NewLabels) -> Columns:
         exemplars = list(chain.from_iterable(write.exemplars for write in writes))
-        ids = self._ids("series", [key_of(exemplar.series_labels) for exemplar in exemplars], new)
-        return self._insert(EXEMPLARS, lambda rows: columns.exemplar_columns(ids, rows), exemplars)
+        ids, _ = self._ids("series", [[key_of(exemplar.series_labels) for exemplar in exemplars]], new)
+        return _without_refused(columns.exemplar_columns(ids, exemplars))
 
-    def _insert_logs(self, writes: Sequence[Rows], new: dict[LabelKey, int]) -> int:
+    def _logs(self, writes: Sequence[Rows], new: _NewLabels) -> tuple[Columns, list[int]]:
         logs = list(chain.from_iterable(write.logs for write in writes))
-        ids = self._ids("streams", [key_of(record.labels) for record in logs], new)
-        return self._insert(LOGS, lambda rows: columns.log_columns(ids, rows), logs)
+        keys = [[key_of(record.labels) for record in write.logs] for write in writes]
+        ids, refused = self._ids("streams", keys, new)
+        return _without_refused(columns.log_columns(ids, logs)), refused
 
-    def _ids(self, labels: str, keys: Sequence[LabelKey], new: dict[LabelKey, int]) -> NDArray[np.uint32]:
-        index = self._indexes[labels]
+    def _ids(
+        self, labels: str, parts: Sequence[Sequence[LabelKey]], new: _NewLabels
+    ) -> tuple[NDArray[np.uint32], list[int]]:
+        """Return the ids of all keys, and how many of each part are refused."""
+        keys = list(chain.from_iterable(parts))
+        index, added = self._indexes[labels], new[labels]
         found = index.ids_of(keys)
-        for place in (place for place, label_id in enumerate(found) if label_id is None):
-            found[place] = new.setdefault(keys[place], index.next_id + len(new))
-        return np.array(found, dtype=np.uint32)
+        for place in [place for place, label_id in enumerate(found) if label_id is None]:
+            found[place] = added.get(keys[place], _REFUSED)
+            if found[place] == _REFUSED and self._has_room(len(added)):
+                found[place] = added[keys[place]] = index.next_id + len(added)
+        ids = np.array(found, dtype=np.uint32)
+        refused = np.concatenate(([0], np.cumsum(ids == _REFUSED)))
+        bounds = [0, *accumulate(len(part) for part in parts)]
+        return ids, np.diff(refused[bounds]).tolist()
 
-    def _insert(self, signal: Signal, columns_of: Any, items: Sequence[Any]) -> int:
-        if items:
-            self._append(signal.tail(self._layout.tail), columns_of(items), len(items))
-        return len(items) * _WEIGHTS[signal.name]
+    def _has_room(self, more: int) -> bool:
+        taken = sum(index.size_bytes for index in self._indexes.values())
+        count = sum(len(index) for index in self._indexes.values())
+        return taken + more * (taken // count if count else _BYTES_OF_FIRST) < self._max_label_bytes
 
-    def _append(self, table: str, rows: Columns, count: int, source: str = "select * from incoming") -> None:
-        if not count:
+    def _append(self, table: str, rows: Columns, source: str = "select * from incoming") -> None:
+        if not _count(rows):
             return
         self._connection.register("incoming", rows)
         try:
             self._connection.execute(f"insert into {table} {source}")
         finally:
             self._connection.unregister("incoming")
+
+
+def _count(rows: Columns) -> int:
+    return len(next(iter(rows.values())))
+
+
+def _without_refused(rows: Columns) -> Columns:
+    kept = rows["sid"] != _REFUSED
+    return rows if kept.all() else {name: column[kept] for name, column in rows.items()}

@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from awf.embedded.store.rows import Rows
 from awf.errors import AwfError, Overloaded, Unavailable
 
+_T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
 MAX_PENDING_ROWS = 200_000
@@ -21,7 +23,7 @@ MAX_ROWS_PER_COMMIT = 50_000
 @dataclass(frozen=True, slots=True)
 class _Write:
     rows: Rows
-    done: Future[None] = field(default_factory=Future)
+    done: Future[int] = field(default_factory=Future)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,13 @@ class _Job:
 
 
 class GroupWriter:
-    """Takes rows from any thread; a future resolves when its rows are durable."""
+    """Takes rows from any thread; a future resolves when its rows are durable.
+
+    `commit` returns how many rows of each write it left out.
+    """
 
     def __init__(
-        self, commit: Callable[[Sequence[Rows]], None], *, max_pending_rows: int = MAX_PENDING_ROWS
+        self, commit: Callable[[Sequence[Rows]], list[int]], *, max_pending_rows: int = MAX_PENDING_ROWS
     ) -> None:
         self._commit = commit
         self._max_pending = max_pending_rows
@@ -51,8 +56,8 @@ class GroupWriter:
     def pending_rows(self) -> int:
         return self._pending
 
-    def submit(self, rows: Rows) -> Future[None]:
-        """Queue rows. Raises Overloaded when too many wait already, Unavailable after `close`."""
+    def submit(self, rows: Rows) -> Future[int]:
+        """Queue rows; the future has how many of them were left out. Raises Overloaded when too many wait already, Unavailable after `close`."""
         write = _Write(rows)
         with self._wake:
             # One write above the bound still passes when nothing waits: it could never pass otherwise.
@@ -117,22 +122,22 @@ class GroupWriter:
         size = sum(len(write.rows) for write in group)
         wanted = [write for write in group if write.done.set_running_or_notify_cancel()]
         try:
-            self._commit([write.rows for write in wanted])
+            left_out = self._commit([write.rows for write in wanted])
         except Exception as error:  # boundary: one writer's bad row must not fail the others
             logger.warning("store commit failed", extra={"writes": len(wanted), "error": str(error)})
             for write in wanted:
-                _settle(write.done, lambda rows=write.rows: self._commit([rows]))  # type: ignore[misc]
+                _settle(write.done, lambda rows=write.rows: self._commit([rows])[0])  # type: ignore[misc]
         else:
-            for write in wanted:
-                write.done.set_result(None)
+            for write, count in zip(wanted, left_out, strict=True):
+                write.done.set_result(count)
         finally:
             with self._wake:
                 self._pending -= size
 
 
-def _settle(done: Future[None], work: Callable[[], None]) -> None:
+def _settle(done: Future[_T], work: Callable[[], _T]) -> None:
     try:
-        work()
+        result = work()
     except AwfError as error:
         done.set_exception(error)
     except Exception as error:  # boundary: the waiting caller gets it, the thread lives on
@@ -140,4 +145,4 @@ def _settle(done: Future[None], work: Callable[[], None]) -> None:
         failure.__cause__ = error
         done.set_exception(failure)
     else:
-        done.set_result(None)
+        done.set_result(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from awf.embedded.model import Span, SpanReader, TraceRef
@@ -11,6 +12,7 @@ from awf.embedded.traceql.candidates import check_read, check_spans, conditions_
 from awf.embedded.traceql.compare import CompareCollector
 from awf.embedded.traceql.conditions import EXISTS, Condition, Request, add_measured, request_of
 from awf.embedded.traceql.counting import count
+from awf.embedded.traceql.exemplars import attach
 from awf.embedded.traceql.expressions import compile_expression
 from awf.embedded.traceql.fields import intrinsic
 from awf.embedded.traceql.lines import Lines, to_series
@@ -41,6 +43,10 @@ _KIND = intrinsic("kind")
 _IDS = {intrinsic(name) for name in ("trace:id", "span:id", "span:parentID")}
 
 
+MAX_LISTED_SPANS = 100_000
+"""Of this many spans, the newest, the names and values of attributes are listed."""
+MAX_EXAMPLE_SPANS = 2_000
+"""Among this many spans of each part of a range exemplars are looked for."""
 _NOTHING = SeenSpan(SpanView(Span("", "", "", "", 0, 0, 0), TraceView("", ())))
 """A span without any value, to compute what needs none."""
 
@@ -87,12 +93,27 @@ class Engine:
         return SearchResult(tuple(found), traces, spans)
 
     def metrics_range(
-        self, query: str, start_ns: int, end_ns: int, step_ns: int, *, now_ns: int | None = None
+        self,
+        query: str,
+        start_ns: int,
+        end_ns: int,
+        step_ns: int,
+        *,
+        now_ns: int | None = None,
+        exemplars: int = 0,
     ) -> MetricsResult:
         """Return one series for each combination of labels, a point a step; steps that are not over at
-        `now_ns` are left out. Raises QueryError and its kinds."""
+        `now_ns` are left out. The hint `exemplars` goes before the number that is asked for.
+
+        Raises QueryError and its kinds.
+        """
         steps = Steps.aligned(start_ns, end_ns, step_ns)
-        return self._metrics(query, steps if now_ns is None else steps.over_at(now_ns))
+        steps = steps if now_ns is None else steps.over_at(now_ns)
+        result, parsed = self._metrics(query, steps), parse(query)
+        if isinstance(parsed.body, nodes.Pipeline):
+            return result
+        wanted = exemplars if parsed.exemplars is None else parsed.exemplars
+        return replace(result, series=attach(parsed.body, result.series, steps, wanted, self._examples))
 
     def metrics_instant(self, query: str, start_ns: int, end_ns: int) -> MetricsResult:
         """Return one point for the whole range (start, end], stamped with its end."""
@@ -131,9 +152,13 @@ class Engine:
         parsed = parse(query).body
         if not isinstance(parsed, nodes.Pipeline):
             raise QueryError(f"{_function(parsed)}() finds no spans; filter by {{ ... }}")
-        for _, sets in self._evaluate(parsed, request_of(parsed), start_ns, end_ns):
+        read = 0
+        for trace, sets in self._evaluate(parsed, request_of(parsed), start_ns, end_ns, is_whole=False):
             for found in sets:
                 yield from found.spans
+            read += len(trace.spans)
+            if read > MAX_LISTED_SPANS:
+                return
 
     def _metrics(self, query: str, steps: Steps) -> MetricsResult:
         parsed = parse(query).body
@@ -176,6 +201,23 @@ class Engine:
                         reads.again(seen)
                 collector.add(found.spans)
         return collector.lines(), spans
+
+    def _examples(self, leaf: nodes.Measured, start_ns: int, end_ns: int) -> Iterator[SeenSpan]:
+        """Yield one matching span a trace, the newest trace first."""
+        request = request_of(leaf.pipeline)
+        if isinstance(leaf.metric, nodes.Metric):
+            add_measured(request, leaf.metric)
+        reads, read = second_pass(request), 0
+        for trace, sets in self._evaluate(leaf.pipeline, request, start_ns + 1, end_ns, is_whole=False):
+            read += len(trace.spans)
+            if read > MAX_EXAMPLE_SPANS:
+                return
+            spans = (seen for found in sets for seen in found.spans)
+            seen = next((one for one in spans if start_ns < one.span.start_ns <= end_ns), None)
+            if seen:
+                if reads:
+                    reads.again(seen)
+                yield seen
 
     def _evaluate(
         self,

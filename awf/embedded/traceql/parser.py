@@ -16,6 +16,7 @@ from awf.errors import QueryError, QueryLimit
 
 MAX_QUERY_BYTES: Final = 8 * 1024
 MAX_DEPTH: Final = 100
+_MAX_CONDITIONS: Final = 50
 
 
 @cache
@@ -39,6 +40,22 @@ def parse(query: str) -> nodes.Query:
     _check_depth(tree)
     check(tree)
     return tree
+
+
+def readable_part(query: str) -> str:
+    """Return a query that is still being typed without its last conditions, until the rest can be parsed.
+
+    `{ .a = 1 && .b = }` becomes `{ .a = 1 }`, and what cannot be read at all becomes `{}`.
+    """
+    *conditions, _ = [*query.split("&&")[:_MAX_CONDITIONS], ""]
+    for count in range(len(conditions), 0, -1):
+        part = "&&".join(conditions[:count])
+        try:
+            parse(part if part.rstrip().endswith("}") else f"{part} }}")
+        except QueryError:
+            continue
+        return part if part.rstrip().endswith("}") else f"{part} }}"
+    return "{}"
 
 
 def parse_field(text: str) -> nodes.Field:

@@ -48,11 +48,21 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A span that was counted; the labels name its trace."""
+
+    labels: Attributes
+    value: float
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """Labels keep their types; samples are (milliseconds, value)."""
 
     labels: Attributes
     samples: tuple[tuple[int, float], ...]
+    exemplars: tuple[Exemplar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

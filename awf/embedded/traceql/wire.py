@@ -7,6 +7,7 @@ from typing import Any
 
 from awf.embedded.traceql.results import (
     Attributes,
+    Exemplar,
     FoundSpan,
     FoundSpanset,
     FoundTrace,
@@ -35,6 +36,7 @@ def metrics_range(result: MetricsResult) -> Json:
                 "labels": _attributes(series.labels),
                 "samples": [_sample(at, value) for at, value in series.samples],
             }
+            | _compact({"exemplars": [_exemplar(exemplar) for exemplar in series.exemplars]})
             for series in result.series
             if series.samples
         ],
@@ -97,6 +99,10 @@ def _instant(series: Series) -> Json:
 
 def _sample(timestamp_ms: int, value: float) -> Json:
     return {"timestampMs": str(timestamp_ms)} | _compact({"value": _double(value)})
+
+
+def _exemplar(exemplar: Exemplar) -> Json:
+    return {"labels": _attributes(exemplar.labels)} | _sample(exemplar.timestamp_ms, exemplar.value)
 
 
 def _attributes(attributes: Attributes) -> list[Json]:

@@ -16,7 +16,7 @@ from starlette.routing import Mount
 
 from awf.embedded import logql, loki_api, prometheus_api, promql, tempo_api, traceql
 from awf.embedded.deadline import Deadline, check
-from awf.embedded.model import LogRecord, SeriesData, Span
+from awf.embedded.model import LogRecord, SeriesData, SpanGroup, TraceRef
 from awf.embedded.query_pool import QueryPool
 from awf.embedded.store import MemoryStore
 from awf.embedded.store.cursors import Cursors
@@ -68,7 +68,10 @@ class EndlessStore(MemoryStore):
     def log_size(self, *_: Any, **__: Any) -> int:
         return len(self._read())
 
-    def spans(self, *_: Any) -> list[Span]:
+    def traces(self, *_: Any) -> list[TraceRef]:
+        return self._read()
+
+    def span_groups(self, *_: Any, **__: Any) -> list[SpanGroup] | None:
         return self._read()
 
 

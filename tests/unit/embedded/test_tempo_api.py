@@ -147,6 +147,7 @@ async def test_a_search_is_bounded_by_its_parameters(
     [
         ("/api/search", {"q": "{ status == error }"}, "line 1, col 11"),
         ("/api/search", {"q": "{} | rate()"}, "metrics query"),
+        ("/api/search", {"q": "{}", "spss": 101}, "spans per span set exceeds 100. received 101"),
         ("/api/search", {"q": "{ parent.a = 1 }"}, "scope parent"),
         ("/api/search", {"q": "{ .a = 1" + "1" * 9000 + " }"}, "at most 8192"),
         ("/api/search", {"q": "{}", "tags": "a=b"}, "tags and q"),
@@ -173,7 +174,6 @@ async def test_a_search_is_bounded_by_its_parameters(
         ("/api/v2/search/tags", {"scope": "galaxy"}, "scope is 'galaxy'"),
         ("/api/v2/search/tag/agent_id/values", {}, "unknown identifier agent_id"),
         ("/api/v2/search/tag/span.a} || {true/values", {}, "unexpected"),
-        ("/api/v2/search/tag/span.agent_id/values", {"q": "{ .a = }"}, "unexpected"),
     ],
 )
 async def test_what_is_wrong_is_400_and_says_what(
@@ -364,6 +364,37 @@ async def test_a_range_query_gives_samples_and_leaves_zeros_out_as_protobuf_does
             "samples": [*zeros, {"timestampMs": "1700000020000", "value": 0.1}],
         },
     ]
+
+
+async def test_exemplars_name_the_traces_behind_a_series(tempo: httpx.AsyncClient) -> None:
+    times = {"start": T0 // SECOND - 10, "end": T0 // SECOND + 20, "step": "10s", "exemplars": 10}
+    body = await get(tempo, "/api/metrics/query_range", q="{} | rate() by (name)", **times)
+    by_name = {
+        item["labels"][0]["value"]["stringValue"]: item.get("exemplars", []) for item in body["series"]
+    }
+    found = [exemplar for exemplars in by_name.values() for exemplar in exemplars]
+    traces = {exemplar["labels"][0]["value"]["stringValue"] for exemplar in found}
+    assert traces == {GOOD, BAD}
+    assert {exemplar["labels"][0]["key"] for exemplar in found} == {"trace:id"}
+    query = '{ name = "awf.workflow" } | max_over_time(duration)'
+    (series,) = (await get(tempo, "/api/metrics/query_range", q=query, **times))["series"]
+    assert [(item["timestampMs"], item["value"]) for item in series["exemplars"]] == [
+        (str(T0 // 1_000_000), 1.0),
+        (str(T0 // 1_000_000 + 10_000), 2.0),
+    ]
+    for hint in ("exemplars = false", "exemplars = 0"):
+        body = await get(tempo, "/api/metrics/query_range", q=f"{query} with ({hint})", **times)
+        assert "exemplars" not in body["series"][0]
+    body = await get(tempo, "/api/metrics/query_range", q=f"({query}) / ({query})", **times)
+    assert "exemplars" not in body["series"][0]
+
+
+async def test_names_and_values_are_listed_while_a_query_is_still_typed(tempo: httpx.AsyncClient) -> None:
+    path = "/api/v2/search/tag/span.agent_id/values"
+    for query in ("{ status = ok && span.agent_id = }", "{ status = ok &&", "{ status = ok"):
+        values = (await get(tempo, path, q=query))["tagValues"]
+        assert [item["value"] for item in values] == ["searcher"]
+    assert len((await get(tempo, path, q="{ span."))["tagValues"]) == 2
 
 
 async def test_metrics_queries_may_be_posted_as_forms(tempo: httpx.AsyncClient) -> None:

@@ -93,12 +93,12 @@ def show(value: Any, *, nested: bool = False) -> str:
 
 
 def show_float(value: float) -> str:
-    """Write the shortest digits that read back the same; from 1e21 with an exponent."""
+    """Write the shortest digits that read back the same; from a million up with an exponent."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     sign, digits, _ = Decimal(repr(value)).normalize().as_tuple()
     exponent = Decimal(repr(value)).adjusted() if value else 0
-    if -4 <= exponent < 21:
+    if -4 <= exponent < 6:
         return f"{Decimal(repr(value)).normalize():f}" if value else "-0" if sign else "0"
     text = "".join(map(str, digits))
     mantissa = f"{text[0]}.{text[1:]}" if len(text) > 1 else text

@@ -6,14 +6,12 @@ import asyncio
 import random
 from pathlib import Path
 
-import pytest
-
 from awf.core.counters import Counters
 from awf.core.semconv import STORE_DROPPED_ROWS
-from awf.embedded.model import Exemplar, LogRecord, Matcher, MatchOp, Samples, Span
+from awf.embedded.model import Exemplar, LogRecord, Samples, Span
 from awf.embedded.store import DuckStore
-from awf.embedded.store.keeper import Limits
 from awf.embedded.store.layout import MS_PER_DAY
+from awf.embedded.store.limits import Limits
 from awf.embedded.store.schema import connect
 
 DAY_NS = MS_PER_DAY * 1_000_000
@@ -136,39 +134,4 @@ async def test_of_the_only_day_the_oldest_part_goes(tmp_path: Path) -> None:
     assert kept == list(range(kept[0], 10))
     assert kept[0] > 0
     assert counters.get(STORE_DROPPED_ROWS, signal="logs", reason="size") >= kept[0] * 2500
-    store.close()
-
-
-@pytest.mark.parametrize("seed", range(6))
-async def test_samples_read_as_a_plain_dictionary_holds_them(tmp_path: Path, seed: int) -> None:
-    draw = random.Random(seed)
-    path = tmp_path / "t.duckdb"
-    store = opened(path)
-    model: dict[str, dict[int, float]] = {}
-    for _ in range(40):
-        rows = []
-        for _ in range(draw.randrange(1, 60)):
-            job, at = str(draw.randrange(150)), draw.randrange(0, 3 * MS_PER_DAY, 60_000_00)
-            rows.append(({"__name__": "m", "job": job}, at, draw.random()))
-            model.setdefault(job, {})[at] = rows[-1][2]
-        await store.write(samples=Samples.of(rows))
-        if draw.random() < 0.2:
-            store.fold()
-        if draw.random() < 0.1:
-            store.close()
-            store = opened(path)
-        start = draw.randrange(3 * MS_PER_DAY)
-        end = start + draw.randrange(2 * MS_PER_DAY)
-        pattern = draw.choice([".*", "1.*", "[0-4]", "7", ".*[13579]"])
-        matcher = Matcher("job", MatchOp.REGEX, pattern)
-        found = {
-            data.labels["job"]: dict(zip(data.timestamps_ms.tolist(), data.values.tolist(), strict=True))
-            for data in store.select([matcher], start, end)
-        }
-        wanted = {
-            job: {at: value for at, value in sorted(samples.items()) if start <= at <= end}
-            for job, samples in model.items()
-            if matcher.matches(job)
-        }
-        assert found == {job: samples for job, samples in wanted.items() if samples}
     store.close()

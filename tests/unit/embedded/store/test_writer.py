@@ -23,12 +23,13 @@ class Disk:
         self.go_on = threading.Event()
         self.entered = threading.Event()
 
-    def commit(self, writes: Sequence[Rows]) -> None:
+    def commit(self, writes: Sequence[Rows]) -> list[int]:
         self.entered.set()
         assert self.go_on.wait(10)
         if any(label == "bad" for rows in writes for labels, _, _ in rows.samples.rows() for label in labels):
             raise ValueError("bad row")
         self.commits.append(len(writes))
+        return [0] * len(writes)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_writes_that_wait_share_one_commit(disk: Disk, writer: GroupWriter) -> N
     assert not first.done()
     disk.go_on.set()
     for future in (first, *waiting):
-        assert future.result(timeout=10) is None
+        assert future.result(timeout=10) == 0
     assert disk.commits == [1, 5]
     assert writer.pending_rows == 0
 
@@ -67,12 +68,12 @@ def test_a_full_queue_refuses_and_recovers(disk: Disk, writer: GroupWriter) -> N
     disk.go_on.set()
     accepted.result(timeout=10)
     writer.run(lambda: None).result(timeout=10)
-    assert writer.submit(rows(3)).result(timeout=10) is None
+    assert writer.submit(rows(3)).result(timeout=10) == 0
 
 
 def test_a_write_above_the_bound_passes_when_nothing_waits(disk: Disk, writer: GroupWriter) -> None:
     disk.go_on.set()
-    assert writer.submit(rows(100)).result(timeout=10) is None
+    assert writer.submit(rows(100)).result(timeout=10) == 0
 
 
 def test_one_bad_write_does_not_fail_the_others(disk: Disk, writer: GroupWriter) -> None:
@@ -80,8 +81,8 @@ def test_one_bad_write_does_not_fail_the_others(disk: Disk, writer: GroupWriter)
     assert disk.entered.wait(10)
     good, bad, also_good = writer.submit(rows()), writer.submit(rows(label="bad")), writer.submit(rows())
     disk.go_on.set()
-    assert good.result(timeout=10) is None
-    assert also_good.result(timeout=10) is None
+    assert good.result(timeout=10) == 0
+    assert also_good.result(timeout=10) == 0
     with pytest.raises(Unavailable, match="bad row"):
         bad.result(timeout=10)
 
