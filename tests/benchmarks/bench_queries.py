@@ -44,7 +44,7 @@ INSTANTS = {
 
 
 def _asks(
-    client: httpx.Client, base: str, query: str, until_s: float, step_s: int | None
+    client: httpx.Client, base: str, query: tuple[str, int | None], until: tuple[float, int]
 ) -> Callable[[], int]:
     (text, step_s), (until_s, minutes) = query, until
     parameters = {"query": text}
