@@ -49,9 +49,9 @@ class SpanTable:
         also = "".join(f" and trace_id in (select trace_id from spans where {part.sql})" for part in parts)
         found = self._cursors.rows(
             "select trace_id, min(start_ns), max(start_ns), count(*) from spans where trace_id in"
-            f" (select trace_id from spans where start_ns between ? and ?){also}"
+            f" (select trace_id from spans where start_ns <= ? and (start_ns >= ? or end_ns >= ?)){also}"
             " group by trace_id order by min(start_ns) desc, trace_id",
-            [start_ns, end_ns, *(value for part in parts for value in part.values)],
+            [end_ns, start_ns, start_ns, *(value for part in parts for value in part.values)],
             limit=MAX_TRACES,
             what="traces",
         )
