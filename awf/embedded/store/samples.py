@@ -16,6 +16,8 @@ from awf.embedded.store.cursors import Cursors, ids_filter, pick
 from awf.embedded.store.head import Head
 from awf.embedded.store.label_index import LabelIndex
 
+MAX_ROWS = 50_000_000
+"""More than a query may select: of many ids the database is told the bounds only, and reads others between."""
 MAX_EXEMPLARS = 10_000
 
 _EMPTY = SeriesBlock.of([])
@@ -88,7 +90,7 @@ class SampleTable:
         found = self._cursors.columns(
             f"select sid, ts, value from samples where {ids_filter(ids)} and ts between ? and ?",
             between,
-            limit=cost.MAX_SAMPLES,
+            limit=MAX_ROWS,
             what="samples",
         )
         sid, ts, value = found["sid"], found["ts"], restore_stale(found["value"])
