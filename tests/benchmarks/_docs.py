@@ -1,4 +1,4 @@
-"""Run the benchmarks of the embedded stack and write docs/benchmarks.md from what they print: make bench-docs."""
+"""Run the benchmarks of the embedded stack and write docs/benchmarks.md from what they print: make bench-docs, or this with `--short` for a smaller run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import duckdb
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
-PARTS = {
-    "Coming in": "bench_ingest.py",
-    "PromQL": "bench_queries.py",
-    "Dashboards": "bench_dashboards.py",
-    "A day of data": "bench_day.py",
+PARTS = {  # file, what makes it short
+    "Coming in": ("bench_ingest.py", "--share 0.1"),
+    "PromQL": ("bench_queries.py", "--minutes 60"),
+    "Dashboards": ("bench_dashboards.py", "--series 10000 --rows 50000"),
+    "A day of data": ("bench_day.py", "--rows 50000"),
 }
 INTRODUCTION = """# Benchmarks of the embedded stack
 
-Written by `make bench-docs`, which runs the benchmarks named below one after the other and keeps what they print; `make
+Written by `{command}`, which runs the benchmarks named below one after the other and keeps what they print; `make
 bench` prints the same and more. Server and client run on one machine and share it, so seconds of CPU and ratios travel
 better than rates do. Targets stand beside the figures; where a figure misses its target, it says so by being there.
 
@@ -52,13 +52,17 @@ def _prometheus() -> str:
 
 def main() -> None:
     load = os.getloadavg()[0]
-    text = INTRODUCTION.format(machine=_machine(load))
-    for title, file in PARTS.items():
-        print(f"== {file}", flush=True)
-        command = [sys.executable, str(Path(__file__).with_name(file)), "--markdown"]
+    is_short = "--short" in sys.argv
+    command = "python tests/benchmarks/_docs.py --short" if is_short else "make bench-docs"
+    text = INTRODUCTION.format(machine=_machine(load), command=command)
+    for title, (file, short) in PARTS.items():
+        options = short if is_short else ""
+        print(f"== {file} {options}", flush=True)
+        command = [sys.executable, str(Path(__file__).with_name(file)), *options.split(), "--markdown"]
         told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         print(told.stdout, flush=True)
-        text += f"\n## {title}\n\n`python tests/benchmarks/{file}`\n\n{told.stdout.strip()}\n"
+        named = f"python tests/benchmarks/{file} {options}".strip()
+        text += f"\n## {title}\n\n`{named}`\n\n{told.stdout.strip()}\n"
     PAGE.write_text(text)
     print(f"wrote {PAGE.relative_to(ROOT)}")
 

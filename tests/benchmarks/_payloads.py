@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from awf.embedded.remote_write.wire import Label, WriteRequest
+from awf.embedded.remote_write.wire import Label, TimeSeries, WriteRequest
 
 STEP_NS = 15 * 10**9
 SERIES = 10_000
@@ -95,8 +95,9 @@ def remote(count: int) -> Iterator[Payload]:
         for first in range(0, SERIES, POINTS):
             request = WriteRequest()
             for number, labels in enumerate(packed[first : first + POINTS]):
-                series = request.timeseries.add(labels=labels)
+                series = TimeSeries(labels=labels)
                 series.samples.add(timestamp=first_ms + at * STEP_NS // 1_000_000, value=at * 7.0 + number)
+                request.timeseries.append(series.SerializeToString())
             yield POINTS, bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from _fleet import Fleet
 from _process import cpu_s, peak_mb
 
-from awf.embedded.remote_write.wire import Label, WriteRequest
+from awf.embedded.remote_write.wire import Label, TimeSeries, WriteRequest
 
 HEADERS = {
     "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf",
@@ -84,9 +84,10 @@ class Prometheus:
                 for labels, row in zip(
                     packed[first : first + SERIES], values[first : first + SERIES], strict=True
                 ):
-                    series = request.timeseries.add(labels=labels)
+                    series = TimeSeries(labels=labels)
                     for moment, value in zip(part, row, strict=True):
                         series.samples.add(timestamp=moment, value=value)
+                    request.timeseries.append(series.SerializeToString())
                 body = bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
                 answer = self._client.post(f"{self.address}/api/v1/write", content=body, headers=HEADERS)
                 assert answer.status_code < 300, answer.text

@@ -22,7 +22,6 @@ from _prometheus import Prometheus, is_installed
 
 MINUTES, ROUNDS = 30, 3
 ENOUGH_S = 2.0  # of one query
-LINES = SPANS = 200_000
 DASHBOARDS, REFRESH_S, FOR_S = 100, 5.0, 30.0
 TARGET = "P99 below 500 ms"
 
@@ -144,21 +143,23 @@ async def _measure(addresses: Mapping[str, str], until_ms: int, prometheus: str)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=200_000, help="log lines, and spans")
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as opened:
         folder = Path(name)
         (folder / "prometheus").mkdir()
+        rows = arguments.rows
         fleet = _fleet.fleet(arguments.series)
-        written = _fleet.write(folder / "ours", now=fleet, minutes=MINUTES, lines=LINES, spans=SPANS)
+        written = _fleet.write(folder / "ours", now=fleet, minutes=MINUTES, lines=rows, spans=rows)
         prometheus = ""
         if is_installed():
             theirs = opened.enter_context(Prometheus(folder / "prometheus"))
             theirs.write(fleet, _fleet.moments(written.until_ms, MINUTES))
             prometheus = theirs.address
         backend = opened.enter_context(Backend(folder / "ours"))
-        print(f"{arguments.series:,} series, {written.samples:,} samples of {MINUTES} minutes, {LINES:,} lines,"
-              f" {SPANS:,} spans")  # fmt: skip
+        print(f"{arguments.series:,} series, {written.samples:,} samples of {MINUTES} minutes, {rows:,} lines,"
+              f" {rows:,} spans")  # fmt: skip
         asyncio.run(_measure(backend.addresses, written.until_ms, prometheus))
         print(f"most memory: {backend.peak_mb():,.0f} MB")
 

@@ -17,7 +17,7 @@ from _backend import Backend
 from _measuring import print_table, seconds_per_unit
 from _prometheus import Prometheus, is_installed
 
-SERIES, MINUTES, ROUNDS = 1_000, 360, 5
+SERIES, ROUNDS = 1_000, 3
 RANGES = {
     "rate of 1,000 series by step": ("sum by (step_id) (rate(awf_step_duration_ms_bucket[5m]))", 15),
     "the same, a point a minute": ("sum by (step_id) (rate(awf_step_duration_ms_bucket[5m]))", 60),
@@ -44,14 +44,15 @@ INSTANTS = {
 
 
 def _asks(
-    client: httpx.Client, base: str, query: str, until_s: float, step_s: int | None
+    client: httpx.Client, base: str, query: tuple[str, int | None], until: tuple[float, int]
 ) -> Callable[[], int]:
-    parameters = {"query": query}
+    (text, step_s), (until_s, minutes) = query, until
+    parameters = {"query": text}
     if step_s is None:
         path, parameters["time"] = "query", f"{until_s}"
     else:
         path = "query_range"
-        parameters |= {"start": f"{until_s - MINUTES * 60}", "end": f"{until_s}", "step": f"{step_s}"}
+        parameters |= {"start": f"{until_s - minutes * 60}", "end": f"{until_s}", "step": f"{step_s}"}
 
     def ask() -> int:
         answer = client.get(f"{base}/api/v1/{path}", params=parameters)
@@ -62,17 +63,17 @@ def _asks(
     return ask
 
 
-def measure(sides: Mapping[str, tuple[str, Callable[[], float]]], until_s: float) -> None:
+def measure(sides: Mapping[str, tuple[str, Callable[[], float]]], until_s: float, minutes: int) -> None:
     """Ask every side (its address, its CPU seconds) in turns."""
     with httpx.Client(timeout=120) as client:
         for title, queries in (
-            (f"Range queries over {SERIES:,} series x {MINUTES // 60} h", RANGES),
+            (f"Range queries over {SERIES:,} series x {minutes / 60:g} h", RANGES),
             (
                 f"Instant queries over {SERIES:,} series",
                 {name: (text, None) for name, text in INSTANTS.items()},
             ),
         ):
-            rows = [_row(client, name, queries[name], sides, until_s) for name in queries]
+            rows = [_row(client, name, queries[name], sides, (until_s, minutes)) for name in queries]
             header = ["ms", *(f"{side}{what}" for side in sides for what in ("", ", CPU"))]
             print_table(title, [*header, "time against Prometheus (target: 1 x)", "CPU against it"], rows)
 
@@ -82,9 +83,9 @@ def _row(
     name: str,
     query: tuple[str, int | None],
     sides: Mapping[str, tuple[str, Callable[[], float]]],
-    until_s: float,
+    until: tuple[float, int],
 ) -> list[str]:
-    cases = {side: _asks(client, base, query[0], until_s, query[1]) for side, (base, _) in sides.items()}
+    cases = {side: _asks(client, base, query, until) for side, (base, _) in sides.items()}
     found = list(seconds_per_unit(cases, rounds=ROUNDS).values())
     used = [_cpu_per_call(cases[side], cpu_s) for side, (_, cpu_s) in sides.items()]
     figures = [f"{value * 1e3:,.1f}" for pair in zip(found, used, strict=True) for value in pair]
@@ -102,19 +103,20 @@ def _cpu_per_call(case: Callable[[], int], cpu_s: Callable[[], float]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
-    parser.parse_args()
+    parser.add_argument("--minutes", type=int, default=360, help="how much there is of every series")
+    minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as opened:
         folder = Path(name)
         (folder / "prometheus").mkdir()
         fleet = _fleet.durations(SERIES)
-        written = _fleet.write(folder / "ours", now=fleet, minutes=MINUTES)
+        written = _fleet.write(folder / "ours", now=fleet, minutes=minutes)
         ours = opened.enter_context(Backend(folder / "ours"))
         sides = {"ours": (f"{ours.addresses['mimir']}/prometheus", ours.cpu_s)}
         if is_installed():
             theirs = opened.enter_context(Prometheus(folder / "prometheus"))
-            theirs.write(fleet, _fleet.moments(written.until_ms, MINUTES))
+            theirs.write(fleet, _fleet.moments(written.until_ms, minutes))
             sides["Prometheus"] = (theirs.address, theirs.cpu_s)
-        measure(sides, written.until_ms / 1000)
+        measure(sides, written.until_ms / 1000, minutes)
 
 
 if __name__ == "__main__":

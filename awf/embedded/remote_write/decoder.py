@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from awf.embedded.intake import Intake, excess
 from awf.embedded.model import Exemplar, LabelKey, MetricMetadata
-from awf.embedded.remote_write.wire import Label, WriteRequest, unpack
+from awf.embedded.remote_write.wire import Label, TimeSeries, WriteRequest, split, unpack
 from awf.errors import MalformedPayload
 
 MAX_KNOWN_BYTES = 256 * 1024 * 1024
@@ -27,7 +27,7 @@ class RemoteWriteDecoder:
 
     def __init__(self, max_known_bytes: int = MAX_KNOWN_BYTES) -> None:
         self._max_bytes = max_known_bytes
-        self._known: dict[tuple[bytes, ...], LabelKey] = {}
+        self._known: dict[bytes | tuple[bytes, ...], LabelKey] = {}
         self._known_bytes = 0
 
     def decode(self, body: bytes, intake: Intake) -> None:
@@ -49,25 +49,45 @@ class RemoteWriteDecoder:
             if _METRIC_NAME.fullmatch(item.metric_family_name):
                 intake.metadata[item.metric_family_name] = MetricMetadata(kind, item.help, item.unit)
 
-    def _series(self, intake: Intake, series: Any) -> None:
+    def _series(self, intake: Intake, raw: bytes) -> None:
+        parts = split(raw)
+        key = self._known.get(parts[0]) if parts else None
+        if parts is None or key is None:
+            self._parsed(intake, raw, parts[0] if parts else b"")
+        else:
+            _add(intake, key, parts[1], parts[2])
+
+    def _parsed(self, intake: Intake, raw: bytes, head: bytes) -> None:
+        try:
+            series = TimeSeries.FromString(raw)
+        except DecodeError:
+            intake.refuse("a series cannot be read")
+            return
         labels = tuple(series.labels)
-        key = self._known.get(labels)
+        # Only a head of nothing but labels says all that the parsed series does.
+        is_plain = TimeSeries(labels=labels).SerializeToString() == head
+        known_as = head if is_plain else labels
+        key = self._known.get(known_as)
         if key is None:
             try:
-                key = self._known[labels] = _key(labels)
+                key = self._known[known_as] = _key(labels)
             except MalformedPayload as error:
                 intake.refuse(error.message, len(series.samples) + len(series.histograms))
                 return
             self._known_bytes += sum(map(len, labels)) + _KEY_BYTES
         for sample in series.samples:
-            if intake.has_time(sample.timestamp * NS_PER_MS):
-                intake.add(key, sample.timestamp, sample.value)
-            else:
-                intake.takes_time(sample.timestamp * NS_PER_MS, f"a sample of {_name(key)!r}")
+            _add(intake, key, sample.timestamp, sample.value)
         if series.histograms:
             intake.refuse(f"{_name(key)!r}: native histograms are not supported", len(series.histograms))
         if series.exemplars:
             intake.exemplars += _exemplars(intake, key, series.exemplars)
+
+
+def _add(intake: Intake, key: LabelKey, timestamp_ms: int, value: float) -> None:
+    if intake.has_time(timestamp_ms * NS_PER_MS):
+        intake.add(key, timestamp_ms, value)
+    else:
+        intake.takes_time(timestamp_ms * NS_PER_MS, f"a sample of {_name(key)!r}")
 
 
 def _key(labels: Iterable[bytes]) -> LabelKey:

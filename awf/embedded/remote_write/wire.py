@@ -1,11 +1,13 @@
 """The messages of remote write 1.0, and what is around them on the wire.
 
-Source: "Prometheus Remote-Write 1.0 specification"; snappy's block format. A label set is left as bytes, one for each
-label, so that a series that was seen before is known without being read.
+Source: "Prometheus Remote-Write 1.0 specification"; snappy's block format. Series are left as bytes, and in them labels,
+so that a series that was seen before is known without being read.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
@@ -22,7 +24,7 @@ _SCALARS = {
     "int32": FieldDescriptorProto.TYPE_INT32,  # an enum on the wire
 }  # fmt: skip
 _MESSAGES = {
-    "WriteRequest": "1 timeseries TimeSeries*, 3 metadata MetricMetadata*",
+    "WriteRequest": "1 timeseries bytes*, 3 metadata MetricMetadata*",
     "TimeSeries": "1 labels bytes*, 2 samples Sample*, 3 exemplars Exemplar*, 4 histograms bytes*",
     "Label": "1 name string, 2 value string",
     "Sample": "1 value double, 2 timestamp int64",
@@ -50,7 +52,31 @@ def _describe() -> DescriptorPool:
 
 _pool = _describe()
 WriteRequest: Any = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.WriteRequest"))
+TimeSeries: Any = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.TimeSeries"))
 Label: Any = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.Label"))
+
+
+_SAMPLE_BYTES = 18
+_value_in = Struct("<d").unpack_from
+
+
+def split(series: bytes) -> tuple[bytes, int, float] | None:
+    """Take the sample off the end of a series as Prometheus sends it: one sample, a value that is not 0, and a time
+    that takes six bytes. Returns what is before it, milliseconds and value; None for any other series."""
+    if series[-_SAMPLE_BYTES:-15] != b"\x12\x10\x09" or series[-7] != 0x10:
+        return None
+    timestamp_ms = _varint(series[-6:])
+    if timestamp_ms is None:
+        return None
+    return series[:-_SAMPLE_BYTES], timestamp_ms, _value_in(series, len(series) - 15)[0]
+
+
+@lru_cache(maxsize=4096)
+def _varint(data: bytes) -> int | None:
+    """Return the number that takes exactly these bytes, None when none does."""
+    if data[-1] >= 0x80 or min(data[:-1]) < 0x80:
+        return None
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(data))
 
 
 def unpacked_size(data: bytes) -> int:

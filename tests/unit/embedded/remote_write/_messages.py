@@ -7,7 +7,7 @@ from typing import Any
 
 import cramjam
 
-from awf.embedded.remote_write.wire import Label, WriteRequest
+from awf.embedded.remote_write.wire import Label, TimeSeries, WriteRequest
 
 NOW_NS = 1_795_000_000 * 10**9
 NOW_MS = NOW_NS // 10**6
@@ -15,8 +15,8 @@ NOW_MS = NOW_NS // 10**6
 Pairs = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
-def add_series(request: Any, pairs: Pairs, *samples: tuple[int, float]) -> Any:
-    series = request.timeseries.add()
+def series_of(pairs: Pairs, *samples: tuple[int, float]) -> Any:
+    series = TimeSeries()
     for name, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
         series.labels.append(Label(name=name, value=value).SerializeToString())
     for timestamp, value in samples:
@@ -24,11 +24,12 @@ def add_series(request: Any, pairs: Pairs, *samples: tuple[int, float]) -> Any:
     return series
 
 
-def request(*series: tuple[Pairs, float]) -> Any:
-    """Return a message with one sample of now for each series."""
+def request(*series: Any) -> Any:
+    """Return a message of series, or of labels with one value of now."""
     message = WriteRequest()
-    for pairs, value in series:
-        add_series(message, pairs, (NOW_MS, value))
+    for each in series:
+        made = series_of(each[0], (NOW_MS, each[1])) if isinstance(each, tuple) else each
+        message.timeseries.append(made.SerializeToString())
     return message
 
 

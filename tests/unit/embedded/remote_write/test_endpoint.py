@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -9,19 +10,20 @@ import cramjam
 import httpx
 import numpy as np
 import pytest
+from google.protobuf.message import DecodeError
 from starlette.applications import Starlette
 
 from awf.embedded.inlet import MAX_BODY_BYTES, Inlet
 from awf.embedded.intake import Intake
-from awf.embedded.model import STALE, STALE_NAN_BITS, Exemplar, MetricMetadata, Refusal
+from awf.embedded.model import STALE, STALE_NAN_BITS, Exemplar, MetricMetadata, Refusal, key_of
 from awf.embedded.remote_write import create_routes
 from awf.embedded.remote_write.decoder import RemoteWriteDecoder
 from awf.embedded.remote_write.endpoint import PATHS
-from awf.embedded.remote_write.wire import WriteRequest, unpacked_size
+from awf.embedded.remote_write.wire import TimeSeries, unpacked_size
 from awf.embedded.store import MemoryStore
 from awf.errors import Overloaded, TooLarge, Unavailable
 
-from ._messages import NOW_MS, NOW_NS, add_series, pack, request
+from ._messages import NOW_MS, NOW_NS, pack, request, series_of
 
 HEADERS = {
     "Content-Encoding": "snappy",
@@ -71,9 +73,8 @@ def stored(store: MemoryStore) -> dict[str, list[float]]:
 async def test_samples_are_stored_before_the_answer(
     store: MemoryStore, client: httpx.AsyncClient, path: str
 ) -> None:
-    message = WriteRequest()
-    add_series(message, UP, (NOW_MS - 1000, 1.0), (NOW_MS, STALE))
-    add_series(message, {"__name__": "a:b", "job": "x", "empty": ""}, (NOW_MS, 0.0))
+    two = series_of(UP, (NOW_MS - 1000, 1.0), (NOW_MS, STALE))
+    message = request(two, ({"__name__": "a:b", "job": "x", "empty": ""}, 0.0))
     assert (await client.post(path, content=pack(message), headers=HEADERS)).status_code == 204
     found = {data.labels["__name__"]: data for data in store.select([], 0, NOW_MS)}
     assert found["up"].timestamps_ms.tolist() == [NOW_MS - 1000, NOW_MS]
@@ -82,11 +83,11 @@ async def test_samples_are_stored_before_the_answer(
 
 
 async def test_metadata_and_exemplars_come_too(store: MemoryStore, client: httpx.AsyncClient) -> None:
-    message = WriteRequest()
+    series = series_of(UP, (NOW_MS, 1.0))
+    series.exemplars.add(value=0.5, timestamp=NOW_MS).labels.add(name="trace_id", value="ab")
+    message = request(series)
     message.metadata.add(type=1, metric_family_name="up", help="is it", unit="")
     message.metadata.add(type=77, metric_family_name="odd", help="", unit="s")
-    example = add_series(message, UP, (NOW_MS, 1.0)).exemplars.add(value=0.5, timestamp=NOW_MS)
-    example.labels.add(name="trace_id", value="ab")
     assert (await client.post(PATHS[0], content=pack(message), headers=HEADERS)).status_code == 204
     assert store.metadata() == {
         "up": MetricMetadata("counter", "is it"),
@@ -123,10 +124,10 @@ async def test_a_series_that_is_none_is_refused_alone(
 async def test_samples_of_impossible_times_and_native_histograms_are_refused_alone(
     store: MemoryStore, client: httpx.AsyncClient
 ) -> None:
-    message = WriteRequest()
     times = (0, -5, -(2**63), 2**63 - 1, NOW_MS + 600_001, NOW_MS)
-    add_series(message, UP, *((at, 1.0) for at in times)).histograms.append(b"")
-    response = await client.post(PATHS[0], content=pack(message), headers=HEADERS)
+    series = series_of(UP, *((at, 1.0) for at in times))
+    series.histograms.append(b"")
+    response = await client.post(PATHS[0], content=pack(request(series)), headers=HEADERS)
     assert response.status_code == 400
     assert response.text == (
         "6 samples refused: a sample of 'up' has no time; a sample of 'up' is from before 1970; "
@@ -137,11 +138,14 @@ async def test_samples_of_impossible_times_and_native_histograms_are_refused_alo
 
 
 def test_labels_that_cannot_be_read_cost_their_series_only() -> None:
-    message = request((UP, 1.0))
-    add_series(message, {}, (NOW_MS, 2.0)).labels.append(b"\x0a\x01\xff")
+    series = series_of({}, (NOW_MS, 2.0))
+    series.labels.append(b"\x0a\x01\xff")
+    message = request((UP, 1.0), series)
+    message.timeseries.append(b"\xff")
     intake = Intake(NOW_NS)
     RemoteWriteDecoder().decode(pack(message), intake)
-    assert (list(intake.values), intake.message) == ([1.0], "a series has labels that cannot be read")
+    assert list(intake.values) == [1.0]
+    assert intake.message == "a series has labels that cannot be read; a series cannot be read"
 
 
 def test_a_decoder_that_forgets_reads_the_same() -> None:
@@ -206,3 +210,36 @@ async def test_what_the_store_has_no_room_for_is_told() -> None:
         response = await client.post(PATHS[0], content=pack(request((UP, 1.0))), headers=HEADERS)
     assert response.status_code == 400
     assert "1 samples refused: the store has 10 series, its limit" in response.text
+
+
+def test_a_series_is_the_same_taken_apart_and_parsed() -> None:
+    """Values of 0, other times, several samples, samples before labels: known or not, read as protobuf says."""
+    plain = series_of(UP, (NOW_MS, 1.5)).SerializeToString()
+    labels = series_of(UP).SerializeToString()
+    series = [
+        plain, plain[len(labels) :] + labels, plain + plain[len(labels) :], plain[len(labels) :],
+        *(series_of(UP, sample).SerializeToString() for sample in ((NOW_MS, 0.0), (1, 1.5), (2**34, STALE))),
+        plain[:-6] + b"\x80" * 6, plain[:-6] + b"\x01" * 6, plain[:-1], b"", b"\x12\x00",
+    ]  # fmt: skip
+    decoder = RemoteWriteDecoder()
+    for _ in range(2):
+        for raw in series:
+            intake = Intake(NOW_NS)
+            message = request()
+            message.timeseries.append(raw)
+            decoder.decode(pack(message), intake)
+            expected = _parsed(raw)
+            assert [(key, at) for key, at in zip(intake.keys, intake.timestamps_ms, strict=True)] == [
+                (key_of(UP), at) for at, _ in expected
+            ], raw
+            assert intake.values.tobytes() == array("d", [value for _, value in expected]).tobytes()
+
+
+def _parsed(raw: bytes) -> list[tuple[int, float]]:
+    """Return the samples that count of one series of UP."""
+    try:
+        series = TimeSeries.FromString(raw)
+    except DecodeError:
+        return []
+    samples = [(sample.timestamp, sample.value) for sample in series.samples]
+    return [(at, value) for at, value in samples if series.labels and 0 < at <= NOW_MS]
