@@ -51,6 +51,15 @@ def ranked(answer: Answer) -> Answer:
     return {"matrix": sorted(points)} if "matrix" in answer else answer
 
 
+def without_empty(answer: Answer) -> Answer:
+    """Return the series of a metric query without labels that are empty."""
+    kind = next(iter(answer))
+    if kind not in {"vector", "matrix"}:
+        return answer
+    rows = [[{name: text for name, text in labels.items() if text}, value] for labels, value in answer[kind]]
+    return {kind: sorted(rows, key=repr)}
+
+
 def merged(answer: Answer) -> Answer:
     """Return log entries with their labels in one, wherever they came from."""
     if "streams" not in answer:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ._answers import Answer, difference, merged, ranked
+from ._answers import Answer, difference, merged, ranked, without_empty
 
 EXCEPTIONS: Final = {
+    r"": (without_empty, "Loki has empty labels in a series or not, by whether it splits the query"),
     r"\b(top|bottom)k\b": (ranked, "which of series with equal values is among them is left to chance"),
     r"\| keep\b": (merged, "Loki remembers label sets without the origin of a label, and mixes origins up"),
 }
