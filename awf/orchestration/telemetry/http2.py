@@ -124,11 +124,11 @@ class Http2Connection:
     def _receive(self) -> None:
         self._limit()
         data = self._socket.recv(_READ_BYTES)
-        if not self._is_greeted and data[3:4] != _SETTINGS:
-            raise OSError("the server does not speak HTTP/2: is this its port for OTLP over HTTP?")
-        self._is_greeted = True
         if not data:
             raise ConnectionResetError("the server closed the connection")
+        if not self._is_greeted and data[3:4] != _SETTINGS:
+            raise OSError(_unexpected(data))
+        self._is_greeted = True
         try:
             for event in self._state.receive_data(data):
                 self._take(event)
@@ -162,6 +162,14 @@ class Http2Connection:
         if left_s <= 0:
             raise TimeoutError("no answer in time")
         self._socket.settimeout(left_s)
+
+
+def _unexpected(greeting: bytes) -> str:
+    if greeting.startswith((b"HTTP/1", b"<")):
+        return "the server speaks HTTP/1.1: is this its port for OTLP over HTTP?"
+    if greeting.startswith(b"\x15\x03"):
+        return "the server speaks TLS: write the endpoint with https://"
+    return "the server does not speak HTTP/2"
 
 
 def _connect(host: str, port: int, timeout_s: float) -> socket.socket:
