@@ -6,36 +6,35 @@ import asyncio
 import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from itertools import islice
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from awf.core.clock import Clock, SystemClock
-from awf.embedded.logql import Engine, nodes, parse, parse_selector, push, wire
+from awf.embedded.logql import Engine, nodes, parse, push, wire
 from awf.embedded.logql.detected import DetectedEndpoints
 from awf.embedded.logql.frame import label_set
 from awf.embedded.logql.parameters import Parameters
-from awf.embedded.logql.patterns import mine
 from awf.embedded.logql.results import Result
-from awf.embedded.logql.scan import LARGEST_SLICE, QueryStats, line_bytes, scan
-from awf.embedded.model import LogReader, Matcher, Sink
+from awf.embedded.loki_explore import Explore, bare_matchers
+from awf.embedded.loki_tail import Tail
+from awf.embedded.model import LogReader, Sink
 from awf.embedded.query_pool import QueryPool
-from awf.errors import AwfError, MalformedPayload, Overloaded, QueryError, TooLarge
+from awf.errors import AwfError, Overloaded, QueryError, TooLarge
 
 logger = logging.getLogger(__name__)
 
 COMPATIBLE_VERSION: Final = "3.7.0"
 """The Loki whose query API this is; clients choose features by it."""
 MAX_FORM_BYTES: Final = 256 * 1024
-MAX_MINED_LINES: Final = 50_000
 _PREFIX: Final = "/loki/api/v1"
+_PUSH_HINT: Final = "push JSON as application/json, or send OTLP to the OTLP port"
 
 _Answer: TypeAlias = dict[str, Any]
 _Call: TypeAlias = Callable[[Parameters], _Answer]
@@ -52,7 +51,7 @@ def create_app(
     """Return the API as an ASGI application."""
     clock = clock or SystemClock()
     queries = queries or QueryPool()
-    api = _Api(engine, reader)
+    api, explore = _Api(engine, reader), Explore(engine, reader)
     calls: dict[str, _Call] = {
         "/query": api.query,
         "/query_range": api.query_range,
@@ -60,9 +59,10 @@ def create_app(
         "/label": api.labels,
         "/label/{name}/values": api.label_values,
         "/series": api.series,
-        "/index/stats": api.index_stats,
-        "/index/volume": api.volume,
-        "/patterns": api.patterns,
+        "/index/stats": explore.index_stats,
+        "/index/volume": explore.volume,
+        "/index/volume_range": explore.volume_range,
+        "/patterns": explore.patterns,
         "/status/buildinfo": api.buildinfo,
         **DetectedEndpoints(engine, reader).calls(),
     }
@@ -73,6 +73,7 @@ def create_app(
     return Starlette(
         routes=[
             *routes,
+            WebSocketRoute(f"{_PREFIX}/tail", Tail(engine, clock, _socket_fields).serve),
             Route(f"{_PREFIX}/push", _push_endpoint(sink), methods=["POST"]),
             Route("/ready", _ready),
         ]
@@ -118,51 +119,6 @@ class _Api:
         found = {label_set(labels) for labels in self._streams(parameters, "match", "match[]")}
         return _success([dict(labels) for labels in sorted(found)])
 
-    def index_stats(self, parameters: Parameters) -> _Answer:
-        """Count what is there. There are no chunks: a stream counts as one."""
-        stats = QueryStats()
-        streams = {label_set(record.labels) for record in self._records(parameters, stats)}
-        return {
-            "streams": len(streams), "chunks": len(streams), "bytes": stats.bytes, "entries": stats.lines,
-        }  # fmt: skip
-
-    def volume(self, parameters: Parameters) -> _Answer:
-        """Sum bytes by the labels that the query names, or by `targetLabels`."""
-        by = parameters.text("aggregateBy") or "series"
-        if by not in {"series", "labels"}:
-            raise QueryError(f"invalid aggregateBy {by!r:.40}: use series or labels")
-        matchers = _bare_selector(parameters)
-        targets = [name for name in parameters.text("targetLabels").split(",") if name]
-        names = targets or [matcher.name for matcher in matchers]
-        volumes: Counter[tuple[tuple[str, str], ...]] = Counter()
-        stats = QueryStats()
-        for record in self._records(parameters, stats):
-            found = {name: record.labels[name] for name in names if record.labels.get(name)}
-            keys = [found] if by == "series" else [{name: ""} for name in found]
-            for key in keys:
-                volumes[label_set(key)] += line_bytes(record.line)
-        ranked = sorted(volumes.items(), key=lambda item: (-item[1], item[0]))[: parameters.limit()]
-        at = wire.seconds(parameters.span_ns()[1])
-        rows = [{"metric": dict(labels), "value": [at, str(size)]} for labels, size in ranked]
-        return _success({"resultType": "vector", "result": rows, "stats": {"summary": wire.summary(stats)}})
-
-    def patterns(self, parameters: Parameters) -> _Answer:
-        """Mine the newest lines of the range (at most MAX_MINED_LINES)."""
-        span = parameters.span_ns()
-        step = parameters.step_ns(span)
-        entries = self._engine.entries(parameters.query(), *span, QueryStats())
-        lines = ((entry.timestamp_ns, entry.line, entry.labels) for entry in islice(entries, MAX_MINED_LINES))
-        return _success(
-            [
-                {
-                    "pattern": cluster.pattern,
-                    "level": cluster.level,
-                    "samples": [[at // 1_000_000_000, n] for at, n in sorted(cluster.samples.items())],
-                }
-                for cluster in mine(lines, step)
-            ]
-        )
-
     def buildinfo(self, _: Parameters) -> _Answer:
         return {
             "version": COMPATIBLE_VERSION, "revision": "", "branch": "awf-embedded",
@@ -171,14 +127,10 @@ class _Api:
 
     def _streams(self, parameters: Parameters, *names: str) -> list[dict[str, str]]:
         start, end = parameters.span_ns()
-        selectors = [_matchers(text) for text in parameters.all(*names)] or [()]
+        selectors = [bare_matchers(text) for text in parameters.all(*names)] or [()]
         return [
             dict(labels) for matchers in selectors for labels in self._reader.streams(matchers, start, end)
         ]
-
-    def _records(self, parameters: Parameters, stats: QueryStats) -> Any:
-        matchers = _bare_selector(parameters)
-        return scan(self._reader, matchers, parameters.span_ns(), stats, rows=LARGEST_SLICE)
 
 
 def _aligned(span_ns: tuple[int, int], step_ns: int) -> tuple[int, int]:
@@ -196,18 +148,6 @@ def _query_answer(result: Result, started: float, parameters: Parameters) -> _An
 
 def _success(data: object) -> _Answer:
     return {"status": "success", "data": data}
-
-
-def _bare_selector(parameters: Parameters) -> tuple[Matcher, ...]:
-    return _matchers(parameters.query())
-
-
-def _matchers(text: str) -> tuple[Matcher, ...]:
-    """Read a selector without a pipeline."""
-    query = parse_selector(text)
-    if query.stages:
-        raise QueryError("only label matchers are supported")
-    return query.matchers
 
 
 def _endpoint(call: _Call, clock: Clock, queries: QueryPool) -> Callable[[Request], Awaitable[Response]]:
@@ -231,7 +171,7 @@ def _push_endpoint(sink: Sink) -> Callable[[Request], Awaitable[Response]]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip()
         try:
             if kind != "application/json":
-                raise MalformedPayload(f"content type {kind!r:.60} is not supported: push application/json")
+                return PlainTextResponse(f"content type {kind!r:.60} is not taken: {_PUSH_HINT}\n", 415)
             body = await _body(request, push.MAX_PUSH_BYTES)
             encoding = request.headers.get("content-encoding", "")
             records = await asyncio.to_thread(lambda: push.decode(push.inflate(body, encoding)))
@@ -245,6 +185,10 @@ def _push_endpoint(sink: Sink) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
+def _socket_fields(socket: WebSocket) -> dict[str, list[str]]:
+    return _read_fields(socket, [socket.url.query])
+
+
 async def _ready(_: Request) -> Response:
     return PlainTextResponse("ready\n")
 
@@ -254,6 +198,10 @@ async def _fields(request: Request) -> dict[str, list[str]]:
     texts = [request.url.query]
     if request.method == "POST":
         texts.insert(0, (await _body(request, MAX_FORM_BYTES)).decode(errors="replace"))
+    return _read_fields(request, texts)
+
+
+def _read_fields(connection: HTTPConnection, texts: list[str]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for text in texts:
         try:
@@ -262,8 +210,8 @@ async def _fields(request: Request) -> dict[str, list[str]]:
             raise QueryError(f"the parameters cannot be read: {error}") from error
         for name, items in parsed.items():
             values.setdefault(name, []).extend(items)
-    values |= {name: [str(value)] for name, value in request.path_params.items()}
-    values["encoding-flags"] = [request.headers.get("x-loki-response-encoding-flags", "")]
+    values |= {name: [str(value)] for name, value in connection.path_params.items()}
+    values["encoding-flags"] = [connection.headers.get("x-loki-response-encoding-flags", "")]
     return values
 
 

@@ -372,8 +372,9 @@ class SpanReader(Protocol):
         ...
 
     def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
-        """Return the traces that have a span starting in [start, end] and, for each condition, some span that
-        fulfils it; the newest first. Some that do not fulfil them may be among them: callers look again."""
+        """Return the traces that have a span which begins or still runs in [start, end] and, for each condition,
+        some span that fulfils it; the newest first. Some that do not fulfil them may be among them: callers
+        look again."""
         ...
 
     def spans_of(self, traces: Sequence[TraceRef]) -> list[Span]:

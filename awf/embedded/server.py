@@ -24,6 +24,7 @@ from awf.embedded import (
     prometheus_api,
     promql,
     remote_write,
+    store_admin,
     tempo_api,
     traceql,
 )
@@ -155,7 +156,11 @@ class EmbeddedServer:
         apps = self._apps(store, engine, ruler, annotations)
         apps["otlp_http"] = otlp.create_app(receiver)
         apps["mimir"] = Starlette(
-            routes=[*remote_write.create_routes(inlet), Mount("/prometheus", apps["mimir"])]
+            routes=[
+                *remote_write.create_routes(inlet),
+                *store_admin.create_routes(store, self.config.grafana_token),
+                Mount("/prometheus", apps["mimir"]),
+            ]
         )
         await self._serve(apps, sockets, receiver, ruler)
         self._start_sweeping(store)

@@ -11,6 +11,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 STOP_GRACE_S = 1
+KEEP_ALIVE_S = 60
+"""Longer than clients keep an idle connection (httpx: 5 s): else both ends close at the same moment, and a request
+that is just being sent is lost."""
 START_TIMEOUT_S = 10.0
 
 
@@ -37,6 +40,7 @@ class WebServers:
                 access_log=False,
                 lifespan="off",
                 timeout_graceful_shutdown=STOP_GRACE_S,
+                timeout_keep_alive=KEEP_ALIVE_S,
             )
         )
         task = asyncio.create_task(server.serve(sockets=[sock]))

@@ -98,6 +98,15 @@ class Parameters:
             raise QueryError(f"limit must be a positive value, not {text!r:.40}")
         return int(text)
 
+    def count(self, name: str, default: int, *, least: int = 1) -> int:
+        """Read a whole number."""
+        text = self.text(name)
+        if not text:
+            return default
+        if not text.isdecimal() or len(text) > 9 or int(text) < least:
+            raise QueryError(f"{name} must be a whole number from {least} on, not {text!r:.40}")
+        return int(text)
+
     def entry_limit(self) -> int:
         """Return the limit of a log query."""
         limit = self.limit()

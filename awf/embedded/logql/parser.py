@@ -10,6 +10,7 @@ from lark import Lark, UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, Une
 from awf.embedded.logql import nodes
 from awf.embedded.logql.builder import Builder
 from awf.embedded.logql.grammar import GRAMMAR
+from awf.embedded.logql.mistakes import pointed_out
 from awf.errors import QueryError, QueryLimit
 
 MAX_QUERY_BYTES: Final = 8 * 1024
@@ -23,7 +24,16 @@ def _lark() -> Lark:
 
 
 def parse(query: str) -> nodes.Query:
-    """Return the tree of a query. Raises QueryError with line and column, UnsupportedQuery or QueryLimit."""
+    """Return the tree of a query. Raises QueryError that points at the place, UnsupportedQuery or QueryLimit."""
+    try:
+        return _parse(query)
+    except QueryLimit:
+        raise
+    except QueryError as error:
+        raise pointed_out(error, query) from None
+
+
+def _parse(query: str) -> nodes.Query:
     size = len(query.encode(errors="surrogatepass"))
     if size > MAX_QUERY_BYTES:
         raise QueryLimit(f"the query is {size} bytes long; at most {MAX_QUERY_BYTES} are accepted")

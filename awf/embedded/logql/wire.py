@@ -58,7 +58,7 @@ def seconds(timestamp_ns: int) -> float | int:
 def _rows(result: Result, *, categorize: bool) -> tuple[str, list[Any]]:
     match result:
         case Streams():
-            return "streams", _streams(result.entries, categorize=categorize)
+            return "streams", streams(result.entries, categorize=categorize)
         case Vector():
             return "vector", [
                 {
@@ -83,14 +83,15 @@ def _points(times: Any, values: Any) -> list[list[Any]]:
     ]
 
 
-def _streams(entries: Iterable[LogEntry], *, categorize: bool) -> list[dict[str, Any]]:
-    streams: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+def streams(entries: Iterable[LogEntry], *, categorize: bool) -> list[dict[str, Any]]:
+    """Return entries grouped by stream."""
+    found: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
     for entry in entries:
         labels = entry.stream if categorize else entry.labels
-        stream = streams.setdefault(label_set(labels), {"stream": labels, "values": []})
+        stream = found.setdefault(label_set(labels), {"stream": labels, "values": []})
         value: list[Any] = [str(entry.timestamp_ns), entry.line]
         if categorize:
             extra = {"structuredMetadata": entry.metadata, "parsed": entry.parsed}
-            value.append({name: found for name, found in extra.items() if found})
+            value.append({name: labels for name, labels in extra.items() if labels})
         stream["values"].append(value)
-    return [streams[key] for key in sorted(streams)]
+    return [found[key] for key in sorted(found)]

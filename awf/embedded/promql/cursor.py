@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from awf.embedded.promql.lexer import Token
+from awf.embedded.promql.lexer import NUMBER_WORDS, Token
 from awf.embedded.promql.literals import read_duration_ms, read_number, read_string
 from awf.embedded.promql.mistakes import ParseError
 from awf.embedded.promql.syntax import Number, Span
@@ -18,7 +18,11 @@ class Cursor:
 
     @property
     def current(self) -> Token:
-        return self._tokens[self._at]
+        """The token to come. Raises ParseError when the text there is none."""
+        token = self._tokens[self._at]
+        if token.mistake:
+            raise token.mistake
+        return token
 
     @property
     def is_done(self) -> bool:
@@ -88,7 +92,7 @@ class Cursor:
         names: list[str] = []
         while not self.sees(")"):
             token = self.current
-            if token.kind not in ("word", "string"):
+            if token.kind not in ("word", "string") or token.lower in NUMBER_WORDS:
                 raise self.unexpected("grouping opts", "label", hint)
             name = self.string(self.take()) if token.kind == "string" else self.take().text
             if not name or (":" in name and token.kind == "word"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from awf.embedded.promql.cursor import Cursor
-from awf.embedded.promql.lexer import AGGREGATORS, KEYWORDS, WORD_OPERATORS, Token, tokens
+from awf.embedded.promql.lexer import AGGREGATORS, KEYWORDS, NUMBER_WORDS, WORD_OPERATORS, Token, tokens
 from awf.embedded.promql.mistakes import nearest
 from awf.embedded.promql.selector_grammar import postfix, selector
 from awf.embedded.promql.signatures import SIGNATURES
@@ -55,8 +55,6 @@ def _misplaced(cursor: Cursor) -> str:
         return f"`{cursor.current.lower}` belongs to an aggregation, as in sum by (label) (...)."
     if cursor.sees("="):
         return "Compare values with ==, or labels inside braces."
-    if cursor.sees("=~", "!~"):
-        return "Regular expressions compare labels, inside braces."
     if cursor.current.kind in ("word", "number", "string") or cursor.sees("(", "{"):
         return "Two expressions need an operator between them."
     return ""
@@ -123,7 +121,7 @@ def _word(cursor: Cursor) -> Node:
         if after.kind in ("word", "number", "string") and _level(after) == 0 and after.lower not in KEYWORDS:
             cursor.take()
             raise cursor.unexpected("aggregation", hint=f"Write {token.text}(...).")
-    elif token.lower in ("inf", "nan") and not is_called:
+    elif token.lower in NUMBER_WORDS:
         return Number(float(cursor.take().lower), span=token.span)
     elif is_called and (token.lower not in KEYWORDS | WORD_OPERATORS or token.lower in _CALLED_KEYWORDS):
         return _call(cursor)
@@ -211,7 +209,7 @@ def _filled(cursor: Cursor, matching: Matching) -> Matching:
         token = cursor.take()
         if token.kind in ("number", "duration"):
             value = cursor.number(token).value
-        elif token.lower in ("inf", "nan"):
+        elif token.lower in NUMBER_WORDS:
             value = float(token.lower)
         else:
             raise cursor.error(token.span, f"unexpected {token.describe()} in fill, expected number")

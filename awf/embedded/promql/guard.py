@@ -31,7 +31,7 @@ def check_depth(found: Iterable[Token]) -> None:
         if token.kind == "symbol" and token.text in "([{":
             levels.append(0)
             depth += 1
-        elif token.kind == "symbol" and token.text in ")]}":
+        elif token.kind == "symbol" and token.text in ")]}" and len(levels) > 1:
             depth -= 1 + levels.pop()
         elif token.text in _OPERATORS or token.lower in WORD_OPERATORS:
             levels[-1] += 1

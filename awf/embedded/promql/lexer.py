@@ -19,6 +19,7 @@ KEYWORDS = frozenset(
     {"offset", "smoothed", "anchored", "by", "without", "on", "ignoring", "group_left", "group_right", "bool",
      "start", "end", "step", "range", "fill", "fill_left", "fill_right", "max_of", "min_of"}
 )  # fmt: skip
+NUMBER_WORDS = frozenset({"inf", "nan"})
 WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
 
 _SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\r\n]*)+")
@@ -28,6 +29,8 @@ _NUMBER = re.compile(r"0[xX][0-9a-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdwy]))+")
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|`[^`]*`', re.DOTALL)
 _SYMBOL = re.compile(r"==|!=|=~|!~|<=|>=|</|>/|[-+*/%^=<>(){}\[\],@:]")
+_INSIDE_BRACES = frozenset({"=", "!=", "=~", "!~", ",", "}", "=="})
+_NUMBER_GOES_ON = re.compile(r"[A-Za-z0-9_.]")
 _UNITS = "Units are ms, s, m, h, d, w and y, as in 5m or 1h30m."
 
 
@@ -36,6 +39,7 @@ class Token:
     kind: TokenKind
     text: str
     span: Span
+    mistake: ParseError | None = None
 
     @property
     def lower(self) -> str:
@@ -46,26 +50,27 @@ class Token:
         match self.kind:
             case "end":
                 return "end of input"
-            case "word" if self.lower in WORD_OPERATORS:
-                return f"<op:{self.text}>"
-            case "word" if self.lower in AGGREGATORS:
-                return f"<aggr:{self.text}>"
-            case "word" if self.lower in KEYWORDS:
-                return f"<{self.text}>"
             case "word":
-                return f'identifier "{self.text}"'
-            case "symbol" if self.text in "(){}[],:=@":
-                return f'"{self.text}"'
+                return self._describe_word()
             case "symbol":
-                return f"<op:{self.text}>"
+                return f'"{self.text}"' if self.text in "(){}[],:=@" else f"<op:{self.text}>"
             case _:
                 quoted = self.text.replace("\\", "\\\\").replace('"', '\\"')
                 shown = f'"{quoted}"' if len(self.text) <= 10 else f'"{quoted[:10]}"...'
                 return f"{self.kind} {shown}"
 
+    def _describe_word(self) -> str:
+        if self.lower in NUMBER_WORDS:
+            return f'number "{self.text}"'
+        for words, kind in ((WORD_OPERATORS, "op:"), (AGGREGATORS, "aggr:"), (KEYWORDS, "")):
+            if self.lower in words:
+                return f"<{kind}{self.text}>"
+        return f'identifier "{self.text}"'
+
 
 def tokens(query: str) -> list[Token]:
-    """Return the tokens, the last of kind "end". Raises ParseError."""
+    """Return the tokens, the last of kind "end". Where the text is no token, that one has the mistake: an
+    earlier one of the grammar is told first."""
     return _Lexer(query).run()
 
 
@@ -77,13 +82,16 @@ class _Lexer:
         self._found: list[Token] = []
 
     def run(self) -> list[Token]:
-        while self._at < len(self._query):
-            if space := _SPACE.match(self._query, self._at):
-                self._at = space.end()
-                continue
-            self._next()
-        self._check_closed()
-        self._emit("end", self._at)
+        try:
+            while self._at < len(self._query):
+                if space := _SPACE.match(self._query, self._at):
+                    self._at = space.end()
+                    continue
+                self._next()
+            self._check_closed()
+            self._emit("end", self._at)
+        except ParseError as mistake:
+            self._found.append(Token("end", "", mistake.span, mistake))
         return self._found
 
     def _next(self) -> None:
@@ -97,7 +105,13 @@ class _Lexer:
             self._string()
         elif word := (_PLAIN_WORD if inside in ("[", "{") else _WORD).match(self._query, self._at):
             self._emit("word", word.end())
-        elif symbol := _SYMBOL.match(self._query, self._at):
+        elif (symbol := _SYMBOL.match(self._query, self._at)) and (
+            inside != "{" or symbol[0] in _INSIDE_BRACES
+        ):
+            if symbol[0] in ("=~", "!~") and inside != "{":
+                complaint = f"unexpected character after '{symbol[0][0]}': '~'"
+                hint = "Regular expressions compare labels, inside braces."
+                raise self._error(Span(self._at, symbol.end()), complaint, hint)
             self._emit("symbol", symbol.end())
             self._track_brackets(self._found[-1])
         else:
@@ -117,7 +131,7 @@ class _Lexer:
     def _number(self) -> None:
         for kind, pattern in (("number", _NUMBER), ("duration", _DURATION)):
             found = pattern.match(self._query, self._at)
-            if found and not re.match(r"[A-Za-z0-9_.]", self._query[found.end() :]):
+            if found and not _NUMBER_GOES_ON.match(self._query, found.end()):
                 self._emit("number" if kind == "number" else "duration", found.end())
                 return
         wrong = re.compile(r"[\w.]+").match(self._query, self._at)
@@ -137,16 +151,19 @@ class _Lexer:
 
     def _track_brackets(self, token: Token) -> None:
         closes = {")": "(", "]": "[", "}": "{"}
-        names = {")": "right parenthesis", "]": "right bracket", "}": "right brace"}
+        names = {")": "right parenthesis ", "]": "right bracket ", "}": "character: "}
         if token.text in "([{":
             self._open.append(token)
         elif token.text in closes:
+            if token.text == ")" and self._open and self._open[-1].text == "[":
+                return  # the grammar knows better what is missing
             if not self._open or self._open[-1].text != closes[token.text]:
+                self._found.pop()
                 hint = f"Nothing is open that {token.text!r} would close."
                 if self._open:
                     opened = self._open[-1]
                     hint = f"{opened.text!r} at {position(self._query, opened.span.start)} is still open."
-                raise self._error(token.span, f"unexpected {names[token.text]} '{token.text}'", hint)
+                raise self._error(token.span, f"unexpected {names[token.text]}'{token.text}'", hint)
             self._open.pop()
 
     def _check_closed(self) -> None:

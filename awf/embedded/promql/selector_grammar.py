@@ -8,7 +8,7 @@ from dataclasses import replace
 from awf.embedded.model import Matcher, MatchOp
 from awf.embedded.promql import duration_grammar
 from awf.embedded.promql.cursor import Cursor
-from awf.embedded.promql.lexer import Token
+from awf.embedded.promql.lexer import NUMBER_WORDS, Token
 from awf.embedded.promql.syntax import (
     At,
     Duration,
@@ -22,6 +22,7 @@ from awf.embedded.promql.syntax import (
 )
 from awf.embedded.promql.values import NAME
 from awf.embedded.regex import compile_re2
+from awf.errors import QueryError, UnsupportedQuery
 
 _REGEX = (MatchOp.REGEX, MatchOp.NOT_REGEX)
 _RANGE_CONTEXT = "subquery or range selector"
@@ -73,8 +74,17 @@ def _matcher(cursor: Cursor) -> Matcher:
         raise cursor.unexpected("label matching", "string", hint)
     matcher = Matcher(name, op, cursor.string(cursor.take()))
     if op in _REGEX:
-        compile_re2(matcher.value)
+        _check_regex(cursor, matcher.value, value.span)
     return matcher
+
+
+def _check_regex(cursor: Cursor, pattern: str, span: Span) -> None:
+    try:
+        compile_re2(pattern)
+    except UnsupportedQuery:
+        raise
+    except QueryError as error:
+        raise cursor.error(span, f"error parsing regexp: {error.message}") from error
 
 
 def postfix(cursor: Cursor, node: Node) -> Node:
@@ -166,7 +176,7 @@ def _number(cursor: Cursor) -> float | None:
     token = cursor.current
     if token.kind in ("number", "duration"):
         return cursor.number(cursor.take()).value
-    if token.lower in ("inf", "nan"):
+    if token.lower in NUMBER_WORDS:
         return float(cursor.take().lower)
     return None
 

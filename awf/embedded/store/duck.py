@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from awf.core.counters import Counters
-from awf.core.semconv import STORE_REFUSED_ROWS
+from awf.core.semconv import STORE_DROPPED_ROWS, STORE_REFUSED_ROWS
 from awf.embedded.model import (
     EVERYTHING,
     NO_SAMPLES,
@@ -32,10 +32,11 @@ from awf.embedded.store.cursors import Cursors
 from awf.embedded.store.head import Head
 from awf.embedded.store.keeper import Keeper
 from awf.embedded.store.label_index import LabelIndex
-from awf.embedded.store.layout import Layout
+from awf.embedded.store.layout import Layout, day_name
 from awf.embedded.store.limits import Limits
 from awf.embedded.store.logs import LogTable
 from awf.embedded.store.restore import first_start_ms
+from awf.embedded.store.retention import USED_BYTES
 from awf.embedded.store.rows import Rows
 from awf.embedded.store.samples import SampleTable
 from awf.embedded.store.schema import connect
@@ -43,12 +44,17 @@ from awf.embedded.store.spans import SpanTable
 from awf.embedded.store.tables import Tables
 from awf.embedded.store.writer import MAX_PENDING_ROWS, GroupWriter
 
+_STATS = """
+select (select count(*) from samples), (select count(*) from logs), (select count(*) from spans),
+    least((select min(ts) from samples), (select min(ts) // 1000000 from logs), (select min(start_ns) // 1000000 from spans)),
+    greatest((select max(ts) from samples), (select max(ts) // 1000000 from logs), (select max(start_ns) // 1000000 from spans))
+"""
 NO_ROOM = "the label set is new, and the store's memory for label sets (AWF_STORE_MEMORY_MB) is used up"
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """How full the store is. Rows include what retention or a read would still drop."""
+    """How full the store is. `size_bytes` is what the files take, `used_bytes` what of it is in use."""
 
     samples: int
     logs: int
@@ -56,7 +62,17 @@ class StoreStats:
     series: int
     streams: int
     size_bytes: int
+    used_bytes: int
     pending_rows: int
+    days: list[str]
+    oldest_ms: int | None
+    newest_ms: int | None
+    head_samples: int
+    head_bytes: int
+    label_bytes: int
+    is_restored: bool
+    dropped_rows: int
+    refused_rows: int
 
 
 class DuckStore:
@@ -77,7 +93,7 @@ class DuckStore:
         self._streams = LabelIndex()
         self._counters = counters or Counters()
         limits = limits or Limits()
-        layout = Layout(connection)
+        self._layout = layout = Layout(connection)
         self._head = Head(first_start_ms(connection, layout), seal_samples=limits.seal_samples)
         self._tables = Tables(
             connection,
@@ -139,9 +155,13 @@ class DuckStore:
         spans: Sequence[Span] = (),
     ) -> Refusal | None:
         rows = Rows(samples, metadata or {}, exemplars, logs, spans)
-        if not len(rows):
-            return None
-        left_out = await asyncio.wrap_future(self._writer.submit(rows))
+        return self._refusal(await asyncio.wrap_future(self._writer.submit(rows))) if len(rows) else None
+
+    def put(self, rows: Rows) -> Refusal | None:
+        """Store rows from a thread that may wait."""
+        return self._refusal(self._writer.submit(rows).result())
+
+    def _refusal(self, left_out: int) -> Refusal | None:
         if not left_out:
             return None
         self._counters.add(STORE_REFUSED_ROWS, left_out, reason="memory")
@@ -231,12 +251,7 @@ class DuckStore:
         )
 
     def stats(self) -> StoreStats:
-        samples, logs, spans = self._cursors.rows(
-            "select (select count(*) from samples), (select count(*) from logs), (select count(*) from spans)",
-            [],
-            limit=1,
-            what="counts",
-        )[0]
+        samples, logs, spans, oldest, newest = self._cursors.rows(_STATS, [], limit=1, what="counts")[0]
         files = () if self._path is None else (self._path, self._path.with_name(self._path.name + ".wal"))
         return StoreStats(
             samples=samples,
@@ -245,8 +260,29 @@ class DuckStore:
             series=len(self._series),
             streams=len(self._streams),
             size_bytes=sum(file.stat().st_size for file in files if file.exists()),
+            used_bytes=self._cursors.rows(USED_BYTES, [], limit=1, what="sizes")[0][0],
             pending_rows=self._writer.pending_rows,
+            days=[day_name(day) for day in self._layout.all_days],
+            oldest_ms=oldest,
+            newest_ms=newest,
+            head_samples=self._head.samples,
+            head_bytes=self._head.size_bytes,
+            label_bytes=self._series.size_bytes + self._streams.size_bytes,
+            is_restored=self._keeper.is_restored,
+            dropped_rows=int(
+                sum(v for name, _, v in self._counters.snapshot() if name == STORE_DROPPED_ROWS)
+            ),
+            refused_rows=int(self._counters.get(STORE_REFUSED_ROWS, reason="memory")),
         )
+
+    def sample_range(self) -> tuple[int, int]:
+        """Return the times of the first and last sample, (0, -1) when there are none."""
+        first, last = self._cursors.rows("select min(ts), max(ts) from samples", [], limit=1, what="times")[0]
+        return (0, -1) if first is None else (first, last)
+
+    def copy_to(self, path: Path, query: str) -> int:
+        """Write what a query finds as Parquet; return how many rows."""
+        return self._keeper.copy_to(path, query)
 
 
 class MemoryStore(DuckStore):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -88,6 +89,15 @@ class Keeper:
             self._retention.drop_before(older_than_ms)
             self._checkpoint()
             self._retention.fit(self._checkpoint)
+
+    def copy_to(self, path: Path, query: str) -> int:
+        """Write what a query finds as Parquet; return how many rows. Nothing changes meanwhile."""
+        with self._lock:
+            quoted = str(path).replace("'", "''")
+            found = self._connection.execute(
+                f"copy ({query}) to '{quoted}' (format parquet, compression zstd)"
+            )
+            return int(found.fetchone()[0])
 
     def trim(self, head_bytes: int) -> None:
         """Put the head in shape, with no more than so many bytes."""

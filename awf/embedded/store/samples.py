@@ -19,7 +19,7 @@ from awf.embedded.store.label_index import LabelIndex
 MAX_EXEMPLARS = 10_000
 
 _EMPTY = SeriesBlock.of([])
-_STALE = float(np.array([STALE_NAN_BITS], dtype=np.uint64).view(np.float64)[0])
+STALE = float(np.array([STALE_NAN_BITS], dtype=np.uint64).view(np.float64)[0])
 
 
 class SampleTable:
@@ -133,4 +133,4 @@ def with_rows(
 
 def restore_stale(values: Any) -> NDArray[np.float64]:
     """Turn nulls back into stale markers."""
-    return values.filled(_STALE) if isinstance(values, np.ma.MaskedArray) else values
+    return values.filled(STALE) if isinstance(values, np.ma.MaskedArray) else values

@@ -32,7 +32,7 @@ class SpanTable:
         found = self._cursors.rows(
             f"select {_COLUMNS} from spans where trace_id = ?", [trace_id], limit=MAX_SPANS, what="spans"
         )
-        return _spans(found)
+        return spans_of(found)
 
     def spans(self, start_ns: int, end_ns: int) -> list[Span]:
         found = self._cursors.rows(
@@ -42,16 +42,16 @@ class SpanTable:
             limit=MAX_SPANS,
             what="spans",
         )
-        return _spans(found)
+        return spans_of(found)
 
     def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
         parts = [condition(part) for part in where]
         also = "".join(f" and trace_id in (select trace_id from spans where {part.sql})" for part in parts)
         found = self._cursors.rows(
             "select trace_id, min(start_ns), max(start_ns), count(*) from spans where trace_id in"
-            f" (select trace_id from spans where start_ns between ? and ?){also}"
+            f" (select trace_id from spans where start_ns <= ? and (start_ns >= ? or end_ns >= ?)){also}"
             " group by trace_id order by min(start_ns) desc, trace_id",
-            [start_ns, end_ns, *(value for part in parts for value in part.values)],
+            [end_ns, start_ns, start_ns, *(value for part in parts for value in part.values)],
             limit=MAX_TRACES,
             what="traces",
         )
@@ -71,7 +71,7 @@ class SpanTable:
             limit=MAX_SPANS,
             what="spans",
         )
-        return _spans(found)
+        return spans_of(found)
 
     def span_groups(
         self,
@@ -110,7 +110,7 @@ class SpanTable:
         ]
 
 
-def _spans(found: Iterable[tuple[Any, ...]]) -> list[Span]:
+def spans_of(found: Iterable[tuple[Any, ...]]) -> list[Span]:
     """Build spans by start time; one that was sent twice counts once."""
     resources: dict[str, Any] = {}
     spans: dict[tuple[str, str], Span] = {}

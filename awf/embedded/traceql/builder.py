@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, NoReturn
 
 from lark import Token, Transformer
 
-from awf.embedded.traceql import fields, metric_builder, nodes
+from awf.embedded.traceql import fields, literals, metric_builder, nodes
 from awf.embedded.traceql.complaints import misplaced, nearest
 from awf.embedded.traceql.nodes import Field
 from awf.embedded.traceql.values import Duration, Kind, Status, Value, arithmetic
 from awf.errors import QueryError, UnsupportedQuery
 
-_ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)", re.DOTALL)
-_SIMPLE: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"} | {
-    char: char for char in '\\"'
-}
 _WORDS: Final[dict[str, Value]] = {
     "true": True,
     "false": False,
@@ -28,10 +22,6 @@ _WORDS: Final[dict[str, Value]] = {
     **{status.value: status for status in Status},
     **{kind.value: kind for kind in Kind},
 }
-_UNITS_NS: Final = {
-    "ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9,
-    "d": 86_400 * 10**9, "w": 604_800 * 10**9, "y": 31_536_000 * 10**9,
-}  # fmt: skip
 _AGGREGATES: Final = frozenset({"count", "avg", "max", "min", "sum"})
 _COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
 _STRUCTURAL: Final = frozenset(
@@ -151,7 +141,7 @@ class Builder(Transformer[Token, Any]):
         return Duration(-part) if isinstance(part, Duration) else -part
 
     def constant(self, parts: list[Token]) -> int | float:
-        return _duration(parts[0]) if parts[0].type == "DURATION" else _number(parts[0])
+        return literals.duration(parts[0]) if parts[0].type == "DURATION" else literals.number(parts[0])
 
     def arguments(self, parts: list[Any]) -> list[Any]:
         return [part for part in parts if part is not None]
@@ -249,13 +239,13 @@ class Builder(Transformer[Token, Any]):
         return fields.attribute(parts[0])
 
     def string(self, parts: list[Token]) -> nodes.Literal:
-        return nodes.Literal(_unquote(parts[0]))
+        return nodes.Literal(literals.unquote(parts[0]))
 
     def number(self, parts: list[Token]) -> nodes.Literal:
-        return nodes.Literal(_number(parts[0]))
+        return nodes.Literal(literals.number(parts[0]))
 
     def duration(self, parts: list[Token]) -> nodes.Literal:
-        return nodes.Literal(_duration(parts[0]))
+        return nodes.Literal(literals.duration(parts[0]))
 
 
 def _fail(token: Token, message: str) -> NoReturn:
@@ -355,36 +345,3 @@ def _against_nil(left: Any, op: Token, right: Any) -> nodes.Expression:
     if isinstance(operand, Field) and operand.type and op == "=":
         _fail(op, f"{operand} is never nil")
     return nodes.Unary("exists" if op == "!=" else "missing", operand)
-
-
-def _number(token: Token) -> int | float:
-    value = int(token) if token.isdigit() and len(token) < 20 else float(token)
-    if value >= 2**63 and token.isdigit():
-        _fail(token, f"the number {token} is out of range")
-    return value
-
-
-def _duration(token: Token) -> Duration:
-    parts: Iterable[tuple[str, str]] = re.findall(r"([\d.]+)([a-zµ]+)", token)
-    total = sum(float(amount) * _UNITS_NS[unit] for amount, unit in parts)
-    if total >= 2**63:
-        _fail(token, f"the duration {token} is out of range")
-    return Duration(round(total))
-
-
-def _unquote(token: Token) -> str:
-    """Return the text of a string literal as Go reads it."""
-    if token.startswith("`"):
-        return token[1:-1].replace("\r", "")
-
-    def replace(found: re.Match[str]) -> str:
-        body = found[1]
-        if body in _SIMPLE:
-            return _SIMPLE[body]
-        if body[0] in "xuU" and len(body) > 1 and int(body[1:], 16) <= 0x10FFFF:
-            return chr(int(body[1:], 16))
-        if len(body) == 3 and body.isdigit():
-            return chr(int(body, 8))
-        _fail(token, f"invalid escape \\{body} in a string")
-
-    return _ESCAPE.sub(replace, token[1:-1])

@@ -68,7 +68,7 @@ class Engine:
         min_duration_ns: int = 0,
         max_duration_ns: int | None = None,
     ) -> SearchResult:
-        """Return the newest traces with a span that starts in [start, end] and spansets that match.
+        """Return the newest traces with a span that begins or runs in [start, end] and spansets that match.
 
         The durations bound the whole trace. Raises QueryError and its kinds.
         """

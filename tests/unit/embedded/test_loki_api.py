@@ -236,7 +236,7 @@ async def test_volume_sums_bytes_by_label(client: httpx.AsyncClient) -> None:
     assert found["resultType"] == "vector"
     assert {row["metric"]["level"]: int(row["value"][1]) for row in found["result"]} == sizes
     found = await data(client, "/index/volume", {"query": SELECT, **RANGE, "aggregateBy": "labels"})
-    assert [row["metric"] for row in found["result"]] == [{"service_name": ""}]
+    assert [row["metric"] for row in found["result"]] == [{"level": ""}, {"service_name": ""}]
 
 
 async def test_patterns_are_mined_with_samples_by_step(client: httpx.AsyncClient) -> None:
@@ -307,8 +307,8 @@ async def test_push_names_the_field_that_is_wrong_and_stores_nothing(
 async def test_push_refuses_what_it_cannot_read(client: httpx.AsyncClient, sink: MemorySink) -> None:
     as_json = {"content-type": "application/json"}
     protobuf = await client.post("/push", content=b"x", headers={"content-type": "application/x-protobuf"})
-    assert protobuf.status_code == 400
-    assert "push application/json" in protobuf.text
+    assert protobuf.status_code == 415
+    assert "push JSON as application/json, or send OTLP" in protobuf.text
     assert (await client.post("/push", content=b"{", headers=as_json)).status_code == 400
     broken = await client.post("/push", content=b"x", headers={**as_json, "content-encoding": "gzip"})
     assert "not gzip" in broken.text

@@ -120,6 +120,8 @@ async def test_a_search_that_finds_nothing_is_an_empty_list(tempo: httpx.AsyncCl
         ({"start": T0 + 5 * SECOND, "end": T0 + 20 * SECOND}, [BAD]),
         ({"start": "2023-11-14T22:13:25Z", "end": "2023-11-14T22:13:45Z"}, [BAD]),
         ({"since": "55s"}, [BAD]),
+        ({"start": T0 + 11_950_000_000, "end": T0 + 20 * SECOND}, [BAD]),  # it runs until +12 s
+        ({"start": T0 + 12_050_000_000, "end": T0 + 20 * SECOND}, []),
         ({"minDuration": "1.5s"}, [BAD]),
         ({"maxDuration": "1500ms"}, [GOOD]),
         ({"tags": "workflow_id=triage"}, [BAD]),

@@ -98,6 +98,41 @@ def test_refuses_what_is_wrong_and_says_where(query: str, message: str) -> None:
     assert not isinstance(caught.value, UnsupportedQuery)
 
 
+HINTS = [
+    ("{a='b'}", 4, "Strings stand in double quotes"),
+    ('{a=="b"}', 4, "equality is written with one ="),
+    ("{app=web}", 6, "Values of labels are quoted"),
+    ('{a="b"} | lin', 14, "Did you mean line_format?"),
+    ('{a="b"} | josn', 15, "Did you mean json?"),
+    ('{a="b"} |= "x" && "y"', 16, "Filters are joined by and"),
+    ('sum({a="b"})', 5, "needs a range"),
+    ('coutn_over_time({a="b"}[5m])', 1, "Did you mean count_over_time?"),
+    ('{a="b"', 7, "A { is not closed by }."),
+    ('sum(rate({a="b"}[5m])', 22, "A ( is not closed by )."),
+    ("hello", 1, "A query begins with the streams"),
+]
+
+
+@pytest.mark.parametrize(("query", "column", "hint"), HINTS)
+def test_a_caret_stands_under_the_place_and_a_hint_says_what_to_do(
+    query: str, column: int, hint: str
+) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(query)
+    _, shown, caret = caught.value.message.split("\n")
+    assert shown == query
+    assert caret == " " * (column - 1) + "^"
+    assert hint in caught.value.hint
+
+
+def test_a_long_line_is_cut_around_the_caret() -> None:
+    with pytest.raises(QueryError) as caught:
+        parse('{a="b"} |= "' + "x" * 300 + '" oops |= "' + "y" * 300 + '"')
+    _, shown, caret = caught.value.message.split("\n")
+    assert shown[len(caret) - 1 :].startswith("oops")
+    assert len(shown) <= 120
+
+
 UNSUPPORTED = [
     ('{a="b"} | line_format `{{define "x"}}y{{end}}`', "the template action {{define}}"),
     ('{a="b"} | label_format c=`{{ js .a }}`', "the template action {{js}}"),

@@ -30,8 +30,12 @@ class Spans:
     def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
         """All traces of the range, whatever `where` says: what is found must not depend on it."""
         by_trace: dict[str, list[int]] = {}
-        for s in self.spans(start_ns, end_ns):
-            by_trace.setdefault(s.trace_id, []).append(s.start_ns)
+        running = {
+            s.trace_id for s in self._spans if s.start_ns <= end_ns and max(s.start_ns, s.end_ns) >= start_ns
+        }
+        for s in self._spans:
+            if s.trace_id in running:
+                by_trace.setdefault(s.trace_id, []).append(s.start_ns)
         found = [TraceRef(name, min(at), max(at), len(at)) for name, at in by_trace.items()]
         return sorted(found, key=lambda trace: (-trace.first_ns, trace.trace_id))
 

@@ -36,7 +36,7 @@ def store() -> Iterator[MemoryStore]:
 async def test_answers_over_the_store_and_over_a_list_are_equal(store: MemoryStore, kind: str) -> None:
     pushed, plain = Embedded(store), Embedded(Spans(SPANS))
     queries = Queries(3)
-    for query in (queries.searches if kind == "search" else queries.metrics)(60):
+    for query in (queries.searches if kind == "search" else queries.metrics)(40):
         ours, theirs = await pushed.ask(kind, query, T0), await plain.ask(kind, query, T0)
         assert ours.status_code == theirs.status_code, (query, ours.text)
         if ours.status_code == 200:
