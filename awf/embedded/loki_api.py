@@ -175,7 +175,9 @@ def _push_endpoint(sink: Sink) -> Callable[[Request], Awaitable[Response]]:
             body = await _body(request, push.MAX_PUSH_BYTES)
             encoding = request.headers.get("content-encoding", "")
             records = await asyncio.to_thread(lambda: push.decode(push.inflate(body, encoding)))
-            await sink.write(logs=records)
+            if (refusal := await sink.write(logs=records)) is not None:
+                left_out = f"{refusal.count} of {len(records)} entries were left out: {refusal.reason}"
+                raise Overloaded(f"{left_out}; the others are stored")
         except AwfError as error:
             return _failure(error)
         return Response(status_code=204)

@@ -80,7 +80,7 @@ async def one_by_one(source: Source, client: httpx.AsyncClient, until_ms: int, p
 # -- at once
 
 
-async def at_once(source: Source, client: httpx.AsyncClient, until_ms: int) -> None:
+async def at_once(addresses: Mapping[str, str], until_ms: int) -> None:
     """Refresh like browsers: a dashboard asks all at once, and not again before the last answer is there."""
     latencies, worst = Latencies(), defaultdict(Latencies)
     errors: dict[str, int] = defaultdict(int)
@@ -88,7 +88,7 @@ async def at_once(source: Source, client: httpx.AsyncClient, until_ms: int) -> N
     every = boards()
     began = time.perf_counter()
 
-    async def ask_timed(ask: Ask) -> None:
+    async def ask_timed(client: httpx.AsyncClient, source: Source, ask: Ask) -> None:
         nonlocal answers
         try:
             seconds, _ = await _time(client, source.bases[ask.query.datasource.uid], ask)
@@ -100,6 +100,11 @@ async def at_once(source: Source, client: httpx.AsyncClient, until_ms: int) -> N
         worst[ask.panel].add(seconds)
 
     async def dashboard(number: int) -> None:
+        # As many connections as a browser has to one server.
+        async with httpx.AsyncClient(timeout=120, limits=httpx.Limits(max_connections=6)) as client:
+            await refresh(number, client, Source(client, addresses))
+
+    async def refresh(number: int, client: httpx.AsyncClient, source: Source) -> None:
         nonlocal late
         board = every[number % len(every)]
         due = began + number / DASHBOARDS * REFRESH_S
@@ -107,7 +112,7 @@ async def at_once(source: Source, client: httpx.AsyncClient, until_ms: int) -> N
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             moment = until_ms - int(FOR_S * 1000) + int((time.perf_counter() - began) * 1000)
             wanted = await asks(board, source, moment)
-            await asyncio.gather(*map(ask_timed, wanted))
+            await asyncio.gather(*(ask_timed(client, source, ask) for ask in wanted))
             due += REFRESH_S
             while due < time.perf_counter():
                 late += 1
@@ -133,11 +138,9 @@ async def at_once(source: Source, client: httpx.AsyncClient, until_ms: int) -> N
 
 
 async def _measure(addresses: Mapping[str, str], until_ms: int, prometheus: str) -> None:
-    limits = httpx.Limits(max_connections=600, max_keepalive_connections=600)
-    async with httpx.AsyncClient(timeout=120, limits=limits) as client:
-        source = Source(client, addresses)
-        await one_by_one(source, client, until_ms, prometheus)
-        await at_once(source, client, until_ms)
+    async with httpx.AsyncClient(timeout=120) as client:
+        await one_by_one(Source(client, addresses), client, until_ms, prometheus)
+    await at_once(addresses, until_ms)
 
 
 def main() -> None:

@@ -68,9 +68,10 @@ class RuleState:
         ended = [labels for key, labels in self._written.items() if key not in current]
         samples = [(labels, at_ms, value) for labels, value in rows]
         samples += [(labels, at_ms, STALE) for labels in ended]
-        if samples:
-            await sink.write(samples=Samples.of(samples))
+        refusal = await sink.write(samples=Samples.of(samples)) if samples else None
         self._written = current
+        if refusal is not None:
+            raise QueryLimit(f"{refusal.count} samples of the rule were left out: {refusal.reason}")
 
 
 def _evaluated(engine: InstantEngine, expr: str, at_ms: int) -> Any:

@@ -13,7 +13,7 @@ from starlette.routing import Mount
 
 from awf.embedded.logql import Engine
 from awf.embedded.loki_api import create_app
-from awf.embedded.model import LogRecord
+from awf.embedded.model import LogRecord, Refusal
 from awf.errors import Overloaded
 
 from .logql._memory import MINUTE, SECOND, T0, MemoryLogs, demo_records
@@ -27,11 +27,13 @@ class MemorySink:
     def __init__(self) -> None:
         self.logs: list[LogRecord] = []
         self.is_full = False
+        self.refusal: Refusal | None = None
 
-    async def write(self, *, logs: Sequence[LogRecord] = (), **_: object) -> None:
+    async def write(self, *, logs: Sequence[LogRecord] = (), **_: object) -> Refusal | None:
         if self.is_full:
             raise Overloaded("the store's queue is full")
         self.logs += logs
+        return self.refusal
 
 
 class FixedClock:
@@ -317,3 +319,12 @@ async def test_push_refuses_what_it_cannot_read(client: httpx.AsyncClient, sink:
     busy = await client.post("/push", json=pushed())
     assert busy.status_code == 429
     assert busy.headers["retry-after"] == "1"
+
+
+async def test_pushed_lines_that_the_store_has_no_room_for_are_told(
+    client: httpx.AsyncClient, sink: MemorySink
+) -> None:
+    sink.refusal = Refusal(1, "the stream is new")
+    answer = await client.post("/push", json=pushed())
+    assert answer.status_code == 429
+    assert f"1 of {len(sink.logs)} entries were left out: the stream is new" in answer.text

@@ -14,7 +14,7 @@ import pytest
 
 from awf.core.counters import Counters
 from awf.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
-from awf.embedded.model import NO_SAMPLES, Samples
+from awf.embedded.model import NO_SAMPLES, Refusal, Samples
 from awf.embedded.ruler import Ruler, RulerConfig
 
 START_MS = 1_795_226_400_000
@@ -57,9 +57,11 @@ class FakeEngine:
 @dataclass
 class FakeSink:
     samples: list[tuple[dict[str, str], int, float]] = field(default_factory=list)
+    refusal: Refusal | None = None
 
-    async def write(self, *, samples: Samples = NO_SAMPLES, **_: Any) -> None:
+    async def write(self, *, samples: Samples = NO_SAMPLES, **_: Any) -> Refusal | None:
         self.samples.extend(samples.rows())
+        return self.refusal
 
     def take(self) -> list[tuple[dict[str, str], int, float]]:
         taken, self.samples = self.samples, []

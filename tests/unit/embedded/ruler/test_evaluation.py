@@ -8,7 +8,7 @@ import struct
 from itertools import pairwise
 
 from awf.core import semconv
-from awf.embedded.model import STALE_NAN_BITS
+from awf.embedded.model import STALE_NAN_BITS, Refusal
 from awf.errors import QueryError
 
 RULES = """
@@ -179,3 +179,13 @@ async def test_groups_are_evaluated_on_their_own_and_missed_times_are_counted(st
         while s.counters.get(semconv.RULER_EVALUATIONS_MISSED, group="g") < 40:
             await asyncio.sleep(0.005)
         await s.ruler.stop()
+
+
+async def test_a_rule_whose_series_the_store_has_no_room_for_says_so(stage) -> None:
+    s = await stage(RULES)
+    s.engine.answers["rec"] = [({"a": "1"}, 2.0)]
+    s.sink.refusal = Refusal(1, "the series is new")
+    await s.step()
+    record = s.ruler.groups()[0]["rules"][0]
+    assert record["health"] == "err"
+    assert record["lastError"] == "1 samples of the rule were left out: the series is new"
