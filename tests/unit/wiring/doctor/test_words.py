@@ -25,7 +25,7 @@ from awf.wiring.doctor.supported import RANGES, judge
         ),
         ("certificate verify failed: certificate has expired", "has expired"),
         ("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1016)", "speaks no TLS"),
-        ("UNAVAILABLE: Trying to connect an http1.x server", "speaks HTTP, not gRPC"),
+        ("UNAVAILABLE: the server speaks HTTP/1.1: is this its port?", "speaks HTTP, not gRPC"),
         ("('Connection aborted.', BadStatusLine('\\x00'))", "not in this protocol"),
         ("DEADLINE_EXCEEDED: Deadline Exceeded", "not answer in time"),
         ("something new", "something new"),
