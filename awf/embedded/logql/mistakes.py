@@ -6,6 +6,7 @@ import difflib
 import re
 from typing import Final
 
+from awf.embedded.excerpt import excerpt
 from awf.errors import QueryError
 
 _SHOWN: Final = 120
@@ -37,13 +38,9 @@ def pointed_out(error: QueryError, query: str) -> QueryError:
     if found is None:
         return error
     line, column = int(found[1]), int(found[2])
-    lines = query.split("\n")
-    text = lines[line - 1] if line <= len(lines) else ""
-    at = sum(len(before) + 1 for before in lines[: line - 1]) + column - 1
-    cut = max(0, column - 1 - _SHOWN // 2)
-    shown = re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", text[cut : cut + _SHOWN])
-    caret = " " * min(column - 1 - cut, len(shown)) + "^"
-    return type(error)(f"{error.message}\n{shown}\n{caret}", hint=error.hint or _hint(query, at))
+    at = sum(len(before) + 1 for before in query.split("\n")[: line - 1]) + column - 1
+    shown = excerpt(query, line, column, width=_SHOWN)
+    return type(error)(f"{error.message}\n{shown}", hint=error.hint or _hint(query, at))
 
 
 def _hint(query: str, at: int) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from lark import Token
 
+from awf.embedded.excerpt import excerpt
 from awf.errors import QueryError
 
 _SHOWN: Final = 100
@@ -40,8 +41,9 @@ def misplaced(token: Token, message: str, *, hint: str = "") -> Misplaced:
 
 def located(error: Misplaced, text: str) -> QueryError:
     """Return the error with its position and the line it is in, the place marked by a caret."""
+    shown = excerpt(text, error.line, error.column, width=_SHOWN)
     where = f"parse error at line {error.line}, col {error.column}"
-    return QueryError(f"{where}: {error.message}\n{_excerpt(text, error)}", hint=error.hint)
+    return QueryError(f"{where}: {error.message}\n{shown}", hint=error.hint)
 
 
 def unexpected(text: str, at: int, found: str, line: int, column: int) -> Misplaced:
@@ -80,12 +82,3 @@ def _unclosed(text: str) -> str:
         if missing > 0:
             return f"{missing} {opening} {'is' if missing == 1 else 'are'} not closed by {closing}."
     return ""
-
-
-def _excerpt(text: str, error: Misplaced) -> str:
-    lines = text.split("\n")
-    line = lines[error.line - 1] if error.line <= len(lines) else ""
-    at = min(error.column - 1, len(line))
-    start = max(0, at - _SHOWN // 2)
-    shown = re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", line[start : start + _SHOWN])
-    return f"{shown}\n{' ' * (at - start)}^"

@@ -33,13 +33,6 @@ class Condition:
     operands: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """A condition on the place in the trace: Tempo fetches the bounds of nested sets for it."""
-
-    name: str  # descendant | child | sibling
-
-
 START: Final = Field(Scope.INTRINSIC, "span:startTime", Type.NUMBER)
 """The match-all condition of an empty filter."""
 
