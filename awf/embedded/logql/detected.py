@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
@@ -26,9 +27,7 @@ from awf.errors import QueryError
 MAX_FIELDS: Final = 1_000
 MAX_LINES: Final = 5_000
 _STATIC: Final = frozenset({"cluster", "namespace", "instance", "pod"})
-_PARSERS: Final = {
-    name: Pipeline(parse_selector(f'{{a="b"}} | {name}').stages) for name in ("json", "logfmt")
-}
+_PARSERS: Final = ("json", "logfmt")
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _BOOLEANS: Final = frozenset(("t", "T", "TRUE", "true", "True", "f", "F", "FALSE", "false", "False"))
 _TYPES: Final[Mapping[str, Callable[[str], bool]]] = {
@@ -120,11 +119,16 @@ def find_fields(entries: Iterable[LogEntry], limit: int = MAX_FIELDS) -> dict[st
     return dict(found)
 
 
+@cache
+def _pipeline(parser: str) -> Pipeline:
+    return Pipeline(parse_selector(f'{{a="b"}} | {parser}').stages)
+
+
 def _parsed(entry: LogEntry) -> tuple[str, Mapping[str, str]]:
     """Read a line as JSON or else as logfmt; `parser` is empty when it is neither."""
-    for name, pipeline in _PARSERS.items():
+    for name in _PARSERS:
         line = Entry(LogRecord(entry.timestamp_ns, entry.line, entry.stream))
-        if pipeline.accepts(line) and not line.error:
+        if _pipeline(name).accepts(line) and not line.error:
             return name, line.parsed
     return "", {}
 
