@@ -52,6 +52,13 @@ class Intake:
         self.timestamps_ms.extend([timestamp_ms] * len(keys))
         self.values.extend(values)
 
+    def add_columns(
+        self, keys: Sequence[LabelKey], timestamps_ms: Sequence[int], values: Sequence[float]
+    ) -> None:
+        self.keys += keys
+        self.timestamps_ms.extend(timestamps_ms)
+        self.values.extend(values)
+
     def refuse(self, reason: str, count: int = 1) -> None:
         """Leave out `count` entries; a reason is told once."""
         self.refused += count

@@ -67,7 +67,7 @@ def _is_cumulative(data: pb.Sum | pb.Histogram) -> bool:
 
 def _points(intake: Intake, shape: str, points: Iterable[Any], family: Family) -> None:
     if shape in {"gauge", "sum"}:
-        add_numbers(intake, family, points)
+        add_numbers(intake, family, list(points))
         return
     add = add_histogram if shape == "histogram" else add_summary
     for point in points:

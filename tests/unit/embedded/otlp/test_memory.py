@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import struct
-from array import array
 from typing import Any
 
 import pytest
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 
 from awf.embedded.intake import Intake
-from awf.embedded.model import STALE, LabelKey, key_of
 from awf.embedded.otlp import lazy
 from awf.embedded.otlp.logs import LogsDecoder
 from awf.embedded.otlp.metrics import MetricsDecoder
@@ -118,42 +113,3 @@ def test_names_of_metadata_that_meet_are_joined() -> None:
     (entry,) = decode(logs({"timeUnixNano": NOW_NS, "attributes": own})).logs
     assert (entry.metadata["a_b"], entry.metadata["c"], entry.labels["level"]) == ("1;2", "3", "warn")
     assert "level" not in entry.metadata
-
-
-def test_a_point_is_the_same_taken_apart_and_parsed() -> None:
-    """Other field orders, a start time, whole numbers, exemplars, flags: known or not, read as protobuf says."""
-    start, time_, double, whole = (
-        bytes([tag]) + (NOW_NS if tag in {0x11, 0x19} else 7).to_bytes(8, "little")
-        for tag in (0x11, 0x19, 0x21, 0x31)
-    )
-    five = b"\x21" + struct.pack("<d", 5.0)
-    own = metrics(gauge(point(own={"a": "1"}, at_ns=0))).resource_metrics[0].scope_metrics[0].metrics[0]
-    attribute = own.gauge.data_points[0].SerializeToString()
-    exemplar = b"\x2a\x00"
-    points = [
-        time_ + five + attribute, start + time_ + five + attribute, start + time_ + whole + attribute,
-        five + time_ + attribute, attribute + time_ + five, time_ + five + attribute + five[:1] + double[1:],
-        time_ + five + exemplar + attribute, time_ + five + attribute + b"\x40\x01", time_ + five, time_ + whole,
-        time_ + five + attribute + b"\x19" + bytes(8), b"", time_, time_ + five[:5], attribute, start + time_,
-    ]  # fmt: skip
-    decoder = MetricsDecoder()
-    blurred = lazy.with_bytes(type(REQUESTS[0]), {lazy.NUMBER})
-    for _ in range(2):
-        for raw in points:
-            request = blurred()
-            metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="g")
-            metric.gauge.data_points.append(raw)
-            found = decoder.decode(request.SerializeToString(), Intake(NOW_NS))
-            assert (found.keys, found.values.tobytes(), found.refused) == _expected(raw), raw
-
-
-def _expected(raw: bytes) -> tuple[list[LabelKey], bytes, int]:
-    try:
-        parsed = NumberDataPoint.FromString(raw)
-    except DecodeError:
-        return [], b"", 1
-    if not parsed.time_unix_nano:
-        return [], b"", 1
-    value = parsed.as_int if parsed.HasField("as_int") else parsed.as_double
-    labels = {"__name__": "g", **{pair.key: pair.value.string_value for pair in parsed.attributes}}
-    return [key_of(labels)], array("d", [STALE if parsed.flags & 1 else value]).tobytes(), 0
