@@ -48,17 +48,17 @@ def _add_known(intake: Intake, family: Family, points: Sequence[bytes]) -> bool:
     """Add samples when all points are alike, of known series and not to be refused; else none."""
     tags, *others = {point[_TAGS] for point in points}
     layout = _LAYOUTS.get(tags)
-    if others or layout is None:
+    if others or layout is None or points[0][layout.size :] not in family.known:
         return False
     size, known = layout.size, family.known.get
-    keys = [key for point in points if (key := known(point[size:]))]
+    series = [number for point in points if (number := known(point[size:])) is not None]
     heads = b"".join([point[:size] for point in points])
-    if len(keys) < len(points) or len(heads) < size * len(points):
+    if len(series) < len(points) or len(heads) < size * len(points):
         return False
     times, values = zip(*layout.iter_unpack(heads), strict=True)
     if not (intake.has_time(min(times)) and intake.has_time(max(times))):
         return False
-    intake.add_columns(keys, [time // 1_000_000 for time in times], values)
+    intake.extend(series, [time // 1_000_000 for time in times], values)
     return True
 
 
@@ -75,10 +75,10 @@ def _add_parsed(intake: Intake, family: Family, raw: bytes) -> None:
     own = _Point(attributes=attributes).SerializeToString()
     layout = _LAYOUTS.get(raw[_TAGS])
     is_plain = layout is not None and raw[layout.size :] == own
-    key = family.key(intake, attributes, known_as=own if is_plain else attributes)
-    if key is None:
+    series = family.series(intake, attributes, known_as=own if is_plain else attributes)
+    if series is None:
         return
     stale = point.flags & pb.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
-    intake.add(key, point.time_unix_nano // 1_000_000, STALE if stale else number(point))
+    intake.add(series, point.time_unix_nano // 1_000_000, STALE if stale else number(point))
     if point.exemplars:
-        intake.exemplars += exemplars(intake, key, point.exemplars)
+        intake.exemplars += exemplars(intake, series, point.exemplars)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, chain
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from awf.embedded.model import LabelKey, MetricMetadata, key_of
 from awf.embedded.store import rows as columns
 from awf.embedded.store.head import Head
+from awf.embedded.store.known import NO_ID, KnownIds
 from awf.embedded.store.label_index import LabelIndex
 from awf.embedded.store.layout import EXEMPLARS, LOGS, SAMPLES, SPANS, Layout, transaction
 from awf.embedded.store.rows import Columns, Rows
@@ -23,7 +25,6 @@ _SAMPLES_OF = (
 _LABELS = {"series": ("samples", "exemplars"), "streams": ("logs",)}
 # What folding a tail costs, in samples: it is due by weight, so that no fold takes long.
 _WEIGHTS = {"samples": 1, "exemplars": 4, "logs": 5, "spans": 10}
-_REFUSED = 2**32 - 1  # no id: a new label set for which there is no memory
 _BYTES_OF_FIRST = 1_000
 
 _NewLabels = dict[str, dict[LabelKey, int]]
@@ -47,6 +48,7 @@ class Tables:
         self._head = head
         self._max_label_bytes = max_label_bytes
         self._indexes = {"series": series, "streams": streams}
+        self._known = KnownIds()
         for name, index in self._indexes.items():
             found = connection.execute(f"select id, labels from {name} order by id").fetchall()
             index.add((label_id, frozenset(json.loads(labels).items())) for label_id, labels in found)
@@ -111,6 +113,7 @@ class Tables:
         finally:
             self._connection.unregister("incoming")
         self._indexes[labels].remove(label_id for (label_id,) in gone)
+        self._known.forget()
 
     def _changed_metadata(self, writes: Sequence[Rows]) -> dict[str, MetricMetadata]:
         items = chain.from_iterable(write.metadata.items() for write in writes)
@@ -118,8 +121,10 @@ class Tables:
 
     def _samples(self, writes: Sequence[Rows], new: _NewLabels) -> tuple[Columns, list[int]]:
         parts = [write.samples for write in writes]
-        ids, refused = self._ids("series", [part.keys for part in parts], new)
-        return _without_refused(columns.sample_columns(ids, parts)), refused
+        look_up, next_id = partial(self._look_up, "series", new=new), self._indexes["series"].next_id
+        ids = [self._known.of(part, look_up, next_id) for part in parts]
+        refused = [int(np.count_nonzero(each == NO_ID)) for each in ids]
+        return _without_refused(columns.sample_columns(np.concatenate(ids), parts)), refused
 
     def _exemplars(self, writes: Sequence[Rows], new: _NewLabels) -> Columns:
         exemplars = list(chain.from_iterable(write.exemplars for write in writes))
@@ -136,17 +141,20 @@ class Tables:
         self, labels: str, parts: Sequence[Sequence[LabelKey]], new: _NewLabels
     ) -> tuple[NDArray[np.uint32], list[int]]:
         """Return the ids of all keys, and how many of each part are refused."""
-        keys = list(chain.from_iterable(parts))
+        ids = np.array(self._look_up(labels, list(chain.from_iterable(parts)), new), dtype=np.uint32)
+        refused = np.concatenate(([0], np.cumsum(ids == NO_ID)))
+        bounds = [0, *accumulate(len(part) for part in parts)]
+        return ids, np.diff(refused[bounds]).tolist()
+
+    def _look_up(self, labels: str, keys: Sequence[LabelKey], new: _NewLabels) -> list[int]:
+        """Return the ids of all keys, NO_ID of new ones for which there is no memory."""
         index, added = self._indexes[labels], new[labels]
         found = index.ids_of(keys)
         for place in [place for place, label_id in enumerate(found) if label_id is None]:
-            found[place] = added.get(keys[place], _REFUSED)
-            if found[place] == _REFUSED and self._has_room(len(added)):
+            found[place] = added.get(keys[place])
+            if found[place] is None and self._has_room(len(added)):
                 found[place] = added[keys[place]] = index.next_id + len(added)
-        ids = np.array(found, dtype=np.uint32)
-        refused = np.concatenate(([0], np.cumsum(ids == _REFUSED)))
-        bounds = [0, *accumulate(len(part) for part in parts)]
-        return ids, np.diff(refused[bounds]).tolist()
+        return [NO_ID if label_id is None else label_id for label_id in found]
 
     def _has_room(self, more: int) -> bool:
         taken = sum(index.size_bytes for index in self._indexes.values())
@@ -165,5 +173,5 @@ def _count(rows: Columns) -> int:
 
 
 def _without_refused(rows: Columns) -> Columns:
-    kept = rows["sid"] != _REFUSED
+    kept = rows["sid"] != NO_ID
     return rows if kept.all() else {name: column[kept] for name, column in rows.items()}

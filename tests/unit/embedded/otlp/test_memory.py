@@ -58,10 +58,11 @@ def test_a_decoder_with_memories_reads_as_a_new_one() -> None:
         assert found.metadata == decode(request).metadata
 
 
-def test_the_same_series_is_the_same_key() -> None:
+def test_the_same_series_has_the_same_number() -> None:
     decoder = MetricsDecoder()
     first, second = (decoder.decode(REQUESTS[0].SerializeToString(), Intake(NOW_NS)) for _ in range(2))
-    assert all(one is other for one, other in zip(first.keys, second.keys, strict=True))
+    assert first.table is second.table
+    assert first.series == second.series
 
 
 def test_attributes_that_only_look_the_same_when_joined_are_different_series() -> None:

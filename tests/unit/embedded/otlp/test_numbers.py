@@ -57,7 +57,7 @@ def test_points_are_the_same_taken_apart_and_parsed(requests: list[list[bytes]])
         metric.gauge.data_points.extend(points)
         found = decoder.decode(request.SerializeToString(), Intake(NOW_NS))
         expected = [read for point in points if (read := _parsed(point)) is not None]
-        assert [(dict(key), at) for key, at in zip(found.keys, found.timestamps_ms, strict=True)] == [
+        assert [(labels, at) for labels, at, _ in found.samples.rows()] == [
             (dict(key), at) for key, at, _ in expected
         ]
         assert found.values.tobytes() == array("d", [value for _, _, value in expected]).tobytes()
