@@ -28,6 +28,7 @@ from awf.embedded import (
     tempo_api,
     traceql,
 )
+from awf.embedded.answer_cache import AnswerCache
 from awf.embedded.hosts import HostCheck
 from awf.embedded.inlet import Inlet
 from awf.embedded.ports import reserve
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 STORE_FILE = "telemetry.duckdb"
 GRPC_STOP_GRACE_S = 1.0
+ANSWERS_SHARE = 32
+"""Which part of the store's memory kept answers may have beside it."""
 SWEEP_INTERVAL_S = 3600.0
 MS_PER_DAY = 86_400_000
 
@@ -176,7 +179,10 @@ class EmbeddedServer:
         self._opened.callback(queries.close)
         shared: _Shared = {"clock": self._clock, "queries": queries}
         retention = {"storage.tsdb.retention.time": f"{self.config.retention_days}d"}
-        prometheus = prometheus_api.create_app(engine, store, ruler, flags=retention, **shared)
+        answers = AnswerCache(store.sample_changes, max_bytes=(self.config.memory_mb << 20) // ANSWERS_SHARE)
+        prometheus = prometheus_api.create_app(
+            engine, store, ruler, flags=retention, answers=answers, **shared
+        )
         loki = loki_api.create_app(logql.Engine(store), store, store, **shared)
         tempo = tempo_api.create_app(traceql.Engine(store), store, **shared)
         grafana_app = grafana.create_app(

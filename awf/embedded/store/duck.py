@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from awf.core.counters import Counters
 from awf.core.semconv import STORE_DROPPED_ROWS, STORE_REFUSED_ROWS
+from awf.embedded.changes import Changes
 from awf.embedded.model import (
     EVERYTHING,
     NO_SAMPLES,
@@ -176,6 +177,11 @@ class DuckStore:
         self._keeper.fold()
 
     # -- SampleReader
+
+    @property
+    def sample_changes(self) -> Changes:
+        """Which samples came and went."""
+        return self._head.changes
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> SeriesBlock:
         return self._samples.select(matchers, start_ms, end_ms)
