@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 
 STORE_FILE = "telemetry.duckdb"
 GRPC_STOP_GRACE_S = 1.0
-ANSWERS_SHARE = 32
-"""Which part of the store's memory kept answers may have beside it."""
+ANSWERS_SHARE, RANGES_SHARE = 32, 16
+"""Which part of the store's memory kept answers, and kept results of range queries, may have beside it."""
 SWEEP_INTERVAL_S = 3600.0
 MS_PER_DAY = 86_400_000
 
@@ -141,7 +141,10 @@ class EmbeddedServer:
             counters=self._counters,
         )
         self._opened.push_async_callback(asyncio.to_thread, store.close)
-        engine = promql.Engine(store)
+        kept = promql.RangeCache(
+            store.sample_changes, max_bytes=(self.config.memory_mb << 20) // RANGES_SHARE
+        )
+        engine = promql.Engine(store, kept=kept)
         ruler = await Ruler.open(
             self._ruler_config(),
             engine=engine,
