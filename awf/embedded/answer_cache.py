@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from awf.embedded.changes import Changes
@@ -29,6 +29,18 @@ class AnswerCache:
         self._bytes = 0
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+
+    def answer(self, question: Hashable, make: Callable[[], tuple[bytes, int | None]]) -> bytes:
+        """Return the answer that is kept, or that `make` returns, which also says until which time it depends on
+        what is written; None: do not keep it."""
+        kept = self.get(question)
+        if kept is not None:
+            return kept
+        version = self.changes.version
+        body, until_ms = make()
+        if until_ms is not None:
+            self.keep(question, body, version=version, until_ms=until_ms)
+        return body
 
     def get(self, question: Hashable) -> bytes | None:
         """Return the answer that evaluating the question now would give, None when it is not known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -84,25 +84,17 @@ def queued_endpoint(call: Call, queries: QueryPool, answers: AnswerCache) -> End
             return kept
         parameters = _parameters(request, form)
         timeout_s = parameters.duration_ms("timeout") / 1000 if parameters.text("timeout") else None
+
+        def evaluate() -> tuple[bytes, int | None]:
+            answer = call(parameters)
+            return answer.body, answer.until_ms
+
+        # In the thread it looks again: an equal one may have run while this one waited.
         return await queries.run(
-            lambda: _evaluated(call, parameters, question, answers),
-            request.receive,
-            timeout_s,
-            question=question,
+            lambda: answers.answer(question, evaluate), request.receive, timeout_s, question=question
         )
 
     return _answering(run)
-
-
-def _evaluated(call: Call, parameters: Parameters, question: Hashable, answers: AnswerCache) -> bytes:
-    kept = answers.get(question)  # of one that ran while this one waited
-    if kept is not None:
-        return kept
-    version = answers.changes.version
-    answer = call(parameters)
-    if answer.until_ms is not None:
-        answers.keep(question, answer.body, version=version, until_ms=answer.until_ms)
-    return answer.body
 
 
 def _answering(run: Callable[[Request], Awaitable[bytes]]) -> Endpoint:

@@ -227,7 +227,7 @@ def sum_groups(matrix: Floats, ids: Ints, groups: int) -> Floats:
     """Add up the rows of each group one after the other, as Prometheus does: those that hold -0, where there is no
     sample, then change no bit of a total."""
     cells = _cells(matrix, ids)
-    totals = np.bincount(cells, matrix.ravel(), groups * matrix.shape[1])
+    totals: Floats = np.bincount(cells, matrix.ravel(), groups * matrix.shape[1]).astype(float, copy=False)
     if not totals.all():
         rose = np.bincount(cells, ~np.signbit(matrix.ravel()), len(totals))
         totals[(totals == 0) & (rose == 0)] = -0.0  # only where all of them are
@@ -236,8 +236,9 @@ def sum_groups(matrix: Floats, ids: Ints, groups: int) -> Floats:
 
 def count_groups(present: Bools, ids: Ints, groups: int) -> Ints:
     """Count the samples of each group at each step."""
-    counts = np.bincount(_cells(present, ids), present.ravel(), groups * present.shape[1])
-    return counts.reshape(groups, present.shape[1]).astype(np.int64)
+    steps = present.shape[1]
+    counts: Ints = np.bincount(_cells(present, ids), present.ravel(), groups * steps).astype(np.int64)
+    return counts.reshape(groups, steps)
 
 
 def any_groups(present: Bools, ids: Ints, groups: int) -> Bools:
@@ -248,7 +249,8 @@ def any_groups(present: Bools, ids: Ints, groups: int) -> Bools:
 def _cells(matrix: NDArray[T], ids: Ints) -> Ints:
     """Number the cells of the groups' matrix, and return which of them each cell of the rows belongs to."""
     steps = matrix.shape[1]
-    return (ids[:, None] * steps + np.arange(steps)).ravel()
+    cells: Ints = (ids[:, None] * steps + np.arange(steps)).ravel()
+    return cells
 
 
 def members(ids: Ints, groups: int) -> list[Ints]:

@@ -197,6 +197,11 @@ class DuckStore:
 
     # -- LogReader
 
+    @property
+    def log_changes(self) -> Changes:
+        """When log records came and went."""
+        return self._tables.log_changes
+
     def logs(
         self,
         matchers: Sequence[Matcher],
@@ -229,6 +234,11 @@ class DuckStore:
         return self._logs.streams(matchers, start_ns, end_ns)
 
     # -- SpanReader
+
+    @property
+    def span_changes(self) -> Changes:
+        """When spans came and went."""
+        return self._tables.span_changes
 
     def trace(self, trace_id: str) -> list[Span]:
         return self._spans.trace(trace_id)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from awf.embedded import logql, loki_api, tempo_api, traceql
 from awf.embedded.answer_cache import AnswerCache
-from awf.embedded.model import Matcher, Samples, SeriesBlock
+from awf.embedded.model import LogRecord, Matcher, Samples, SeriesBlock, Span, TraceRef
 from awf.embedded.prometheus_api import create_app
 from awf.embedded.promql import Engine
 from awf.embedded.query_pool import QueryPool
@@ -38,6 +41,22 @@ class CountingStore(MemoryStore):
 
     async def add(self, value: float, at_ms: int) -> None:
         await self.write(samples=Samples.of([({"__name__": "up", "n": f"{value:g}"}, at_ms, value)]))
+
+
+class CountingTelemetry(MemoryStore):
+    """Counts how often logs and spans are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    def logs(self, *arguments: Any, **options: Any) -> list[LogRecord]:
+        self.reads += 1
+        return super().logs(*arguments, **options)
+
+    def traces(self, *arguments: Any, **options: Any) -> list[TraceRef]:
+        self.reads += 1
+        return super().traces(*arguments, **options)
 
 
 class NoRules:
@@ -133,6 +152,58 @@ async def test_the_least_used_answers_go_first(store: CountingStore) -> None:
     assert [answers.get(question) is not None for question in "abc"] == [True, False, True]
     answers.keep("too large", bytes(4_000), version=0, until_ms=0)
     assert [answers.get(question) for question in ("a", "c", "too large")] == [None, None, None]
+
+
+LOKI, TEMPO = "/loki/loki/api/v1/query_range?query={a=%22b%22}", "/tempo/api/search?q={}"
+
+
+@pytest.mark.parametrize("path", [f"{LOKI}&start=1&end=9", f"{TEMPO}&start=1&end=9"])
+async def test_logs_and_traces_are_kept_until_any_is_written(path: str) -> None:
+    with closing(CountingTelemetry()) as store:
+        app = Starlette(
+            routes=[
+                Mount("/loki", loki_api.create_app(logql.Engine(store), store, store,
+                                                   answers=AnswerCache(store.log_changes))),
+                Mount("/tempo", tempo_api.create_app(traceql.Engine(store), store,
+                                                     answers=AnswerCache(store.span_changes))),
+            ]
+        )  # fmt: skip
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+
+            async def ask() -> tuple[str, int]:
+                before = store.reads
+                return (await client.get(path)).text, store.reads - before
+
+            async def write() -> None:
+                at_ns = 2 * 10**9 + store.reads
+                span = Span(f"{at_ns:032x}", "ab" * 8, "", "step", 1, at_ns, at_ns + 1)
+                await store.write(logs=[LogRecord(at_ns, "line", {"a": "b"})], spans=[span])
+
+            await write()
+            first, reads = await ask()
+            assert reads
+            assert await ask() == (first, 0)
+            await write()
+            second, reads = await ask()
+            assert reads
+            assert len(second) > len(first)
+            await store.sweep(older_than_ms=86_400_000)
+            assert len((await ask())[0]) < len(first)
+
+
+@pytest.mark.parametrize("path", [LOKI, f"{LOKI}&time=1&end=9", TEMPO, f"{TEMPO}&end=9"])
+async def test_logs_and_traces_of_no_certain_time_are_not_kept(path: str) -> None:
+    with closing(CountingTelemetry()) as store:
+        answers = AnswerCache(store.log_changes)
+        app = Starlette(
+            routes=[
+                Mount("/loki", loki_api.create_app(logql.Engine(store), store, store, answers=answers)),
+                Mount("/tempo", tempo_api.create_app(traceql.Engine(store), store, answers=answers)),
+            ]
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            assert (await client.get(path)).status_code == 200
+            assert not answers._kept
 
 
 class Gate:
