@@ -11,6 +11,7 @@ from awf.core.ports import (
     ApprovalStore,
     AuditLog,
     IncidentStore,
+    Playbook,
     Remediation,
     Telemetry,
     WatcherSwitch,
@@ -50,6 +51,7 @@ class WatcherParts:
     audit: AuditLog
     switch: WatcherSwitch
     remediation: Remediation
+    playbook: Playbook
     telemetry: Telemetry
     investigator: Investigator
     config: WatcherConfig = field(default_factory=WatcherConfig)
