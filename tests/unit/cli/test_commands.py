@@ -56,6 +56,7 @@ EMPTY = {
 }
 NOT_THERE = (
     ("incidents", "inc_none"),
+    ("incidents", "report", "inc_none"),
     ("executions", "x_none"),
     ("approvals", "show", "apr_none"),
     ("approvals", "approve", "apr_none"),
@@ -86,6 +87,9 @@ async def test_an_incident_is_listed_and_shown_with_its_story(server: Server, ru
     assert shown[1].split() == ["0.90", "It", "fails"]
     assert shown[2].endswith("alert  <b>fires</b>")
     assert json.loads(await run("incidents", "inc_1", "--json"))["id"] == "inc_1"
+    assert (await run("incidents", "report", "inc_1")).startswith("# It fails\n")
+    await run("incidents", "report", code=1, said="no incident 'report'")
+    await run("incidents", "show", "inc_1", code=2, said="expected nothing, ID, or report ID")
 
 
 async def test_a_person_answers_what_the_watcher_asks(server: Server, run: Run) -> None:
@@ -129,6 +133,30 @@ async def test_the_audit_log_is_shown_and_verified(server: Server, run: Run) -> 
     await server.state.audit.append(actor="boss", event="watcher.paused", subject="watcher", detail={})
     assert "watcher.paused" in await run("audit")
     assert await run("audit", "verify") == "1 entries, the chain is whole.\n"
+
+
+async def test_an_exported_audit_log_is_verified_without_the_server(
+    server: Server, run: Run, tmp_path: Path
+) -> None:
+    for number in range(230):  # more than a page
+        await server.state.audit.append(
+            actor="böss", event="watcher.paused", subject=f"s{number}", detail={"n": [number, 0.1, None]}
+        )
+    file = tmp_path / "audit.jsonl"
+    assert await run("audit", "export", str(file)) == "230 entries\n"
+    assert await run("audit", "export") == file.read_text()
+    await run("audit", "export", str(file), code=2, said="File exists")
+    assert await run("audit", "verify", str(file)) == "230 entries, the chain is whole.\n"
+    lines = file.read_text().splitlines(keepends=True)
+    spoilt = {
+        "audit entry 7 is missing": [*lines[:6], *lines[7:]],
+        "audit entry 7 was changed": [*lines[:6], lines[6].replace('"s6"', '"s7"'), *lines[7:]],
+        "audit entry 8 is missing": [*lines[:7], lines[8], lines[7], *lines[9:]],
+        "line 2 is no audit entry": [lines[0], "{}\n"],
+    }
+    for said, wrong in spoilt.items():
+        file.write_text("".join(wrong))
+        await run("audit", "verify", str(file), code=2 if "line" in said else 1, said=said)
 
 
 async def test_executions_are_listed_and_shown(server: Server, run: Run) -> None:
