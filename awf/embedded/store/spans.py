@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from awf.embedded.blocks import EMPTY_LIST, EMPTY_OBJECT
 from awf.embedded.model import Span, SpanCondition, SpanEvent, SpanGroup, SpanLink, SpanTest, TraceRef
 from awf.embedded.store.cursors import Cursors
-from awf.embedded.store.rows import EMPTY_LIST, EMPTY_OBJECT
 from awf.embedded.store.span_filter import condition, group_column
 from awf.errors import QueryLimit
 
