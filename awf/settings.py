@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     )
 
     policy_file: Path | None = Field(None, description="Policy (YAML); default: the built-in table.")
+    playbook_file: Path | None = Field(
+        None, description="Playbook (YAML): what may help against which cause, before the built-in plays."
+    )
     settle_s: float = Field(
         15.0, ge=0, description="Wait between an action and its verification, in seconds."
     )

@@ -1,49 +1,39 @@
-"""From a cause to an action: one table of candidates, asked in order whether they can be taken here."""
+"""From a cause to an action: the playbook's candidates, asked in order whether they can and may be taken here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from awf.agents.investigation import CONVINCING
 from awf.core import semconv as sc
 from awf.core.incidents import ActionCall, Alert, CauseClass, Hypothesis, PolicyDecision, Verdict
-from awf.core.ports import Remediation
+from awf.core.ports import Playbook, Remediation
 
 NOTIFY = "notify_oncall"
-
-CANDIDATES: Mapping[CauseClass, tuple[str, ...]] = {
-    CauseClass.AGENT_ERROR: ("switch_fallback", "disable_agent"),
-    CauseClass.AGENT_LATENCY: ("switch_fallback", "increase_timeout"),
-    CauseClass.RATE_LIMIT: ("switch_fallback",),
-    CauseClass.PROVIDER_OUTAGE: ("switch_fallback",),
-    CauseClass.WORKER_SATURATION: ("scale_workers",),
-    CauseClass.WORKFLOW_FAILURE: ("restart_workflow", "retry_step"),
-    CauseClass.TOKEN_SURGE: (),
-    CauseClass.TELEMETRY_GAP: (),
-    CauseClass.FALSE_ALARM: (),
-    CauseClass.UNKNOWN: (),
-}
-"""What may help against a cause, best first. Telling people comes after all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The action to take, what the policy says to it, and why each other candidate fell out."""
+    """The action to take, what the policy says to it, whose candidate it is, and why each other fell out."""
 
     call: ActionCall
     policy: PolicyDecision
     why: str
+    play: str
     considered: tuple[str, ...] = ()
 
 
 async def decide(
-    hypothesis: Hypothesis, alerts: Sequence[Alert], remediation: Remediation
+    hypothesis: Hypothesis, alerts: Sequence[Alert], remediation: Remediation, playbook: Playbook
 ) -> Decision | None:
     """Return the first candidate that can be planned and that the policy does not deny; None if there is none."""
     severity = worst_severity(alerts)
     considered: list[str] = []
-    for name in _candidates(hypothesis, alerts, remediation):
+    candidates = _candidates(hypothesis, alerts, playbook)
+    for name, play in candidates.items():
+        if name not in remediation.actions():
+            continue
         plan = await remediation.plan(name, hypothesis)
         if plan.call is None:
             considered.append(f"{name}: {plan.why}")
@@ -52,7 +42,7 @@ async def decide(
         if policy.verdict is Verdict.DENY:
             considered.append(f"{name}: denied by policy: {policy.reason}")
             continue
-        return Decision(plan.call, policy, plan.why, tuple(considered))
+        return Decision(plan.call, policy, plan.why, play, tuple(considered))
     return None
 
 
@@ -63,11 +53,14 @@ def worst_severity(alerts: Sequence[Alert]) -> str:
     return min(known, key=order.index) if known else "none"
 
 
-def _candidates(hypothesis: Hypothesis, alerts: Sequence[Alert], remediation: Remediation) -> list[str]:
-    registered = remediation.actions()
-    names: list[str] = []
+def _candidates(hypothesis: Hypothesis, alerts: Sequence[Alert], playbook: Playbook) -> dict[str, str]:
+    """Return names of actions, best first, each with whose candidate it is."""
+    found: dict[str, str] = {}
     # Without a convincing cause nothing was observed that an action could be about.
     if hypothesis.score >= CONVINCING and hypothesis.cause is not CauseClass.UNKNOWN:
-        names += CANDIDATES[hypothesis.cause]
-        names += [alert.annotations.get(sc.ANNOTATION_ACTION, "") for alert in alerts]
-    return [name for name in dict.fromkeys([*names, NOTIFY]) if name in registered]
+        candidates = playbook.candidates(hypothesis)
+        found = dict.fromkeys(candidates.actions, candidates.play)
+        for alert in alerts:
+            for annotation in sc.ACTION_ANNOTATIONS:
+                found.setdefault(alert.annotations.get(annotation, ""), f"the alert's {annotation}")
+    return found | {NOTIFY: found.get(NOTIFY, "people are told when nothing else can be done")}

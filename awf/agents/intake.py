@@ -18,7 +18,7 @@ from awf.analysis.findings import is_same_place
 from awf.core import semconv as sc
 from awf.core.clock import isoformat
 from awf.core.escape import plain_text
-from awf.core.incidents import Alert, Incident, IncidentStatus, Target
+from awf.core.incidents import ActionOutcome, Alert, Incident, IncidentStatus, Target
 from awf.core.types import IncidentId, new_id
 
 MAX_LABELS, MAX_TEXT = 64, 1000
@@ -126,11 +126,18 @@ class Intake:
         for candidate in nearby.values():
             if _is_about(candidate, place):
                 incident = await self._parts.incidents.get(candidate.id)
-                # What began before it was resolved is late news of the same trouble, not a new one.
-                ended = incident.resolved_at if incident.status is IncidentStatus.RESOLVED else None
-                if incident.status.is_open or (ended is not None and alert.starts_at <= ended):
+                if incident.status.is_open or self._is_late(alert, incident):
                     return incident
         return None
+
+    def _is_late(self, alert: Alert, incident: Incident) -> bool:
+        """Whether an alert is late news of a trouble that is resolved, not a new one."""
+        if incident.status is not IncidentStatus.RESOLVED or incident.resolved_at is None:
+            return False
+        # One that was known fires anew because the trouble is back; another may only be slower to show it.
+        is_echo = incident.outcome is ActionOutcome.VERIFIED and not _has(incident, alert.fingerprint)
+        echo = timedelta(seconds=self._parts.config.echo_s if is_echo else 0)
+        return alert.starts_at <= incident.resolved_at + echo
 
     async def _open(self, alert: Alert, why: str = "") -> Incident:
         incident = Incident(

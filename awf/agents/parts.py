@@ -11,6 +11,7 @@ from awf.core.ports import (
     ApprovalStore,
     AuditLog,
     IncidentStore,
+    Playbook,
     Remediation,
     Telemetry,
     WatcherSwitch,
@@ -24,8 +25,9 @@ class WatcherConfig:
     """How the watcher may behave. Without `may_act` (no webhook secret) it asks before everything.
 
     Telemetry arrives seconds after the alert it raised: an unknown cause is looked for `looks` times in
-    all, `look_again_s` apart, before a person is told. An alert that still fires `recheck_s` after its
-    incident was resolved gets a new one. At most `max_investigations` look at once: each has its full time.
+    all, `look_again_s` apart, before a person is told. An alert about the same place that starts within
+    `echo_s` of a verified fix tells of what the fix ended: its window still holds it. One that still fires
+    `recheck_s` after its incident was resolved gets a new one. At most `max_investigations` look at once: each has its full time.
     """
 
     may_act: bool = True
@@ -35,6 +37,7 @@ class WatcherConfig:
     sweep_s: float = 1.0
     looks: int = 3
     look_again_s: float = 10.0
+    echo_s: float = 60.0
     recheck_s: float = 600.0
     max_investigations: int = 4
 
@@ -48,6 +51,7 @@ class WatcherParts:
     audit: AuditLog
     switch: WatcherSwitch
     remediation: Remediation
+    playbook: Playbook
     telemetry: Telemetry
     investigator: Investigator
     config: WatcherConfig = field(default_factory=WatcherConfig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from awf.agents.approving import Approvals
@@ -17,9 +18,11 @@ from awf.core.actions import Applied, ApplyStatus, Effect, WorkOrder
 from awf.core.codec import from_json, to_json
 from awf.core.incidents import (
     ActionOutcome,
+    Alert,
     Approval,
     ApprovalStatus,
     CauseClass,
+    Hypothesis,
     Incident,
     IncidentStatus,
     Investigation,
@@ -112,16 +115,23 @@ class Stages:
             text = f"the same cause as incident {leader.id}, which is being handled: this one waits for it"
             await self._journal.record(incident.id, "decision", text)
             return False
-        decision = await decide(incident.hypotheses[0], incident.alerts, self._parts.remediation)
+        decision = await self.choose(incident.hypotheses[0], incident.alerts)
         if decision is None:
             await self.report.escalate(incident, "no action is possible or allowed", page=False)
             return True
         incident = await self._journal.record(
             incident.id, "decision", f"{decision.call.name}: {decision.why}",
-            {"arguments": to_json(decision.call.arguments), "considered": list(decision.considered)},
+            {
+                "arguments": to_json(decision.call.arguments), "play": decision.play,
+                "considered": list(decision.considered),
+            },
             action=decision.call, decided_by="rules",
         )  # fmt: skip
         return await self._under_policy(incident, decision)
+
+    async def choose(self, hypothesis: Hypothesis, alerts: Sequence[Alert]) -> Decision | None:
+        """Return the action to take against a cause, None when even telling people is denied."""
+        return await decide(hypothesis, alerts, self._parts.remediation, self._parts.playbook)
 
     async def _under_policy(self, incident: Incident, decision: Decision) -> bool:
         policy, name = decision.policy, decision.call.name

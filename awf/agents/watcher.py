@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from awf.agents.decision import Decision, decide
+from awf.agents.decision import Decision
 from awf.agents.intake import Intake
 from awf.agents.journal import Journal
 from awf.agents.parts import WatcherConfig, WatcherParts
@@ -116,7 +116,7 @@ class WatcherAgent:
 
     async def determine_action(self, found: Investigation, alerts: Sequence[Alert]) -> Decision | None:
         """Return the action that would be taken against the likeliest cause, and what the policy says."""
-        return await decide(found.hypotheses[0], alerts, self._parts.remediation) if found.best else None
+        return await self._stages.choose(found.hypotheses[0], alerts) if found.best else None
 
     async def execute_remediation(self, incident_id: IncidentId) -> Incident:
         """Carry an incident on, as far as policy and people let it, and return it. Raises NotFound."""

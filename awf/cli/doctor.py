@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from awf.cli._progress import progress
 
 if TYPE_CHECKING:
     from awf.wiring.doctor import Finding, Report
@@ -45,12 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    # gRPC's own lines about a failed connection say less than the findings do; it reads this when it is loaded.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from awf.settings import load
     from awf.wiring.doctor import Status, examine
 
-    tell, clear = _progress(show=not args.json and sys.stderr.isatty())
+    tell, clear = progress(quiet=args.json)
     try:
         report = asyncio.run(examine(load(), only=args.only, timeout_s=args.timeout, tell=tell))
     finally:
@@ -118,14 +116,3 @@ def _seconds(text: str) -> float:
     if not 0 < value <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 3600")
     return value
-
-
-def _progress(*, show: bool) -> tuple[Callable[[str], None], Callable[[], None]]:
-    """Return what shows one line of progress on a terminal, and what removes it."""
-    if not show:
-        return lambda text: None, lambda: None
-
-    def tell(text: str) -> None:
-        print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
-
-    return tell, lambda: print("\r\033[K", end="", file=sys.stderr, flush=True)

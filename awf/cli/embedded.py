@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awf.cli._client import add_output, show
+from awf.cli._progress import telling
 from awf.cli._run import PARENT_FLAG, run_service
 from awf.errors import ConfigError
 
@@ -41,8 +44,9 @@ def run(args: argparse.Namespace) -> int:
         from awf.wiring.telemetry import start_telemetry
 
         return run_service(lambda: start_telemetry(settings), with_parent=args.with_parent)
-    answer = asyncio.run(_ask(settings, args.verb, _body(args)))
-    show(args, answer, [(name, _words(value)) for name, value in answer.items()], "")
+    asking = _ask(settings, args.verb, _body(args))
+    answer = asyncio.run(telling(asking, partial(_so_far, args), quiet=args.json))
+    show(args, answer, [_row(name, value) for name, value in answer.items()], "")
     return 1 if answer.get("problems") else 0
 
 
@@ -102,9 +106,33 @@ async def _here(settings: Settings, verb: str, body: dict[str, Any]) -> dict[str
         store.close()
 
 
-def _words(value: object) -> str:
+def _so_far(args: argparse.Namespace) -> str:
+    """Say what is done, and how much an export has written: the server writes on this machine."""
+    if args.verb != "export":
+        return str(args.verb)
+    path: Path = args.path
+    partial_text = path.with_name(f".{path.name}.partial")
+    files = [partial_text, *path.glob("*.parquet*")]
+    written = sum(file.stat().st_size for file in files if file.exists())
+    return f"export, {written / 1e6:,.1f} MB"
+
+
+def _row(name: str, value: object) -> tuple[str, str]:
+    bare, _, unit = name.rpartition("_")
+    return (bare if unit in ("bytes", "ms") else name).replace("_", " "), _words(unit, value)
+
+
+def _words(unit: str, value: object) -> str:
+    if value is None or value == []:
+        return "none"
     if isinstance(value, dict):
         return ", ".join(f"{count:,} {name}" for name, count in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int):
+        return str(value)
+    if unit == "ms":
+        return f"{datetime.fromtimestamp(value // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{value / 1e6:,.1f} MB" if unit == "bytes" else f"{value:,}"

@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 
 COMMANDS = (
     "up", "serve", "embedded", "demo", "generate", "doctor", "incidents", "approvals", "executions",
-    "audit", "token", "pause", "resume", "spool", "redact", "state", "stack", "slo", "annotate",
+    "audit", "token", "pause", "resume", "policy", "playbooks", "spool", "redact", "state", "stack", "slo",
+    "annotate",
 )  # fmt: skip
 
 EXIT_CODES = """\

@@ -128,6 +128,14 @@ class ActionCall:
         return hashlib.sha256(body.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Names of actions that may help against a cause, best first, and the play of the playbook that says so."""
+
+    play: str
+    actions: tuple[str, ...]
+
+
 class Verdict(StrEnum):
     """The policy's answer."""
 

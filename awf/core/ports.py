@@ -14,6 +14,7 @@ from awf.core.incidents import (
     Alert,
     Approval,
     AuditEntry,
+    Candidates,
     Hypothesis,
     Incident,
     PolicyDecision,
@@ -343,6 +344,12 @@ class WatcherSwitch(Protocol):
     async def is_paused(self) -> bool: ...
 
     async def set_paused(self, paused: bool, *, by: str) -> None: ...
+
+
+class Playbook(Protocol):
+    def candidates(self, hypothesis: Hypothesis) -> Candidates:
+        """Return what to try against a cause. Only names: whether one can and may be taken is asked later."""
+        ...
 
 
 class Policy(Protocol):

@@ -218,3 +218,5 @@ WATCHER: Final = "watcher"  # and for those about the watcher itself
 DOCTOR_ALERT: Final = "AWFDoctor"  # the name of `awf doctor`'s test notification; nothing is wrong
 ANNOTATION_RUNBOOK: Final = "runbook_url"
 ANNOTATION_ACTION: Final = "awf_action"
+ACTION_ANNOTATIONS: Final = (ANNOTATION_ACTION, "lambda_function")
+"""Annotations by which an alert may name an action. It is one more candidate, after those of the playbook."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from awf.agents.investigation import Investigator
@@ -11,10 +11,11 @@ from awf.agents.toolbox import GrafanaMCPClient, McpServer
 from awf.agents.watcher import WatcherAgent
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
-from awf.core.ports import Notifier, Policy
+from awf.core.ports import Notifier
 from awf.core.registry import discover
 from awf.notify import NotifierSpec
-from awf.remediation.policy import default_policy, load_policy
+from awf.remediation.playbook import PlaybookRules, load_playbook
+from awf.remediation.policy import RulePolicy, default_policy, load_policy
 from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
 from awf.settings import PREFIX, Settings
@@ -65,7 +66,7 @@ def build_watcher(
 ) -> WatcherAgent:
     """Return the watcher. Raises ConfigError for a policy that cannot be read."""
     clock = SystemClock()
-    specs = discover("awf.remediation.actions", ActionSpec)
+    specs = action_specs()
     tools = Tools(
         controls=state.controls,
         telemetry=telemetry,
@@ -83,7 +84,8 @@ def build_watcher(
         approvals=state.approvals,
         audit=state.audit,
         switch=state.switch,
-        remediation=ActionRunner(specs, policy=_policy(settings, specs), audit=state.audit, tools=tools),
+        remediation=ActionRunner(specs, policy=policy_of(settings, specs), audit=state.audit, tools=tools),
+        playbook=playbook_of(settings, specs),
         telemetry=telemetry,
         investigator=Investigator(telemetry, clock),
         config=WatcherConfig(
@@ -97,10 +99,23 @@ def build_watcher(
     return WatcherAgent(parts)
 
 
-def _policy(settings: Settings, specs: dict[str, ActionSpec]) -> Policy:
+def action_specs() -> dict[str, ActionSpec]:
+    """Return the registered actions. Raises ConfigError naming a file that is none."""
+    return discover("awf.remediation.actions", ActionSpec)
+
+
+def policy_of(settings: Settings, specs: Mapping[str, ActionSpec]) -> RulePolicy:
+    """Return the policy that the settings name, or the built-in one. Raises ConfigError."""
     if settings.policy_file is not None:
         return load_policy(settings.policy_file, specs)
     return default_policy((name, spec.default) for name, spec in specs.items())
+
+
+def playbook_of(settings: Settings, specs: Mapping[str, ActionSpec]) -> PlaybookRules:
+    """Return the plays that the settings name and the built-in ones. Raises ConfigError."""
+    if settings.playbook_file is not None:
+        return load_playbook(settings.playbook_file, specs)
+    return PlaybookRules()
 
 
 def _notifiers(settings: Settings) -> Sequence[Notifier]:

@@ -1,4 +1,6 @@
-"""Run the benchmarks of the embedded stack and write docs/benchmarks.md from what they print: make bench-docs, or this with `--short` for a smaller run."""
+"""Run the benchmarks of the embedded stack and write docs/benchmarks.md from what they print.
+
+`make bench-docs` runs this; with `--short` it is a smaller run."""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import duckdb
@@ -21,9 +24,11 @@ PARTS = {  # file, what makes it short
 }
 INTRODUCTION = """# Benchmarks of the embedded stack
 
-Written by `{command}`, which runs the benchmarks named below one after the other and keeps what they print; `make
-bench` prints the same and more. Server and client run on one machine and share it, so seconds of CPU and ratios travel
-better than rates do. Targets stand beside the figures; where a figure misses its target, it says so by being there.
+Written by `{command}`.
+
+It runs the benchmarks named below one after the other and keeps what they print; `make bench` prints the same and more.
+Server and client run on one machine and share it, so seconds of CPU and ratios travel better than rates do. Targets
+stand beside the figures; where a figure misses its target, it says so by being there.
 
 {machine}
 """
@@ -40,7 +45,7 @@ def _machine(load: float) -> str:
             f" The machine was not idle: before the first benchmark began, {load:.1f} other programs wanted a core at"
             " any moment. Times and rates are those of such a machine."
         )
-    return text
+    return textwrap.fill(text, 120)
 
 
 def _prometheus() -> str:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from awf.core import semconv
-from awf.core.incidents import Target, Verdict
+from awf.core.incidents import CauseClass, Hypothesis, Target, Verdict
 from awf.core.registry import discover
 from awf.core.types import ExecutionId, ExecutionStatus, WorkflowId
 from awf.embedded import promql, traceql
@@ -32,6 +32,7 @@ from awf.orchestration.otel_exporter import SpoolOptions
 from awf.orchestration.spool import MAX_BYTES
 from awf.orchestration.telemetry.aggregate import MAX_SERIES
 from awf.orchestration.telemetry.pipeline import MAX_AGE_S
+from awf.remediation.playbook import load_playbook
 from awf.remediation.policy import load_policy
 from awf.remediation.spec import ActionSpec, RemediationConfig
 from awf.settings import Settings
@@ -68,6 +69,20 @@ def test_the_example_policy_loads_and_says_what_the_page_says(tmp_path: Path) ->
     assert says("switch_fallback", "report") is Verdict.ALLOW
     assert says("switch_fallback", "report", severity="warning") is Verdict.ASK
     assert says("notify_oncall") is Verdict.ALLOW
+
+
+def test_the_example_playbook_loads_and_says_what_the_page_says(tmp_path: Path) -> None:
+    path = tmp_path / "playbook.yaml"
+    path.write_text(re.findall(r"```yaml\n(plays:.*?)```", WATCHER, re.DOTALL)[0])
+    playbook = load_playbook(path, SPECS)
+
+    def tried(cause: CauseClass, place: Target) -> tuple[str, ...]:
+        return playbook.candidates(Hypothesis(cause, place, 0.9, "")).actions
+
+    assert tried(CauseClass.RATE_LIMIT, Target(workflow_id="billing-eu")) == ()
+    assert tried(CauseClass.AGENT_LATENCY, Target(agent_id="writer-large"))[0] == "increase_timeout"
+    assert tried(CauseClass.AGENT_LATENCY, Target(agent_id="reader"))[0] == "switch_fallback"
+    assert tried(CauseClass.RATE_LIMIT, Target(agent_id="reader")) == ("switch_fallback", "disable_agent")
 
 
 def test_the_table_of_actions_is_that_of_the_code() -> None:

@@ -1,4 +1,4 @@
-"""Where Grafana's alerts come in."""
+"""Where alerts come in: of Grafana, of Alertmanager, or as CloudEvents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hmac
 
 from fastapi import APIRouter, Request
 
+from awf.api import cloudevents
 from awf.api.gate import LOOPBACK
 from awf.api.grafana import GrafanaWebhook, read_alerts, without_tests
 from awf.api.runtime import Parts, Runtime
@@ -15,20 +16,30 @@ from awf.errors import Unauthorized
 
 router = APIRouter(tags=["webhooks"])
 
-_BODY = {"content": {"application/json": {"schema": GrafanaWebhook.model_json_schema()}}, "required": True}
+_SCHEMAS = {
+    "application/json": GrafanaWebhook.model_json_schema(),
+    cloudevents.ONE: cloudevents.CloudEvent.model_json_schema(),
+    cloudevents.BATCH: {"type": "array", "items": cloudevents.CloudEvent.model_json_schema()},
+}
+_BODY = {"content": {kind: {"schema": schema} for kind, schema in _SCHEMAS.items()}, "required": True}
 
 _RECEIVED: Json = {"status": "received", "incidents": [], "duplicates": 0}
 
 
 @router.post("/webhooks/grafana-alerts", status_code=202, openapi_extra={"requestBody": _BODY})
 async def receive_alerts(request: Request, parts: Parts) -> Json:
-    """Take a delivery, signed or with the shared secret as bearer; answers once it is durable.
+    """Take a delivery of Grafana, of Alertmanager or as CloudEvents, signed or with the shared secret as bearer;
+    answers once it is durable.
 
     Test notifications (of `awf doctor`, of Grafana's *Test* button) are counted in the answer and open nothing.
     """
     body = await request.body()
     _authenticate(request, parts, body)
-    alerts = read_alerts(body)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type in (cloudevents.ONE, cloudevents.BATCH):
+        alerts = cloudevents.read_events(body, content_type)
+    else:
+        alerts = read_alerts(body)
     real = without_tests(alerts)
     answer = _RECEIVED if alerts and not real else await parts.intake.handle_alert(real, body)
     tests = len(alerts) - len(real)

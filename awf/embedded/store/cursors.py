@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from awf.embedded import deadline
 from awf.errors import QueryLimit, Unavailable
 
-# Longer lists of ids are cheaper to filter in numpy than to parse as SQL.
-_MAX_INLINE_IDS = 1_000
+_MAX_INLINE_IDS = 200
 
 
 CLOSE_TIMEOUT_S = 2.0
@@ -92,21 +91,12 @@ class Cursors:
             return cursor
 
 
-def ids_filter(ids: Sequence[int] | NDArray[np.uint32]) -> str:
-    """Return an SQL condition on `sid`; for long lists only a bound, and `pick` must follow."""
+def ids_filter(ids: Sequence[int] | NDArray[np.uint32]) -> tuple[str, list[object]]:
+    """Return an SQL condition on `sid` and the values that it takes. Short lists in the text prune row groups;
+    long ones would cost more to parse than a join with them does."""
     if len(ids) <= _MAX_INLINE_IDS:
-        return f"sid in ({','.join(map(str, ids))})"
-    return f"sid between {ids[0]} and {ids[-1]}"
-
-
-def pick(found: NDArray[Any], ids: Sequence[int] | NDArray[np.uint32]) -> NDArray[np.bool_] | None:
-    """Return which rows belong to `ids`, None when `ids_filter` has already seen to it."""
-    if len(ids) <= _MAX_INLINE_IDS:
-        return None
-    wanted = np.zeros(int(ids[-1]) + 1, dtype=np.bool_)
-    wanted[np.asarray(ids)] = True
-    chosen: NDArray[np.bool_] = wanted[found]
-    return chosen
+        return f"sid in ({','.join(map(str, ids))})", []
+    return "sid in (select unnest(?::uinteger[]))", [np.asarray(ids).tolist()]
 
 
 def _too_many(what: str, limit: int) -> QueryLimit:

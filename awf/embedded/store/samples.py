@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from awf.embedded import cost
 from awf.embedded.model import STALE_NAN_BITS, Exemplar, Matcher, SeriesBlock
 from awf.embedded.store.block import Floats, Ids, Ints, Piece, join, piece_of_rows
-from awf.embedded.store.cursors import Cursors, ids_filter, pick
+from awf.embedded.store.cursors import Cursors, ids_filter
 from awf.embedded.store.head import Head
 from awf.embedded.store.label_index import LabelIndex
 
@@ -77,27 +77,20 @@ class SampleTable:
     def _count(self, ids: Ids, between: tuple[int, int]) -> int:
         if between[0] > between[1]:
             return 0
-        found = self._cursors.columns(
-            f"select sid, count(*) as n from samples where {ids_filter(ids)} and ts between ? and ? group by sid",
-            between,
-            limit=int(ids[-1]) + 1,
-            what="series",
-        )
-        chosen = pick(found["sid"], ids)
-        return int((found["n"] if chosen is None else found["n"][chosen]).sum())
+        wanted, values = ids_filter(ids)
+        statement = f"select count(*) from samples where {wanted} and ts between ? and ?"
+        return int(self._cursors.rows(statement, [*values, *between], limit=1, what="counts")[0][0])
 
     def _on_disk(self, ids: Ids, between: tuple[int, int]) -> Piece:
+        wanted, values = ids_filter(ids)
         found = self._cursors.columns(
-            f"select sid, ts, value from samples where {ids_filter(ids)} and ts between ? and ?",
-            between,
+            f"select sid, ts, value from samples where {wanted} and ts between ? and ?",
+            [*values, *between],
             limit=MAX_ROWS,
             what="samples",
         )
-        sid, ts, value = found["sid"], found["ts"], restore_stale(found["value"])
-        chosen = pick(sid, ids)
-        if chosen is not None:
-            sid, ts, value = sid[chosen], ts[chosen], value[chosen]
-        return piece_of_rows(np.searchsorted(ids, sid), ts, value, len(ids))
+        rows = np.searchsorted(ids, found["sid"])
+        return piece_of_rows(rows, found["ts"], restore_stale(found["value"]), len(ids))
 
     def _labelled(self, ids: Ids, offsets: Ints, timestamps: Ints, values: Floats) -> SeriesBlock:
         """Leave out series without samples, and those that retention has just removed."""
@@ -122,14 +115,14 @@ def with_rows(
     """Return the label sets of those ids that have a row in a range, both ends included."""
     if not ids:
         return []
+    wanted, values = ids_filter(ids)
     found = cursors.columns(
-        f"select distinct sid from {table} where {ids_filter(ids)} and ts between ? and ?",
-        between,
-        limit=ids[-1] + 1,
+        f"select distinct sid from {table} where {wanted} and ts between ? and ?",
+        [*values, *between],
+        limit=len(ids),
         what="label sets",
     )["sid"]
-    chosen = pick(found, ids)
-    present = np.sort(found if chosen is None else found[chosen]).tolist()
+    present = np.sort(found).tolist()
     return [labels for label_id in present if (labels := index.labels(label_id)) is not None]
 
 

@@ -22,6 +22,7 @@ from awf.core.types import (
     WorkflowId,
     WorkflowInfo,
 )
+from awf.remediation.playbook import PlaybookRules
 from awf.remediation.policy import default_policy
 from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
@@ -191,6 +192,7 @@ class System:
         policy = default_policy((name, spec.default) for name, spec in specs.items())
         self.watcher = WatcherAgent(
             WatcherParts(
+                playbook=PlaybookRules(),
                 incidents=incidents or self.state.incidents,
                 approvals=self.state.approvals,
                 audit=self.state.audit,

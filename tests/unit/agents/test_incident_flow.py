@@ -524,6 +524,20 @@ async def test_late_news_of_a_resolved_incident_joins_it_and_a_recurrence_does_n
     assert system.kinds == ["set_fallback_forced"]
 
 
+async def test_an_alert_whose_window_still_holds_what_a_fix_ended_joins_the_fixed_incident(
+    system: System,
+) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    fixed = await system.alert(WRITER)
+    assert fixed.resolved_at is not None
+    system.clock.advance(90)
+    slow = alert("AWFStepSlow", severity="warning", workflow_id="research", step_id="draft")
+    echo = replace(slow, starts_at=fixed.resolved_at + timedelta(seconds=45))
+    assert (await system.alert(echo)).id == fixed.id
+    news = replace(slow, fingerprint="z", starts_at=fixed.resolved_at + timedelta(seconds=75))
+    assert (await system.alert(news)).id != fixed.id
+
+
 async def test_a_question_asked_just_before_a_kill_is_not_asked_twice(system: System) -> None:
     shortage(system)
     incidents = system.state.incidents
