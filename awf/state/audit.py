@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -11,18 +10,18 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from awf.core.audit_chain import GENESIS, Chain, digest
 from awf.core.clock import parse_time
 from awf.core.codec import to_json
 from awf.core.incidents import AuditEntry
 from awf.core.ports import Page
 from awf.core.types import Json
-from awf.errors import Conflict, Unavailable
+from awf.errors import Unavailable
 from awf.state.database import Database
 from awf.state.documents import dump_json, storable
 from awf.state.paging import fetch_page
 from awf.state.schema import audit, last_number, take_numbers
 
-GENESIS = "0" * 64
 _SEQUENCE = "audit"
 _BATCH = 1_000
 _ATTEMPTS = 5
@@ -52,22 +51,15 @@ class Audit:
         )
 
     async def verify(self) -> int:
-        previous, seq = GENESIS, 0
+        chain = Chain()
         last = await self._db.read(lambda conn: last_number(conn, _SEQUENCE))
-        while seq < last:
-            rows = await self._db.read(partial(_after, seq=seq))
+        while chain.length < last:
+            rows = await self._db.read(partial(_after, seq=chain.length))
             if not rows:
-                raise _broken(seq + 1, "is missing, and so is everything after it")
+                raise chain.broken("is missing, and so is everything after it")
             for row in rows:
-                entry = _read(row)
-                if entry.seq != seq + 1:
-                    raise _broken(seq + 1, "is missing")
-                if entry.previous_hash != previous:
-                    raise _broken(entry.seq, "does not follow the entry before it")
-                if entry.hash != _digest(row._mapping):
-                    raise _broken(entry.seq, "was changed after it was written")
-                previous, seq = entry.hash, entry.seq
-        return seq
+                chain.follow(row._mapping)
+        return chain.length
 
 
 def _after(conn: Connection, *, seq: int) -> Sequence[Any]:
@@ -78,23 +70,11 @@ def _append(conn: Connection, body: dict[str, str], detail: Json) -> AuditEntry:
     seq = take_numbers(conn, _SEQUENCE)[-1]
     last = conn.execute(select(audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).scalar()
     values: dict[str, Any] = {**body, "seq": seq, "detail": detail, "previous_hash": last or GENESIS}
-    values["hash"] = _digest(values)
+    values["hash"] = digest(values)
     conn.execute(insert(audit).values(**values))
     return AuditEntry(**{**values, "at": parse_time(body["at"])})
-
-
-def _digest(entry: Any) -> str:
-    fields = ("seq", "at", "actor", "event", "subject", "detail", "previous_hash")
-    body = json.dumps({name: entry[name] for name in fields}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(body.encode()).hexdigest()
 
 
 def _read(row: Any) -> AuditEntry:
     names = ("seq", "actor", "event", "subject", "detail", "previous_hash", "hash")
     return AuditEntry(at=parse_time(row.at), **{name: getattr(row, name) for name in names})
-
-
-def _broken(seq: int, how: str) -> Conflict:
-    return Conflict(
-        f"audit entry {seq} {how}", hint="Compare with a backup: someone changed the database.", seq=seq
-    )

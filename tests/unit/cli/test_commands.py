@@ -131,6 +131,30 @@ async def test_the_audit_log_is_shown_and_verified(server: Server, run: Run) -> 
     assert await run("audit", "verify") == "1 entries, the chain is whole.\n"
 
 
+async def test_an_exported_audit_log_is_verified_without_the_server(
+    server: Server, run: Run, tmp_path: Path
+) -> None:
+    for number in range(230):  # more than a page
+        await server.state.audit.append(
+            actor="böss", event="watcher.paused", subject=f"s{number}", detail={"n": [number, 0.1, None]}
+        )
+    file = tmp_path / "audit.jsonl"
+    assert await run("audit", "export", str(file)) == "230 entries\n"
+    assert await run("audit", "export") == file.read_text()
+    await run("audit", "export", str(file), code=2, said="File exists")
+    assert await run("audit", "verify", str(file)) == "230 entries, the chain is whole.\n"
+    lines = file.read_text().splitlines(keepends=True)
+    spoilt = {
+        "audit entry 7 is missing": [*lines[:6], *lines[7:]],
+        "audit entry 7 was changed": [*lines[:6], lines[6].replace('"s6"', '"s7"'), *lines[7:]],
+        "audit entry 8 is missing": [*lines[:7], lines[8], lines[7], *lines[9:]],
+        "line 2 is no audit entry": [lines[0], "{}\n"],
+    }
+    for said, wrong in spoilt.items():
+        file.write_text("".join(wrong))
+        await run("audit", "verify", str(file), code=2 if "line" in said else 1, said=said)
+
+
 async def test_executions_are_listed_and_shown(server: Server, run: Run) -> None:
     at = datetime(2026, 1, 31, 12, tzinfo=UTC)
     record = ExecutionRecord(
