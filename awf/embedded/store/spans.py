@@ -24,6 +24,7 @@ from awf.embedded.store.span_filter import Condition, condition, group_column
 
 MAX_SPANS = 500_000
 MAX_TRACES = 1_000_000
+FEW = 0.3
 MAX_CELLS = 400_000
 MAX_COUNTED = 20_000_000
 MAX_REPEATED = 50_000
@@ -57,17 +58,32 @@ class SpanTable:
         return spans_of(found)
 
     def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
-        parts = [condition(part) for part in where]
-        also = "".join(f" and trace_id in (select trace_id from spans where {part.sql})" for part in parts)
+        conditions = [condition(part) for part in where]
+        in_time = Condition("start_ns <= ? and (start_ns >= ? or end_ns >= ?)", (end_ns, start_ns, start_ns))
+        if not conditions or self._are_few(in_time):
+            first, then = [in_time], conditions
+        else:
+            first, then = conditions, [in_time]
+        among = " and ".join(f"trace_id in (select trace_id from spans where {part.sql})" for part in first)
+        also = " and ".join(f"bool_or({part.sql})" for part in then) or "true"
         found = self._cursors.rows(
-            "select trace_id, min(start_ns), max(start_ns), count(*) from spans where trace_id in"
-            f" (select trace_id from spans where start_ns <= ? and (start_ns >= ? or end_ns >= ?)){also}"
-            " group by trace_id order by min(start_ns) desc, trace_id",
-            [end_ns, start_ns, start_ns, *(value for part in parts for value in part.values)],
+            f"select trace_id, min(start_ns), max(start_ns), count(*) from spans where {among}"
+            f" group by trace_id having {also} order by min(start_ns) desc, trace_id",
+            [value for part in (*first, *then) for value in part.values],
             limit=MAX_TRACES,
             what="traces",
         )
         return [TraceRef(*row) for row in found]
+
+    def _are_few(self, rows: Condition) -> bool:
+        """Tell whether it pays to look at these rows before others: texts cost more to look at than times."""
+        ((few, every),) = self._cursors.rows(
+            f"select count(*) filter (where {rows.sql}), count(*) from spans",
+            rows.values,
+            limit=1,
+            what="counts",
+        )
+        return bool(few < every * FEW)
 
     def spans_of(self, traces: Sequence[TraceRef]) -> list[Span]:
         if not traces:

@@ -99,6 +99,22 @@ async def test_spans_that_look_alike_are_counted_by_the_store(store: MemoryStore
         assert difference(comparable(kind, ours.json()), comparable(kind, theirs.json())) == ""
 
 
+@pytest.mark.parametrize(
+    "query", ["{ status = error }", "{ span.attempt > 1 } > { kind = client }", "{ duration > 1s }"]
+)
+def test_traces_are_the_same_whether_times_or_conditions_are_looked_at_first(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    for seconds in (5, 60, 3600):
+        span = (T0 + 20 * SECOND, T0 + (20 + seconds) * SECOND)
+        found = []
+        for share in (0, 2):
+            monkeypatch.setattr(spans, "FEW", share)
+            found.append(store.traces(*span, asked(query)))
+        assert found[0] == found[1]
+        assert found[0] or seconds < 3600
+
+
 @pytest.mark.parametrize("most", [0, 10**6])
 async def test_spans_that_were_sent_twice_count_once_however_many(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch, most: int
