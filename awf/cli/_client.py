@@ -8,9 +8,12 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from awf.errors import ConfigError, Unavailable
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +29,23 @@ def call(method: str, path: str, *, body: Mapping[str, Any] | None = None) -> An
     return asyncio.run(_call(method, path, body))
 
 
+def call_for_text(path: str) -> str:
+    """Get a text from the API. Raises as `call` does."""
+    return asyncio.run(_ask("GET", path, None)).text
+
+
 async def _call(method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+    response = await _ask(method, path, body)
+    try:
+        return response.json() if response.content else None
+    except ValueError as error:
+        raise Unavailable(
+            f"what answers at {response.url.copy_with(raw_path=b'/')} is not AWF: {response.text[:60]!r}",
+            hint="Set AWF_API_URL, or AWF_HOST and AWF_API_PORT, to where the AWF server is.",
+        ) from error
+
+
+async def _ask(method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
     from awf.core.http import client, raise_for_problem, reaching
     from awf.settings import load
 
@@ -36,13 +55,7 @@ async def _call(method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         with reaching("the AWF server", settings.api_base):
             response = await http.request(method, path, json=body)
     raise_for_problem(response)
-    try:
-        return response.json() if response.content else None
-    except ValueError as error:
-        raise Unavailable(
-            f"what answers at {settings.api_base} is not AWF: {response.text[:60]!r}",
-            hint="Set AWF_API_URL, or AWF_HOST and AWF_API_PORT, to where the AWF server is.",
-        ) from error
+    return response
 
 
 def _local_token(data_dir: Path) -> str:

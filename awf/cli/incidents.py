@@ -1,25 +1,44 @@
-"""List incidents, or show one with its hypotheses and timeline."""
+"""List incidents, show one with its hypotheses and timeline, or write it as a postmortem in Markdown.
+
+awf incidents                        list them
+awf incidents ID                     show one
+awf incidents report ID > inc.md     what happened, why, what was done, and room for what people learn
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 from urllib.parse import quote
 
-from awf.cli._client import add_output, call, show
+from awf.cli._client import add_output, call, call_for_text, show
+from awf.errors import InvalidInput
 
-HELP = "list incidents or show one"
+HELP = "list incidents, show one, or write its report"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("incident", nargs="?", help="id of the incident to show")
+    parser.add_argument(
+        "incident", nargs="*", metavar="[report] ID", help="the incident to show or to report"
+    )
     parser.add_argument("--status", help="only incidents of this status")
     add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.incident:
-        return _show_one(args, call("GET", f"/incidents/{quote(args.incident, safe='')}"))
+    match args.incident:
+        case []:
+            return _list(args)
+        case [incident]:
+            return _show_one(args, call("GET", f"/incidents/{quote(incident, safe='')}"))
+        case ["report", incident]:
+            sys.stdout.write(call_for_text(f"/incidents/{quote(incident, safe='')}/report"))
+            return 0
+    raise InvalidInput(f"awf incidents {' '.join(args.incident)}: expected nothing, ID, or report ID")
+
+
+def _list(args: argparse.Namespace) -> int:
     path = "/incidents" + (f"?status={quote(args.status)}" if args.status else "")
     page = call("GET", path)
     rows = [(item["opened_at"], item["id"], item["status"], item["title"]) for item in page["items"]]

@@ -17,6 +17,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from awf.core.clock import Clock, SystemClock
+from awf.embedded.answer_cache import AnswerCache
+from awf.embedded.changes import LATEST_MS, Changes
 from awf.embedded.logql import Engine, nodes, parse, push, wire
 from awf.embedded.logql.detected import DetectedEndpoints
 from awf.embedded.logql.frame import label_set
@@ -34,6 +36,7 @@ COMPATIBLE_VERSION: Final = "3.7.0"
 """The Loki whose query API this is; clients choose features by it."""
 MAX_FORM_BYTES: Final = 256 * 1024
 _PREFIX: Final = "/loki/api/v1"
+_TIMES: Final = {"/query": ("time",)}
 _PUSH_HINT: Final = "push JSON as application/json, or send OTLP to the OTLP port"
 
 _Answer: TypeAlias = dict[str, Any]
@@ -47,10 +50,12 @@ def create_app(
     *,
     clock: Clock | None = None,
     queries: QueryPool | None = None,
+    answers: AnswerCache | None = None,
 ) -> Starlette:
-    """Return the API as an ASGI application."""
+    """Return the API as an ASGI application. Without `answers` none is kept."""
     clock = clock or SystemClock()
     queries = queries or QueryPool()
+    answers = answers or AnswerCache(Changes(), max_bytes=0)
     api, explore = _Api(engine, reader), Explore(engine, reader)
     calls: dict[str, _Call] = {
         "/query": api.query,
@@ -67,7 +72,11 @@ def create_app(
         **DetectedEndpoints(engine, reader).calls(),
     }
     routes = [
-        Route(_PREFIX + path, _endpoint(call, clock, queries), methods=["GET", "POST"])
+        Route(
+            _PREFIX + path,
+            _endpoint(call, clock, queries, answers, times=_TIMES.get(path, ("start", "end"))),
+            methods=["GET", "POST"],
+        )
         for path, call in calls.items()
     ]
     return Starlette(
@@ -150,18 +159,34 @@ def _success(data: object) -> _Answer:
     return {"status": "success", "data": data}
 
 
-def _endpoint(call: _Call, clock: Clock, queries: QueryPool) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    call: _Call, clock: Clock, queries: QueryPool, answers: AnswerCache, *, times: tuple[str, ...]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def run(request: Request) -> bytes:
+        fields = await _fields(request)
+        about = sorted((name, *values) for name, values in fields.items())
+        # What does not say its times is about now: the next one is another question.
+        question = (call, *about) if all(fields.get(name) for name in times) else None
+        if question and (kept := answers.get(question)) is not None:
+            return kept
+        parameters = Parameters(fields, int(clock.now().timestamp() * 1_000_000) * 1_000)
+
+        def evaluate() -> tuple[bytes, int | None]:
+            return _dump(call(parameters)).encode(), LATEST_MS if question else None
+
+        return await queries.run(
+            lambda: answers.answer(question, evaluate), request.receive, question=question
+        )
+
     async def answer(request: Request) -> Response:
         try:
-            now_ns = int(clock.now().timestamp() * 1_000_000) * 1_000
-            parameters = Parameters(await _fields(request), now_ns)
-            text = await queries.run(lambda: _dump(call(parameters)), request.receive)
+            body = await run(request)
         except AwfError as error:
             return _failure(error)
         except Exception:  # the API's boundary: the client gets a line, the log the cause
             logger.exception("loki api failed", extra={"path": request.url.path})
             return PlainTextResponse("internal error, see the log of the embedded backend\n", 500)
-        return Response(text, media_type="application/json")
+        return Response(body, media_type="application/json")
 
     return answer
 

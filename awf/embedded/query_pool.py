@@ -1,12 +1,13 @@
 """Where queries run: a few threads of their own, so that whatever is asked, samples still come in and health
-checks are still answered. A query has one deadline for waiting and running, and ends when its client leaves."""
+checks are still answered. A query has one deadline for waiting and running, and ends when its last client leaves."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from starlette.types import Receive
 
@@ -16,6 +17,14 @@ from awf.errors import Overloaded, QueryCancelled
 INTERRUPT_INTERVAL_S = 0.05
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Evaluation(Generic[T]):
+    """What one or several clients wait for."""
+
+    work: asyncio.Task[T]
+    clients: int = 0
 
 
 class QueryPool:
@@ -28,6 +37,7 @@ class QueryPool:
         self._waiting_at_most = waiting
         self._waiting = 0
         self._timeout_s = timeout_s
+        self._to_begin: dict[Hashable, _Evaluation[Any]] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
     @property
@@ -41,32 +51,59 @@ class QueryPool:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def run(self, call: Callable[[], T], receive: Receive, timeout_s: float | None = None) -> T:
+    async def run(
+        self,
+        call: Callable[[], T],
+        receive: Receive,
+        timeout_s: float | None = None,
+        *,
+        question: Hashable = None,
+    ) -> T:
         """Return what `call` returns in a thread. `receive` is the request's, its body already read.
+
+        Calls with the same question (None: it has none) give the same, so those that wait for a thread share one;
+        it begins after all of them have come, so none misses what was written before it.
 
         Raises QueryTimeout, at most after the pool's own timeout, QueryCancelled when the client is gone,
         and Overloaded when too many queries wait.
         """
         limit_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
-        work = asyncio.create_task(self._wait_and_run(call, Deadline(limit_s)))
-        work.add_done_callback(_seen)
+        evaluation = self._evaluation(call, limit_s, None if question is None else (question, limit_s))
         gone = asyncio.create_task(_disconnected(receive))
+        evaluation.clients += 1
         try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise QueryCancelled("the client ended the query")
-            return work.result()
+            await asyncio.wait({evaluation.work, gone}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            if evaluation.work.done():
+                return evaluation.work.result()
+            raise QueryCancelled("the client ended the query") if gone.done() else timed_out(limit_s)
         finally:
-            work.cancel()
             gone.cancel()
+            evaluation.clients -= 1
+            if not evaluation.clients:
+                evaluation.work.cancel()
 
-    async def _wait_and_run(self, call: Callable[[], T], deadline: Deadline) -> T:
+    def _evaluation(self, call: Callable[[], T], limit_s: float, question: Hashable) -> _Evaluation[T]:
+        """Return one that has not begun yet; a new one where there is none that anybody still waits for."""
+        found = self._to_begin.get(question)
+        if found is None or not found.clients:
+            work = asyncio.create_task(self._wait_and_run(call, limit_s, question))
+            work.add_done_callback(_seen)
+            found = _Evaluation(work)
+            if question is not None:
+                self._to_begin[question] = found
+        return found
+
+    async def _wait_and_run(self, call: Callable[[], T], limit_s: float, question: Hashable) -> T:
         try:
-            async with asyncio.timeout(deadline.timeout_s):
-                await self._turn()
-                return await self._run(call, deadline)
-        except TimeoutError as error:
-            raise timed_out(deadline.timeout_s) from error
+            await self._turn()
+        finally:
+            self._begun(question)
+        return await self._run(call, Deadline(limit_s))
+
+    def _begun(self, question: Hashable) -> None:
+        evaluation = self._to_begin.get(question)
+        if evaluation is not None and evaluation.work is asyncio.current_task():
+            del self._to_begin[question]
 
     async def _turn(self) -> None:
         """Wait until a thread is free."""

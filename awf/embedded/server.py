@@ -28,6 +28,8 @@ from awf.embedded import (
     tempo_api,
     traceql,
 )
+from awf.embedded.answer_cache import AnswerCache
+from awf.embedded.changes import Changes
 from awf.embedded.hosts import HostCheck
 from awf.embedded.inlet import Inlet
 from awf.embedded.ports import reserve
@@ -40,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 STORE_FILE = "telemetry.duckdb"
 GRPC_STOP_GRACE_S = 1.0
+ANSWERS_SHARE, RANGES_SHARE = 64, 16
+"""Which part of the store's memory each API's kept answers, and the kept results of range queries, may have beside
+it."""
 SWEEP_INTERVAL_S = 3600.0
 MS_PER_DAY = 86_400_000
 
@@ -138,7 +143,10 @@ class EmbeddedServer:
             counters=self._counters,
         )
         self._opened.push_async_callback(asyncio.to_thread, store.close)
-        engine = promql.Engine(store)
+        kept = promql.RangeCache(
+            store.sample_changes, max_bytes=(self.config.memory_mb << 20) // RANGES_SHARE
+        )
+        engine = promql.Engine(store, kept=kept)
         ruler = await Ruler.open(
             self._ruler_config(),
             engine=engine,
@@ -176,9 +184,14 @@ class EmbeddedServer:
         self._opened.callback(queries.close)
         shared: _Shared = {"clock": self._clock, "queries": queries}
         retention = {"storage.tsdb.retention.time": f"{self.config.retention_days}d"}
-        prometheus = prometheus_api.create_app(engine, store, ruler, flags=retention, **shared)
-        loki = loki_api.create_app(logql.Engine(store), store, store, **shared)
-        tempo = tempo_api.create_app(traceql.Engine(store), store, **shared)
+        prometheus = prometheus_api.create_app(
+            engine, store, ruler, flags=retention, answers=self._answers(store.sample_changes), **shared
+        )
+        loki_engine, tempo_engine = logql.Engine(store), traceql.Engine(store)
+        loki = loki_api.create_app(
+            loki_engine, store, store, answers=self._answers(store.log_changes), **shared
+        )
+        tempo = tempo_api.create_app(tempo_engine, store, answers=self._answers(store.span_changes), **shared)
         grafana_app = grafana.create_app(
             prometheus=prometheus,
             loki=loki,
@@ -195,6 +208,9 @@ class EmbeddedServer:
             "loki": loki,
             "tempo": tempo,
         }
+
+    def _answers(self, changes: Changes) -> AnswerCache:
+        return AnswerCache(changes, max_bytes=(self.config.memory_mb << 20) // ANSWERS_SHARE)
 
     def _reserve(self) -> dict[str, socket.socket]:
         """Bind all ports, or none."""

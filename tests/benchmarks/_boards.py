@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+from _tab import Tab
 
 from awf.api.dashboards.board import Board, text
 from awf.api.dashboards.datasources import Datasources
@@ -35,16 +35,14 @@ class Ask:
 class Source:
     """Answers what variables ask; the rest of `DashboardSource` is not needed here."""
 
-    def __init__(self, client: httpx.AsyncClient, addresses: Mapping[str, str]) -> None:
-        self._client = client
+    def __init__(self, tab: Tab, addresses: Mapping[str, str]) -> None:
+        self._tab = tab
         self.bases = {
             "mimir": f"{addresses['mimir']}/prometheus", "loki": addresses["loki"], "tempo": addresses["tempo"],
         }  # fmt: skip
 
     async def query(self, datasource: str, path: str, parameters: Mapping[str, str]) -> Json:
-        answer = await self._client.get(f"{self.bases[datasource]}{path}", params=dict(parameters))
-        answer.raise_for_status()
-        found: Json = answer.json()
+        found: Json = await self._tab.get_json(self.bases[datasource], path, parameters)
         return found
 
 

@@ -30,14 +30,24 @@ BATCH = 10_000
 
 @dataclass(frozen=True)
 class Fleet:
-    """Label sets, and how much each grows in a second (a gauge stays)."""
+    """Label sets, how much each grows in a second (a gauge stays), and which part of 100 observations it counts."""
 
     labels: list[Mapping[str, str]]
     rates: NDArray[np.float64]
+    counted: NDArray[np.int64]
 
     def at(self, timestamp_ms: int) -> NDArray[np.float64]:
         """Return every series' value at a moment."""
-        return np.where(self.rates == 0, 0.9, np.floor(timestamp_ms / 1000 % 1e8 * self.rates))
+        whole, rest = np.divmod(np.floor(timestamp_ms / 1000 % 1e8 * self.rates), 100)
+        grown = whole * self.counted + _COUNTED[self.counted, rest.astype(np.int64)]
+        return np.where(self.rates == 0, 0.9, grown)
+
+
+# Of the first n of 100 observations in an order without pattern, how many are among the `part` smallest: the buckets of
+# a histogram grow together.
+_COUNTED = np.array([
+    [0, *np.cumsum(np.random.default_rng(1).permutation(100) < part)][:100] for part in range(101)
+])  # fmt: skip
 
 
 def fleet(count: int) -> Fleet:
@@ -52,12 +62,15 @@ def durations(count: int) -> Fleet:
 
 def _grown(found: Iterable[dict[str, str]]) -> Fleet:
     labels = [{**TARGET, **each} for each in found]
-    return Fleet(labels, np.array([_rate(each) for each in labels]))
+    return Fleet(labels, np.array(list(map(_rate, labels))), np.array(list(map(_counted, labels))))
+
+
+def _counted(labels: Mapping[str, str]) -> int:
+    """Durations are spread evenly up to 5 s."""
+    return int(min(100.0, float(labels.get("le", "inf")) / 50))
 
 
 def _rate(labels: Mapping[str, str]) -> float:
-    if (le := labels.get("le")) is not None:
-        return 0.5 if le == "+Inf" else min(0.5, 0.5 * float(le) / 5_000)
     return 0.0 if ":" in labels["__name__"] or labels["__name__"].endswith(("_active", "_score")) else 0.5
 
 

@@ -1,5 +1,6 @@
 """Every query of every generated dashboard at 100,000 active series: one after the other, beside Debian's Prometheus
-when it is there, and as 100 dashboards that refresh every 5 s. Sent as the dashboards page sends them."""
+when it is there, and as 100 dashboards that refresh every 5 s while samples come in. Sent as the dashboards page sends
+them."""
 
 from __future__ import annotations
 
@@ -14,27 +15,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import _fleet
-import httpx
 from _backend import Backend
 from _boards import Ask, Source, asks, boards
 from _measuring import Latencies, print_table
 from _prometheus import Prometheus, is_installed
+from _scrapes import Scrapes
+from _tab import Refused, Tab
 
-MINUTES, ROUNDS = 30, 3
-ENOUGH_S = 2.0  # of one query
+MINUTES = 30
+STEPS_MS = (40_000, 20_000, 0)  # before now: a refresh adds a point to most panels, or none
 DASHBOARDS, REFRESH_S, FOR_S = 100, 5.0, 30.0
 TARGET = "P99 below 500 ms"
-
-
-async def _time(client: httpx.AsyncClient, base: str, ask: Ask) -> tuple[float, bool]:
-    """Return seconds and whether there was anything in the answer. Raises AssertionError for a refusal."""
-    began = time.perf_counter()
-    answer = await client.get(f"{base}{ask.query.path}", params=dict(ask.query.parameters))
-    seconds = time.perf_counter() - began
-    assert answer.status_code == 200, f"{ask.panel}: {answer.text[:300]}"
-    found = answer.json()
-    data = found.get("data", found)
-    return seconds, bool(data.get("result") or data.get("traces") or data.get("series"))
 
 
 def _spread(seconds: Iterable[float]) -> list[str]:
@@ -46,107 +37,138 @@ def _spread(seconds: Iterable[float]) -> list[str]:
 # -- one after the other
 
 
-async def one_by_one(source: Source, client: httpx.AsyncClient, until_ms: int, prometheus: str) -> None:
-    rows, everything = [], []
+async def _time(tab: Tab, base: str, ask: Ask) -> tuple[float, bool]:
+    """Return seconds and whether there was anything in the answer."""
+    began = time.perf_counter()
+    found = await tab.get_json(base, ask.query.path, ask.query.parameters)
+    seconds = time.perf_counter() - began
+    data = found.get("data", found)
+    return seconds, bool(data.get("result") or data.get("traces") or data.get("series"))
+
+
+async def one_by_one(source: Source, tab: Tab, until_ms: int, prometheus: str) -> None:
+    rows = []
+    all_first, all_again = list[float](), list[float]()
     ours_s = theirs_s = 0.0
     for board in boards():
-        ours: dict[int, list[float]] = defaultdict(list)
-        wanted = await asks(board, source, until_ms)
-        filled = set()
-        for number, ask in enumerate(wanted):
-            while len(ours[number]) < ROUNDS and sum(ours[number]) < ENOUGH_S:
-                seconds, has_data = await _time(client, source.bases[ask.query.datasource.uid], ask)
-                ours[number].append(seconds)
-                filled |= {number} if has_data else set()
+        first, again, filled = dict[str, float](), list[float](), 0
+        for before_ms in STEPS_MS:
+            for number, ask in enumerate(await asks(board, source, until_ms - before_ms)):
+                seconds, has_data = await _time(tab, source.bases[ask.query.datasource.uid], ask)
+                if before_ms != STEPS_MS[0]:
+                    again.append(seconds)
+                    continue
+                first[f"{number} {ask.panel}"] = seconds
+                filled += has_data
                 if prometheus and ask.query.datasource.type == "prometheus":
-                    theirs_s += (await _time(client, prometheus, ask))[0]
+                    theirs_s += (await _time(tab, prometheus, ask))[0]
                     ours_s += seconds
-        slowest = max(ours, key=lambda number: statistics.median(ours[number]))
-        each = [seconds for found in ours.values() for seconds in found]
-        everything += each
+        slowest = max(first, key=lambda name: first[name])
+        all_first += first.values()
+        all_again += again
         rows.append([
-            board.uid, str(len(wanted)), str(len(filled)), *_spread(each),
-            wanted[slowest].panel.partition(": ")[2], f"{statistics.median(ours[slowest]) * 1e3:,.0f}",
+            board.uid, str(len(first)), str(filled), *_spread(first.values()), *_spread(again),
+            slowest.partition(": ")[2], f"{first[slowest] * 1e3:,.0f}",
         ])  # fmt: skip
-    rows.append(
-        ["all", str(sum(int(row[1]) for row in rows)), "", *_spread(everything), f"target: {TARGET}", ""]
-    )
-    header = ["one at a time, ms", "queries", "with data", "P50", "P99", "slowest panel", "its median"]
-    print_table(f"Dashboards' queries, each up to {ROUNDS} times", header, rows)
+    count = str(sum(int(row[1]) for row in rows))
+    rows.append(["all", count, "", *_spread(all_first), *_spread(all_again), f"target: {TARGET}", ""])
+    header = ["one at a time, ms", "queries", "with data", "first P50", "P99", "again P50", "P99",
+              "slowest panel", "its first"]  # fmt: skip
+    print_table("Dashboards' queries, first and again 20 s later", header, rows)
     if prometheus:
-        print(f"\nPromQL queries of all dashboards, sum of times: {ours_s / theirs_s:.2f} x of Prometheus'")
+        print(
+            f"\nPromQL queries of all dashboards, sum of first times: {ours_s / theirs_s:.2f} x of Prometheus'"
+        )
 
 
 # -- at once
 
 
-async def at_once(addresses: Mapping[str, str], until_ms: int) -> None:
-    """Refresh like browsers: a dashboard asks all at once, and not again before the last answer is there."""
-    latencies, worst = Latencies(), defaultdict(Latencies)
-    errors: dict[str, int] = defaultdict(int)
-    late = answers = 0
-    every = boards()
-    began = time.perf_counter()
+class Crowd:
+    """Dashboards in as many browsers: each asks for all its panels at once, and not again before the last answer is there."""
 
-    async def ask_timed(client: httpx.AsyncClient, source: Source, ask: Ask) -> None:
-        nonlocal answers
-        try:
-            seconds, _ = await _time(client, source.bases[ask.query.datasource.uid], ask)
-        except (httpx.HTTPError, AssertionError) as error:
-            errors[f"{type(error).__name__} {str(error).partition(':')[2][:120]}"] += 1
-            return
-        answers += 1
-        latencies.add(seconds)
-        worst[ask.panel].add(seconds)
+    def __init__(self, addresses: Mapping[str, str], dashboards: int) -> None:
+        self._addresses = addresses
+        self._dashboards = dashboards
+        self._boards = boards()
+        self._began = 0.0
+        self.latencies = Latencies()
+        self.panels: dict[str, Latencies] = defaultdict(Latencies)
+        self.errors: dict[str, int] = defaultdict(int)
+        self.answers = self.late = 0
+        self.seconds = 0.0
 
-    async def dashboard(number: int) -> None:
-        # As many connections as a browser has to one server.
-        async with httpx.AsyncClient(timeout=120, limits=httpx.Limits(max_connections=6)) as client:
-            await refresh(number, client, Source(client, addresses))
+    async def run(self) -> None:
+        self._began = time.perf_counter()
+        await asyncio.gather(*map(self._dashboard, range(self._dashboards)))
+        self.seconds = time.perf_counter() - self._began
 
-    async def refresh(number: int, client: httpx.AsyncClient, source: Source) -> None:
-        nonlocal late
-        board = every[number % len(every)]
-        due = began + number / DASHBOARDS * REFRESH_S
-        while due < began + FOR_S:
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            moment = until_ms - int(FOR_S * 1000) + int((time.perf_counter() - began) * 1000)
-            wanted = await asks(board, source, moment)
-            await asyncio.gather(*(ask_timed(client, source, ask) for ask in wanted))
-            due += REFRESH_S
-            while due < time.perf_counter():
-                late += 1
+    async def _dashboard(self, number: int) -> None:
+        board = self._boards[number % len(self._boards)]
+        due = self._began + number / self._dashboards * REFRESH_S
+        async with Tab() as tab:
+            source = Source(tab, self._addresses)
+            while due < self._began + FOR_S:
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                wanted = await asks(board, source, int(time.time() * 1000))
+                await asyncio.gather(*(self._ask(tab, source, ask) for ask in wanted))
                 due += REFRESH_S
+                while due < time.perf_counter():
+                    self.late += 1
+                    due += REFRESH_S
 
-    await asyncio.gather(*map(dashboard, range(DASHBOARDS)))
-    slowest = max(worst, key=lambda panel: worst[panel].within(0.99))
+    async def _ask(self, tab: Tab, source: Source, ask: Ask) -> None:
+        began = time.perf_counter()
+        try:
+            await tab.get(source.bases[ask.query.datasource.uid], ask.query.path, ask.query.parameters)
+        except (OSError, Refused) as error:
+            self.errors[f"{type(error).__name__} {str(error)[:120]}"] += 1
+            return
+        seconds = time.perf_counter() - began
+        self.answers += 1
+        self.latencies.add(seconds)
+        self.panels[ask.panel].add(seconds)
+
+
+async def at_once(addresses: Mapping[str, str], dashboards: int) -> None:
+    crowd = Crowd(addresses, dashboards)
+    await crowd.run()
+    slowest = max(crowd.panels, key=lambda panel: crowd.panels[panel].within(0.99))
     rows = [
-        ["all panels", *(f"{latencies.within(share) * 1e3:,.0f}" for share in (0.5, 0.99))],
-        [slowest, *(f"{worst[slowest].within(share) * 1e3:,.0f}" for share in (0.5, 0.99))],
+        [name, *(f"{found.within(share) * 1e3:,.0f}" for share in (0.5, 0.99))]
+        for name, found in (("all panels", crowd.latencies), (slowest, crowd.panels[slowest]))
     ]
     title = (
-        f"{DASHBOARDS} dashboards that refresh every {REFRESH_S:.0f} s, for {FOR_S:.0f} s (target: {TARGET})"
+        f"{dashboards} dashboards that refresh every {REFRESH_S:.0f} s, for {FOR_S:.0f} s (target: {TARGET})"
     )
     print_table(title, ["ms", "P50", "P99"], rows)
-    seconds = time.perf_counter() - began
     print(
-        f"\n{answers:,} answers in {seconds:.0f} s, {sum(errors.values())} errors, {late} refreshes left out because"
-        " the one before was not done"
+        f"\n{crowd.answers:,} answers in {crowd.seconds:.0f} s, {sum(crowd.errors.values())} errors, {crowd.late}"
+        " refreshes left out because the one before was not done"
     )
-    for error, count in errors.items():
+    for error, count in crowd.errors.items():
         print(f"- {count} x {error}")
 
 
-async def _measure(addresses: Mapping[str, str], until_ms: int, prometheus: str) -> None:
-    async with httpx.AsyncClient(timeout=120) as client:
-        await one_by_one(Source(client, addresses), client, until_ms, prometheus)
-    await at_once(addresses, until_ms)
+async def _measure(
+    backend: Backend, fleet: _fleet.Fleet, until_ms: int, prometheus: str, *crowds: int
+) -> None:
+    async with Tab() as tab:
+        await one_by_one(Source(tab, backend.addresses), tab, until_ms, prometheus)
+    scraping = asyncio.create_task(Scrapes(fleet, backend.addresses["mimir"]).run())
+    for dashboards in crowds:
+        before_s = backend.cpu_s()
+        await at_once(backend.addresses, dashboards)
+        print(f"CPU of the server: {backend.cpu_s() - before_s:.0f} s")
+    scraping.cancel()
+    await asyncio.wait({scraping})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=100_000)
     parser.add_argument("--rows", type=int, default=200_000, help="log lines, and spans")
+    parser.add_argument("--dashboards", type=int, nargs="+", default=[DASHBOARDS], help="how many at once")
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as opened:
@@ -163,7 +185,7 @@ def main() -> None:
         backend = opened.enter_context(Backend(folder / "ours"))
         print(f"{arguments.series:,} series, {written.samples:,} samples of {MINUTES} minutes, {rows:,} lines,"
               f" {rows:,} spans")  # fmt: skip
-        asyncio.run(_measure(backend.addresses, written.until_ms, prometheus))
+        asyncio.run(_measure(backend, fleet, written.until_ms, prometheus, *arguments.dashboards))
         print(f"most memory: {backend.peak_mb():,.0f} MB")
 
 

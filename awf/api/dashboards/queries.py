@@ -119,9 +119,11 @@ def _draft(target: Json, datasource: Datasource, expr: str, step_ms: int) -> Que
 
 def _prometheus(draft: Query, target: Json, window: Window) -> Query:
     if target.get("instant") and not (target.get("range") and draft.format == "time_series"):
-        parameters = {"query": draft.expr, "time": _seconds(window.to_ms)}
+        # Whole seconds, so that those who look at the same dashboard ask the same.
+        at_ms = window.to_ms - window.to_ms % 1_000
+        parameters = {"query": draft.expr, "time": _seconds(at_ms)}
         return replace(draft, path="/api/v1/query", parameters=parameters, shape="vector",
-                       times=(window.to_ms, window.to_ms))  # fmt: skip
+                       times=(at_ms, at_ms))  # fmt: skip
     return _aligned(draft, window, "/api/v1/query_range", with_exemplars=bool(target.get("exemplar")))
 
 
@@ -145,8 +147,9 @@ def _loki(draft: Query, target: Json, window: Window) -> Query:
     lines = target.get("maxLines")
     limit = min(lines, MAX_LINES) if isinstance(lines, int) and lines > 0 else MAX_LINES
     backward = text(target, "direction") != "forward"
+    start_s, end_s = window.from_ms // 1_000, -(-window.to_ms // 1_000)
     parameters = {
-        "query": draft.expr, "start": f"{window.from_ms}000000", "end": f"{window.to_ms}000000",
+        "query": draft.expr, "start": f"{start_s}000000000", "end": f"{end_s}000000000",
         "limit": str(limit), "direction": "backward" if backward else "forward",
     }  # fmt: skip
     return replace(draft, path="/loki/api/v1/query_range", parameters=parameters, shape="logs")

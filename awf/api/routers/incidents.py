@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from awf.api.access import allow
+from awf.api.report import render_report
 from awf.api.runtime import Parts
 from awf.api.shapes import Cursor, Limit, incident_json, page_json
 from awf.api.streams import message, stream
 from awf.core.incidents import Incident, IncidentStatus
 from awf.core.types import IncidentId, Json
+
+
+class MarkdownResponse(PlainTextResponse):
+    media_type = "text/markdown"
+
 
 router = APIRouter(tags=["incidents"], dependencies=[allow("read")])
 
@@ -30,6 +37,14 @@ async def list_incidents(
 async def get_incident(incident_id: str, parts: Parts) -> Json:
     """One incident with its hypotheses, evidence and timeline."""
     return incident_json(await parts.incidents.get(IncidentId(incident_id)))
+
+
+@router.get("/incidents/{incident_id}/report", response_class=MarkdownResponse)
+async def incident_report(incident_id: str, parts: Parts) -> MarkdownResponse:
+    """The incident as a postmortem in Markdown."""
+    incident = await parts.incidents.get(IncidentId(incident_id))
+    link = f"{parts.public_url.rstrip('/')}/ui/incidents/{incident.id}"
+    return MarkdownResponse(render_report(incident, link))
 
 
 @router.get("/api/v1/incidents/stream", response_class=EventSourceResponse)

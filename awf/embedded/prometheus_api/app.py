@@ -10,6 +10,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from awf.core.clock import Clock, SystemClock
+from awf.embedded.answer_cache import AnswerCache
+from awf.embedded.changes import Changes
 from awf.embedded.model import SampleReader
 from awf.embedded.prometheus_api.answers import endpoint, queued_endpoint
 from awf.embedded.prometheus_api.labels import LabelEndpoints
@@ -27,10 +29,13 @@ def create_app(
     *,
     clock: Clock | None = None,
     queries: QueryPool | None = None,
+    answers: AnswerCache | None = None,
     flags: Mapping[str, str] | None = None,
 ) -> Starlette:
-    """Return the API as an ASGI application. `flags` are shown as those of a Prometheus' command line."""
+    """Return the API as an ASGI application. `flags` are shown as those of a Prometheus' command line. Without
+    `answers` none is kept."""
     clock, queries = clock or SystemClock(), queries or QueryPool()
+    answers = answers or AnswerCache(Changes(), max_bytes=0)
     evaluating = QueryEndpoints(engine, reader, clock)
     known = LabelEndpoints(reader)
     ruling = RuleEndpoints(rules)
@@ -52,11 +57,11 @@ def create_app(
     return Starlette(
         routes=[
             *(
-                Route(path, queued_endpoint(call, queries), methods=["GET", "POST"])
+                Route(path, queued_endpoint(call, queries, answers), methods=["GET", "POST"])
                 for path, call in both.items()
             ),
             *(
-                Route(path, queued_endpoint(call, queries), methods=["GET"])
+                Route(path, queued_endpoint(call, queries, answers), methods=["GET"])
                 for path, call in read_only.items()
             ),
             *(Route(path, endpoint(call), methods=["GET"]) for path, call in at_once.items()),

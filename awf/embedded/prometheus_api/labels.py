@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from awf.embedded.model import SampleReader
 from awf.embedded.prometheus_api.answers import Answer, limited_list, plain
@@ -24,16 +25,16 @@ class LabelEndpoints:
         if not parameters.all("match[]"):
             raise InvalidInput("no match[] parameter provided")
         found = {tuple(sort_key(labels)) for labels in self._label_sets(parameters)}
-        return limited_list([dict(labels) for labels in sorted(found)], parameters)
+        return _limited([dict(labels) for labels in sorted(found)], parameters)
 
     def labels(self, parameters: Parameters) -> Answer:
         names = {name for labels in self._label_sets(parameters) for name in labels}
-        return limited_list(sorted(names), parameters)
+        return _limited(sorted(names), parameters)
 
     def label_values(self, parameters: Parameters) -> Answer:
         name = unescaped(parameters.required("name"))
         values = {labels[name] for labels in self._label_sets(parameters) if name in labels}
-        return limited_list(sorted(values), parameters)
+        return _limited(sorted(values), parameters)
 
     def metadata(self, parameters: Parameters) -> Answer:
         wanted = parameters.text("metric")
@@ -50,6 +51,11 @@ class LabelEndpoints:
         start_ms, end_ms = parameters.span_ms()
         for matchers in parameters.matchers() or [()]:
             yield from self._reader.series(matchers, start_ms, end_ms)
+
+
+def _limited(items: list[Any], parameters: Parameters) -> Answer:
+    _, end_ms = parameters.span_ms()
+    return limited_list(items, parameters, until_ms=end_ms)
 
 
 def unescaped(name: str) -> str:

@@ -14,6 +14,7 @@ from awf.embedded.promql import Engine, Notes, parse
 from awf.embedded.promql.engine import check_kind, check_range
 from awf.embedded.promql.parameters import Parameters, invalid
 from awf.embedded.promql.parser import format_query, selectors
+from awf.embedded.promql.reach import newest_read_ms
 from awf.embedded.promql.syntax import kind
 from awf.embedded.promql.values import sort_key
 from awf.embedded.promql.wire import encode_result, format_float, limited, result_type
@@ -35,7 +36,11 @@ class QueryEndpoints:
         result = self._engine_of(parameters).instant(query, at_ms, notes)
         result, warnings = limited(result, parameters.count("limit"))
         shape = result_type(result, is_matrix=kind(parse(query)) == "matrix")
-        return f'{{"resultType":"{shape}","result":{encode_result(result)}}}', [*warnings, *notes.texts()]
+        return Answer(
+            f'{{"resultType":"{shape}","result":{encode_result(result)}}}',
+            [*warnings, *notes.texts()],
+            newest_read_ms(parse(query), at_ms) if parameters.text("time") else None,
+        )
 
     def query_range(self, parameters: Parameters) -> Answer:
         query = _query(parameters)
@@ -51,7 +56,11 @@ class QueryEndpoints:
         notes = Notes(query)
         series = self._engine_of(parameters).range(query, start_ms, end_ms, step_ms, notes)
         result, warnings = limited(series, parameters.count("limit"))
-        return f'{{"resultType":"matrix","result":{encode_result(result)}}}', [*warnings, *notes.texts()]
+        return Answer(
+            f'{{"resultType":"matrix","result":{encode_result(result)}}}',
+            [*warnings, *notes.texts()],
+            newest_read_ms(parse(query), end_ms),
+        )
 
     def query_exemplars(self, parameters: Parameters) -> Answer:
         query = _query(parameters)

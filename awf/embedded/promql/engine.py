@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -10,11 +11,14 @@ from awf.embedded.model import SampleReader, SeriesData
 from awf.embedded.promql import extended
 from awf.embedded.promql.durations import resolved
 from awf.embedded.promql.evaluator import evaluate, raw_series
+from awf.embedded.promql.functions import Value
 from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.parser import parse
+from awf.embedded.promql.range_cache import RangeCache, Window
+from awf.embedded.promql.reach import is_pointwise
 from awf.embedded.promql.selection import Context, is_stale
 from awf.embedded.promql.syntax import Node, RangeSelector, Subquery, bare, kind
-from awf.embedded.promql.values import Scalar, String, Vector, VectorSample, sort_key, without_dropped
+from awf.embedded.promql.values import Ints, Scalar, String, Vector, VectorSample, sort_key, without_dropped
 from awf.errors import QueryError, QueryLimit
 
 MAX_POINTS = 11_000
@@ -28,7 +32,8 @@ class Engine:
 
     `closed_ranges` brings back Prometheus 2's closed ones; only the comparison with Debian's 2.42 uses it.
     `delays_names` keeps dropped metric names in sight to the end of a query, as Prometheus does when its
-    feature flag promql-delayed-name-removal is set.
+    feature flag promql-delayed-name-removal is set. With `kept`, range queries are evaluated only where they
+    are new; its changes are the reader's.
     """
 
     def __init__(
@@ -38,11 +43,13 @@ class Engine:
         lookback_ms: int = 300_000,
         closed_ranges: bool = False,
         delays_names: bool = False,
+        kept: RangeCache | None = None,
     ) -> None:
         self._reader = reader
         self._lookback_ms = lookback_ms
         self._closed_ranges = closed_ranges
         self._delays_names = delays_names
+        self._kept = kept
 
     def instant(self, query: str, at_ms: int, notes: Notes | None = None) -> InstantResult:
         """Evaluate at one time; warnings and infos go to `notes`. Raises QueryError, UnsupportedQuery or
@@ -74,22 +81,26 @@ class Engine:
         check_range(start_ms, end_ms, step_ms)
         node = parse(query)
         check_kind(node)
-        node = resolved(node, step_ms=step_ms, range_ms=end_ms - start_ms)
-        context = self._context(start_ms, end_ms, step_ms, notes or Notes(query))
+        notes = notes or Notes(query)
+        window = Window(start_ms, end_ms, step_ms)
+        if self._kept is not None and kind(node) == "vector" and is_pointwise(node):
+            value: Value = self._kept.vector(query, window, partial(self._vector, node, step_ms), notes)
+        else:
+            value = self._evaluated(node, window, notes)
+        return _series(value, window.times)
+
+    def _vector(self, node: Node, step_ms: int, start_ms: int, end_ms: int, notes: Notes) -> Vector:
+        value = self._evaluated(node, Window(start_ms, end_ms, step_ms), notes)
+        if not isinstance(value, Vector):
+            raise TypeError("an expression of the type vector has another value")
+        return value
+
+    def _evaluated(self, node: Node, window: Window, notes: Notes) -> Value:
+        node = resolved(node, step_ms=window.step_ms, range_ms=window.end_ms - window.start_ms)
+        context = self._context(window.start_ms, window.end_ms, window.step_ms, notes)
         with np.errstate(all="ignore"):
             value = evaluate(node, context)
-            if isinstance(value, Vector):
-                value = without_dropped(value)
-        if isinstance(value, str):
-            raise QueryError("a string has no values over a range")
-        if not isinstance(value, Vector):
-            return [SeriesData({}, context.times, value)]
-        series = [
-            SeriesData(labels, context.times[here], row[here])
-            for labels, row, here in zip(value.labels, value.values, value.present, strict=True)
-            if here.any()
-        ]
-        return sorted(series, key=lambda item: sort_key(item.labels))
+            return without_dropped(value) if isinstance(value, Vector) else value
 
     def _context(self, start_ms: int, end_ms: int, step_ms: int, notes: Notes) -> Context:
         return Context(
@@ -103,6 +114,20 @@ class Engine:
             delays_names=self._delays_names,
             notes=notes,
         )
+
+
+def _series(value: Value, times: Ints) -> list[SeriesData]:
+    """Return a value over a range as series, sorted by their labels."""
+    if isinstance(value, str):
+        raise QueryError("a string has no values over a range")
+    if not isinstance(value, Vector):
+        return [SeriesData({}, times, value)]
+    series = [
+        SeriesData(labels, times[here], row[here])
+        for labels, row, here in zip(value.labels, value.values, value.present, strict=True)
+        if here.any()
+    ]
+    return sorted(series, key=lambda item: sort_key(item.labels))
 
 
 def check_range(start_ms: int, end_ms: int, step_ms: int) -> None:

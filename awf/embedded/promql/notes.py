@@ -55,6 +55,10 @@ class Notes:
     _infos: dict[str, Span] = field(default_factory=dict)
     _fixed: dict[str, Fixed] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._warnings and not self._infos
+
     def warn(self, text: str, span: Span) -> None:
         self._warnings.setdefault(text, span)
 

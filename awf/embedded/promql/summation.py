@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from awf.embedded.promql.values import Bools, Floats, Ints, sum_groups
+from awf.embedded.promql.values import Bools, Floats, Ints, count_groups, sum_groups
 
 _ROUNDING = 2e-16
 _TOLERATED = 1e-11
@@ -23,8 +23,8 @@ def group_sums(values: Floats, present: Bools, ids: Ints, groups: int) -> Floats
         return column
 
     if _may_cancel(kept):
-        sizes = np.bincount(ids, minlength=groups)[:, None]
-        _correct(totals, sum_groups(np.abs(kept), ids, groups), sizes, terms)
+        counts = count_groups(present, ids, groups)
+        _correct(totals, sum_groups(np.abs(kept), ids, groups), counts, terms)
     return totals
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from awf.core.counters import Counters
 from awf.core.semconv import STORE_DROPPED_ROWS, STORE_REFUSED_ROWS
+from awf.embedded.changes import Changes
 from awf.embedded.model import (
     EVERYTHING,
     NO_SAMPLES,
@@ -177,6 +178,11 @@ class DuckStore:
 
     # -- SampleReader
 
+    @property
+    def sample_changes(self) -> Changes:
+        """Which samples came and went."""
+        return self._head.changes
+
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> SeriesBlock:
         return self._samples.select(matchers, start_ms, end_ms)
 
@@ -190,6 +196,11 @@ class DuckStore:
         return self._samples.exemplars(matchers, start_ms, end_ms)
 
     # -- LogReader
+
+    @property
+    def log_changes(self) -> Changes:
+        """When log records came and went."""
+        return self._tables.log_changes
 
     def logs(
         self,
@@ -223,6 +234,11 @@ class DuckStore:
         return self._logs.streams(matchers, start_ns, end_ns)
 
     # -- SpanReader
+
+    @property
+    def span_changes(self) -> Changes:
+        """When spans came and went."""
+        return self._tables.span_changes
 
     def trace(self, trace_id: str) -> list[Span]:
         return self._spans.trace(trace_id)

@@ -12,19 +12,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from awf.embedded.changes import EVERYTHING_MS, Changes
 from awf.embedded.store.block import Block, Floats, Ids, Ints, Piece
 from awf.embedded.store.limits import SEAL_SAMPLES
 
 FAN = 4
 MAX_MERGES = 2  # the largest blocks are merged twice, out of 16: more would take a query's memory to make
-NOTHING_MS = 1 << 62
-EVERYTHING_MS = -NOTHING_MS
 _Columns = tuple[Ids, Ints, Floats]
 _BYTES_PER_PENDING = 20
 
 
 class Head:
-    """One thread appends, one keeps it in shape, any thread reads."""
+    """One thread appends, one keeps it in shape, any thread reads. `changes` has what came and went of all samples,
+    for each write and each removal ends here."""
 
     def __init__(self, start_ms: int = EVERYTHING_MS, *, seal_samples: int = SEAL_SAMPLES) -> None:
         self._seal_samples = seal_samples
@@ -33,6 +33,7 @@ class Head:
         self._blocks: tuple[Block, ...] = ()  # in order of arrival, so that of two samples the later stands
         self._pending: list[_Columns] = []
         self._pending_samples = 0
+        self.changes = Changes()
 
     @property
     def start_ms(self) -> int:
@@ -51,6 +52,7 @@ class Head:
         with self._lock:
             self._pending.append((sid, ts, value))
             self._pending_samples += len(sid)
+        self.changes.note(int(ts.min()))
 
     def pieces(self, ids: Ids, start_ms: int, end_ms: int) -> tuple[int, list[Piece]]:
         """Return from when on it answers, and what it has from then on, in order of arrival."""
@@ -99,9 +101,10 @@ class Head:
         self._keep(kept, start_ms)
 
     def forget(self, before_ms: int) -> None:
-        """Answer no longer for what is older than a time."""
+        """Answer no longer for what is older than a time: it is gone from the database too."""
         kept = [block for block in self._blocks if block.last_ms >= before_ms]
         self._keep(kept, max(self._start_ms, before_ms))
+        self.changes.note()
 
     def _keep(self, blocks: Sequence[Block], start_ms: int) -> None:
         with self._lock:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from awf.embedded.store.head import EVERYTHING_MS, NOTHING_MS, Head
+from awf.embedded.changes import EVERYTHING_MS, NOTHING_MS
+from awf.embedded.store.head import Head
 from awf.embedded.store.layout import LAST_DAY, MS_PER_DAY, SAMPLES, Layout
 from awf.embedded.store.samples import restore_stale
 

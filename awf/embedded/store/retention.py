@@ -87,7 +87,7 @@ class Retention:
             for signal in SIGNALS
         }
         self._layout.drop(self._connection, days)
-        self._head.forget(min(self._layout.all_days, default=max(days) + 1) * MS_PER_DAY)
+        self._forget(min(self._layout.all_days, default=max(days) + 1) * MS_PER_DAY)
         for labels in ("series", "streams"):
             unused = [row[0] for row in self._connection.execute(_UNUSED.format(labels=labels)).fetchall()]
             if unused:
@@ -110,7 +110,7 @@ class Retention:
                 ).fetchone()[0]
                 for signal in tables
             }
-        self._head.forget(until)
+        self._forget(until)
         self._report(rows, "size", until_ms=until)
         return True
 
@@ -126,6 +126,12 @@ class Retention:
         if not times:
             return None
         return min(first for first, _ in times), max(last for _, last in times)
+
+    def _forget(self, before_ms: int) -> None:
+        """Tell everyone who remembers rows that those before a time are gone."""
+        self._head.forget(before_ms)
+        self._tables.log_changes.note()
+        self._tables.span_changes.note()
 
     def _report(self, rows: Mapping[str, int], reason: str, **where: object) -> None:
         for signal, count in rows.items():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded.changes import Changes
 from awf.embedded.model import LabelKey, MetricMetadata, key_of
 from awf.embedded.store import rows as columns
 from awf.embedded.store.head import Head
@@ -47,6 +48,7 @@ class Tables:
         self._head = head
         self._max_label_bytes = max_label_bytes
         self._indexes = {"series": series, "streams": streams}
+        self.log_changes, self.span_changes = Changes(), Changes()  # the head has those of the samples
         for name, index in self._indexes.items():
             found = connection.execute(f"select id, labels from {name} order by id").fetchall()
             index.add((label_id, frozenset(json.loads(labels).items())) for label_id, labels in found)
@@ -90,6 +92,10 @@ class Tables:
             self.metadata = {**self.metadata, **metadata}
         if len(samples["sid"]):
             self._head.append(samples["sid"], samples["ts"], samples["value"])
+        if _count(logs):
+            self.log_changes.note()
+        if _count(rows[SPANS.name]):
+            self.span_changes.note()
         self.tail_weight += sum(_WEIGHTS[signal] * _count(found) for signal, found in rows.items())
         return [left_out + more for left_out, more in zip(refused_samples, refused_logs, strict=True)]
 

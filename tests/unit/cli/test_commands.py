@@ -56,6 +56,7 @@ EMPTY = {
 }
 NOT_THERE = (
     ("incidents", "inc_none"),
+    ("incidents", "report", "inc_none"),
     ("executions", "x_none"),
     ("approvals", "show", "apr_none"),
     ("approvals", "approve", "apr_none"),
@@ -86,6 +87,9 @@ async def test_an_incident_is_listed_and_shown_with_its_story(server: Server, ru
     assert shown[1].split() == ["0.90", "It", "fails"]
     assert shown[2].endswith("alert  <b>fires</b>")
     assert json.loads(await run("incidents", "inc_1", "--json"))["id"] == "inc_1"
+    assert (await run("incidents", "report", "inc_1")).startswith("# It fails\n")
+    await run("incidents", "report", code=1, said="no incident 'report'")
+    await run("incidents", "show", "inc_1", code=2, said="expected nothing, ID, or report ID")
 
 
 async def test_a_person_answers_what_the_watcher_asks(server: Server, run: Run) -> None:

@@ -31,7 +31,7 @@ SLOW = {
 QUICK = {
     "prometheus": "/prometheus/api/v1/query?query=1",
     "loki": "/loki/loki/api/v1/query?query=vector(1)",
-    "tempo": "/tempo/api/v2/traces/ab",
+    "tempo": "/tempo/api/v2/traces/ab?start=1",
 }
 TIMED_OUT = {"prometheus": 503, "loki": 504, "tempo": 504}
 TOO_MANY = {"prometheus": 503, "loki": 429, "tempo": 429}
@@ -154,7 +154,7 @@ async def test_what_is_too_much_is_refused_and_neither_health_nor_writing_waits(
     async with served(store, QueryPool(threads=1, waiting=1, timeout_s=600)) as client:
         running = asyncio.create_task(client.get(SLOW[api]))
         await store.started.acquire()
-        others = {asyncio.create_task(client.get(QUICK[api])) for _ in range(2)}
+        others = {asyncio.create_task(client.get(f"{QUICK[api]}&n={number}")) for number in range(2)}
         done, (waiting,) = await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
         refused = done.pop().result()
         assert refused.status_code == TOO_MANY[api]

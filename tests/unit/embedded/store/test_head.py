@@ -12,10 +12,11 @@ import pytest
 
 from awf.core.counters import Counters
 from awf.core.semconv import STORE_REFUSED_ROWS
+from awf.embedded.changes import EVERYTHING_MS
 from awf.embedded.model import STALE_NAN_BITS, Matcher, MatchOp, Samples
 from awf.embedded.store import DuckStore
 from awf.embedded.store.block import join
-from awf.embedded.store.head import EVERYTHING_MS, Head
+from awf.embedded.store.head import Head
 from awf.embedded.store.layout import MS_PER_DAY
 from awf.embedded.store.limits import Limits
 from awf.embedded.store.schema import connect

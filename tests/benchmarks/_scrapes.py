@@ -1,0 +1,49 @@
+"""A fleet that goes on while it is looked at: its samples come in by remote write, as a Prometheus would send them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import cramjam
+import httpx
+from _fleet import STEP_MS, Fleet
+
+from awf.embedded.remote_write.wire import Label, TimeSeries, WriteRequest
+
+SAMPLES = 2_000  # of one request
+
+
+class Scrapes:
+    """Sends every series' sample each 15 s, evenly spread over them."""
+
+    def __init__(self, fleet: Fleet, address: str) -> None:
+        self._fleet = fleet
+        self._address = address
+        self._packed = [
+            [Label(name=name, value=value).SerializeToString() for name, value in sorted(labels.items())]
+            for labels in fleet.labels
+        ]
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        every_s = STEP_MS / 1000 / -(-len(self._packed) // SAMPLES)
+        due = time.monotonic()
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
+        async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+            while True:
+                for first in range(0, len(self._packed), SAMPLES):
+                    answer = await client.post(f"{self._address}/api/v1/push", content=self._body(first))
+                    answer.raise_for_status()
+                    due += every_s
+                    await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    def _body(self, first: int) -> bytes:
+        now_ms = int(time.time() * 1000)
+        values = self._fleet.at(now_ms)
+        request = WriteRequest()
+        for number in range(first, min(first + SAMPLES, len(self._packed))):
+            series = TimeSeries(labels=self._packed[number])
+            series.samples.add(timestamp=now_ms, value=float(values[number]))
+            request.timeseries.append(series.SerializeToString())
+        return bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
