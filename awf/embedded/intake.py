@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from awf.embedded.model import Exemplar, LabelKey, LogRecord, MetricMetadata, Samples, Span
+from awf.embedded.blocks import LogBlock, SpanBlock
+from awf.embedded.model import Exemplar, KeyTable, MetricMetadata, Samples
 
 MAX_AHEAD_NS = 600 * 10**9
 MAX_REASONS = 5
@@ -26,30 +27,36 @@ class Intake:
 
     now_ns: int
     oldest_ns: int = 0
-    keys: list[LabelKey] = field(default_factory=list)
+    table: KeyTable = field(default_factory=KeyTable)
+    series: array[int] = field(default_factory=lambda: array("I"))
     timestamps_ms: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
     metadata: dict[str, MetricMetadata] = field(default_factory=dict)
     exemplars: list[Exemplar] = field(default_factory=list)
-    logs: list[LogRecord] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    logs: LogBlock = field(default_factory=LogBlock)
+    spans: SpanBlock = field(default_factory=SpanBlock)
     refused: int = 0
     reasons: dict[str, None] = field(default_factory=dict)
 
     @property
     def samples(self) -> Samples:
-        timestamps = np.array(self.timestamps_ms, dtype=np.int64)
-        return Samples(self.keys, timestamps, np.array(self.values, dtype=np.float64))
+        return Samples(
+            self.table,
+            np.array(self.series, dtype=np.uint32),
+            np.array(self.timestamps_ms, dtype=np.int64),
+            np.array(self.values, dtype=np.float64),
+        )
 
-    def add(self, key: LabelKey, timestamp_ms: int, value: float) -> None:
-        self.keys.append(key)
+    def add(self, series: int, timestamp_ms: int, value: float) -> None:
+        """Add a sample of a series, which is told by its number in `table`."""
+        self.series.append(series)
         self.timestamps_ms.append(timestamp_ms)
         self.values.append(value)
 
-    def extend(self, keys: Sequence[LabelKey], timestamp_ms: int, values: Sequence[float]) -> None:
+    def extend(self, series: Sequence[int], timestamps_ms: Sequence[int], values: Sequence[float]) -> None:
         """Add one sample to each of several series."""
-        self.keys += keys
-        self.timestamps_ms.extend([timestamp_ms] * len(keys))
+        self.series.extend(series)
+        self.timestamps_ms.extend(timestamps_ms)
         self.values.extend(values)
 
     def refuse(self, reason: str, count: int = 1) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol, Self, overload
+from typing import Any, NamedTuple, Protocol, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,14 +113,33 @@ class SeriesBlock(Sequence[SeriesData]):
         return SeriesData(self.labels[at], self.timestamps_ms[here], self.values[here])
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class KeyTable:
+    """Series by number; it only grows. Who sends the same ones again keeps one, and the store looks each up once."""
+
+    keys: list[LabelKey] = field(default_factory=list)
+
+    def __getitem__(self, number: int) -> LabelKey:
+        return self.keys[number]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def add(self, key: LabelKey) -> int:
+        """Take in a series; return its number."""
+        self.keys.append(key)
+        return len(self.keys) - 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Samples to write, as columns: sample `i` is `values[i]` of series `keys[i]` at `timestamps_ms[i]`.
+    """Samples to write, as columns: sample `i` is `values[i]` of series `table[series[i]]` at `timestamps_ms[i]`.
 
     A key includes `__name__` and has no empty value.
     """
 
-    keys: Sequence[LabelKey]
+    table: KeyTable
+    series: NDArray[np.uint32]
     timestamps_ms: NDArray[np.int64]
     values: NDArray[np.float64]
 
@@ -128,19 +147,29 @@ class Samples:
     def of(cls, rows: Iterable[tuple[Mapping[str, str], int, float]]) -> Self:
         """Return rows of labels, milliseconds and value as columns."""
         listed = list(rows)
-        return cls(
+        return cls.of_keys(
             [key_of(labels) for labels, _, _ in listed],
             np.array([timestamp for _, timestamp, _ in listed], dtype=np.int64),
             np.array([value for _, _, value in listed], dtype=np.float64),
         )
 
+    @classmethod
+    def of_keys(
+        cls, keys: Sequence[LabelKey], timestamps_ms: NDArray[np.int64], values: NDArray[np.float64]
+    ) -> Self:
+        """Return columns with a key for each sample."""
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        series = np.fromiter(map(numbers.__getitem__, keys), dtype=np.uint32, count=len(keys))
+        return cls(KeyTable(list(numbers)), series, timestamps_ms, values)
+
     def rows(self) -> Iterator[tuple[dict[str, str], int, float]]:
         """Yield what `of` takes."""
-        columns = zip(self.keys, self.timestamps_ms.tolist(), self.values.tolist(), strict=True)
+        keys = map(self.table.keys.__getitem__, self.series.tolist())
+        columns = zip(keys, self.timestamps_ms.tolist(), self.values.tolist(), strict=True)
         return ((dict(key), timestamp, value) for key, timestamp, value in columns)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.series)
 
 
 NO_SAMPLES = Samples.of(())
@@ -271,16 +300,22 @@ ATTRIBUTE = "attributes."
 """Before the name of an attribute of spans, where columns are named; its value is JSON, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpanGroup:
-    """Spans of one bucket of time that are alike in some columns: how many, and their durations."""
+class SpanCell(NamedTuple):
+    """How many spans are in a bucket of time, and their durations."""
 
     bucket: int
-    values: tuple[Any, ...]
     spans: int
     shortest_ns: int
     longest_ns: int
     total_ns: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpanGroup:
+    """Spans that are alike in some columns, counted by bucket of time."""
+
+    values: tuple[Any, ...]
+    cells: Sequence[SpanCell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +427,7 @@ class SpanReader(Protocol):
         where: Sequence[SpanCondition] = (),
     ) -> list[SpanGroup] | None:
         """Count the spans that start in (start, end], fulfil `where`, and are alike in columns and tests; None
-        when there would be too many groups. Values are the columns', then whether each test holds. Columns are
+        when there would be too many cells. Values are the columns', then whether each test holds. Columns are
         those of `SpanTest`, `resource` (JSON), `size` (of the duration: the smallest power of two that it fits
         into, 0 below 2 ns) and attributes."""
         ...

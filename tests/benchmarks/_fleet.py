@@ -145,7 +145,7 @@ async def _samples(store: DuckStore, of: Fleet, times_ms: range) -> int:
         part = times_ms[first : first + together]
         times = np.repeat(np.array(part, dtype=np.int64), len(keys))
         await store.write(
-            samples=Samples(keys * len(part), times, np.concatenate([of.at(at) for at in part]))
+            samples=Samples.of_keys(keys * len(part), times, np.concatenate([of.at(at) for at in part]))
         )
     return len(keys) * len(times_ms)
 

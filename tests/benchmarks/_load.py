@@ -53,12 +53,18 @@ class Load:
         self._process.communicate("go\n")
 
 
-async def send_all(payloads: list[Payload], send: Send) -> None:
+async def send_all(payloads: list[Payload], send: Send) -> list[float]:
+    """Send all, in lanes; return how long each waited for its answer, in seconds, ascending."""
+    waits = []
+
     async def sender(lane: int) -> None:
         for _, body in payloads[lane::LANES]:
+            began = time.perf_counter()
             await send(body)
+            waits.append(time.perf_counter() - began)
 
     await asyncio.gather(*map(sender, range(LANES)))
+    return sorted(waits)
 
 
 async def _main(kind: str, count: int, transport: str, address: str) -> dict[str, Any]:
@@ -67,7 +73,7 @@ async def _main(kind: str, count: int, transport: str, address: str) -> dict[str
     sys.stdin.readline()
     retries = 0
 
-    async def over_grpc() -> None:
+    async def over_grpc() -> list[float]:
         nonlocal retries
         async with grpc.aio.insecure_channel(address) as channel:
             call = channel.unary_unary(f"/opentelemetry.proto.collector.{SERVICES[SIGNALS[kind]]}/Export")
@@ -86,9 +92,9 @@ async def _main(kind: str, count: int, transport: str, address: str) -> dict[str
                     assert not answer, answer
                     return
 
-            await send_all(payloads, send)
+            return await send_all(payloads, send)
 
-    async def over_http() -> None:
+    async def over_http() -> list[float]:
         nonlocal retries
         url, headers = f"{address}/v1/{SIGNALS.get(kind)}", OTLP
         if kind == "remote":
@@ -106,12 +112,15 @@ async def _main(kind: str, count: int, transport: str, address: str) -> dict[str
                 assert response.status_code in (200, 204), response.text
                 assert not response.content, response.text
 
-            await send_all(payloads, send)
+            return await send_all(payloads, send)
 
     began = time.perf_counter()
-    await (over_grpc if transport == "gRPC" else over_http)()
+    waits = await (over_grpc if transport == "gRPC" else over_http)()
     seconds = time.perf_counter() - began
-    return {"rows": sum(rows for rows, _ in payloads), "seconds": seconds, "retries": retries}
+    return {
+        "rows": sum(rows for rows, _ in payloads), "seconds": seconds, "retries": retries,
+        "p50_ms": waits[len(waits) // 2] * 1e3, "p99_ms": waits[len(waits) * 99 // 100] * 1e3,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from awf.embedded.intake import Intake
-from awf.embedded.model import Exemplar, LabelKey
+from awf.embedded.model import Exemplar
 from awf.embedded.otlp.values import labels, read_attributes
 
 
-def exemplars(intake: Intake, series: LabelKey, items: Iterable[Any]) -> list[Exemplar]:
+def exemplars(intake: Intake, series: int, items: Iterable[Any]) -> list[Exemplar]:
     """Return exemplars of one series; they carry `trace_id` and `span_id`."""
     result = []
     for item in items:
@@ -19,7 +19,9 @@ def exemplars(intake: Intake, series: LabelKey, items: Iterable[Any]) -> list[Ex
         own = labels(read_attributes(item.filtered_attributes))
         own |= {"trace_id": item.trace_id.hex()} if item.trace_id else {}
         own |= {"span_id": item.span_id.hex()} if item.span_id else {}
-        result.append(Exemplar(dict(series), own, number(item), item.time_unix_nano // 1_000_000))
+        result.append(
+            Exemplar(dict(intake.table[series]), own, number(item), item.time_unix_nano // 1_000_000)
+        )
     return result
 
 

@@ -28,11 +28,12 @@ def add_histogram(intake: Intake, family: Family, point: Any, timestamp_ms: int)
         return
     values = list(accumulate(counts))
     values[-1:] = [point.count]
-    keys = [*series.parts]
+    numbers = [*series.parts]
     if point.HasField("sum"):
-        keys.append(series.sum)
+        numbers.append(series.sum)
         values.append(point.sum)
-    intake.extend([*keys, series.count], timestamp_ms, [*values, point.count])
+    numbers.append(series.count)
+    intake.extend(numbers, [timestamp_ms] * len(numbers), [*values, point.count])
     for exemplar in point.exemplars:
         bucket = series.parts[bisect_left(bounds, number(exemplar))]
         intake.exemplars += exemplars(intake, bucket, [exemplar])
@@ -44,8 +45,8 @@ def add_summary(intake: Intake, family: Family, point: Any, timestamp_ms: int) -
     series = _series(intake, family, point, "quantile", quantiles)
     if series is not None:
         values = [item.value for item in point.quantile_values]
-        keys = [*series.parts, series.sum, series.count]
-        intake.extend(keys, timestamp_ms, [*values, point.sum, point.count])
+        numbers = [*series.parts, series.sum, series.count]
+        intake.extend(numbers, [timestamp_ms] * len(numbers), [*values, point.sum, point.count])
 
 
 def _series(

@@ -30,13 +30,14 @@ class MetricsDecoder:
         """Add the request's rows. Delta temporality and exponential histograms are refused by name.
         Raises DecodeError."""
         self._cache.bound()
+        intake.table = self._cache.table
         for resource in _Request.FromString(body).resource_metrics:
             target = self._cache.target(resource.resource)
-            first = len(intake.keys)
+            first = len(intake.series)
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
                     _metric(intake, metric, target.family)
-            if target.info and len(intake.keys) > first:
+            if target.info is not None and len(intake.series) > first:
                 intake.add(target.info, max(intake.timestamps_ms[first:]), 1.0)
         return intake
 
@@ -67,14 +68,14 @@ def _is_cumulative(data: pb.Sum | pb.Histogram) -> bool:
 
 def _points(intake: Intake, shape: str, points: Iterable[Any], family: Family) -> None:
     if shape in {"gauge", "sum"}:
-        add_numbers(intake, family, points)
+        add_numbers(intake, family, list(points))
         return
     add = add_histogram if shape == "histogram" else add_summary
     for point in points:
         if not intake.takes_time(point.time_unix_nano, f"a point of metric {family.name!r}"):
             continue
-        first = len(intake.keys)
+        first = len(intake.series)
         add(intake, family, point, point.time_unix_nano // 1_000_000)
         if point.flags & pb.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK:
-            count = len(intake.keys) - first
+            count = len(intake.series) - first
             intake.values[first:] = array("d", [STALE] * count)

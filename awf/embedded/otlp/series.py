@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from awf.embedded.intake import Intake, excess
-from awf.embedded.model import LabelKey
+from awf.embedded.model import KeyTable, LabelKey
 from awf.embedded.otlp.values import attributes, decimal, labels, read_attributes, text
 
 MAX_CACHE_BYTES = 256 * 1024 * 1024
@@ -23,28 +23,28 @@ Attributes = tuple[bytes, ...]
 
 @dataclass(frozen=True, slots=True)
 class HistogramSeries:
-    """The series of one attribute set of a histogram or summary; `parts` are its buckets or quantiles."""
+    """The numbers of the series of one attribute set of a histogram or summary; `parts` are its buckets or quantiles."""
 
-    parts: tuple[LabelKey, ...]
-    sum: LabelKey
-    count: LabelKey
+    parts: tuple[int, ...]
+    sum: int
+    count: int
 
 
 class Family:
-    """The series of one metric name of one resource."""
+    """The series of one metric name of one resource, by their numbers in the cache's table."""
 
     def __init__(self, name: str, target: LabelKey, cache: SeriesCache) -> None:
         self.name = name
         self._target = target
         self._cache = cache
-        self.known: dict[bytes | Attributes, LabelKey] = {}
+        self.known: dict[bytes | Attributes, int] = {}
         self._known_parts: dict[tuple[Attributes, tuple[float, ...]], HistogramSeries] = {}
 
-    def key(self, intake: Intake, attributes: Attributes, known_as: bytes | Attributes) -> LabelKey | None:
+    def series(self, intake: Intake, attributes: Attributes, known_as: bytes | Attributes) -> int | None:
         """Return the series of a number point; None when its labels are refused."""
         found = self.known.get(known_as)
         if found is None and (own := self._own(intake, attributes)) is not None:
-            found = self.known[known_as] = own | {("__name__", self.name)}
+            found = self.known[known_as] = self._add(own, self.name)
             self._cache.spend(attributes, 1)
         return found
 
@@ -56,12 +56,15 @@ class Family:
         if found is None and (own := self._own(intake, attributes)) is not None:
             name = f"{self.name}_bucket" if label == "le" else self.name
             found = self._known_parts[attributes, values] = HistogramSeries(
-                tuple(own | {("__name__", name), (label, decimal(value))} for value in values),
-                own | {("__name__", f"{self.name}_sum")},
-                own | {("__name__", f"{self.name}_count")},
+                tuple(self._add(own | {(label, decimal(value))}, name) for value in values),
+                self._add(own, f"{self.name}_sum"),
+                self._add(own, f"{self.name}_count"),
             )
             self._cache.spend(attributes, len(values) + 2)
         return found
+
+    def _add(self, own: LabelKey, name: str) -> int:
+        return self._cache.table.add(own | {("__name__", name)})
 
     def _own(self, intake: Intake, attributes: Attributes) -> LabelKey | None:
         try:
@@ -84,9 +87,9 @@ class Target:
         job = f"{namespace}/{name}" if namespace and name else name
         pairs = {label: value for label, value in (("job", job), ("instance", instance)) if value}
         info = labels(described)
-        self.info: LabelKey | None = None
+        self.info: int | None = None
         if pairs and info and not excess(info.items(), "a resource"):
-            self.info = cache.shared({**info, **pairs, "__name__": "target_info"})
+            self.info = cache.table.add(cache.shared({**info, **pairs, "__name__": "target_info"}))
         self._pairs = cache.shared(pairs)
         self._cache = cache
         self._families: dict[str, Family] = {}
@@ -103,6 +106,7 @@ class SeriesCache:
 
     def __init__(self, max_bytes: int = MAX_CACHE_BYTES) -> None:
         self.size_bytes = 0
+        self.table = KeyTable()
         self._max_bytes = max_bytes
         self._targets: dict[bytes, Target] = {}
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
@@ -113,6 +117,7 @@ class SeriesCache:
     def bound(self) -> None:
         """Forget everything when there is too much of it."""
         if self.size_bytes > self._max_bytes:
+            self.table = KeyTable()
             self._targets.clear()
             self._pairs.clear()
             self.size_bytes = 0

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from awf.embedded.intake import Intake, excess
-from awf.embedded.model import Exemplar, LabelKey, MetricMetadata
+from awf.embedded.model import Exemplar, KeyTable, LabelKey, MetricMetadata
 from awf.embedded.remote_write.wire import Label, TimeSeries, WriteRequest, split, unpack
 from awf.errors import MalformedPayload
 
@@ -27,14 +27,17 @@ class RemoteWriteDecoder:
 
     def __init__(self, max_known_bytes: int = MAX_KNOWN_BYTES) -> None:
         self._max_bytes = max_known_bytes
-        self._known: dict[bytes | tuple[bytes, ...], LabelKey] = {}
+        self._table = KeyTable()
+        self._known: dict[bytes | tuple[bytes, ...], int] = {}
         self._known_bytes = 0
 
     def decode(self, body: bytes, intake: Intake) -> None:
         """Add a packed request's rows. Raises MalformedPayload when it cannot be read at all."""
         if self._known_bytes > self._max_bytes:
+            self._table = KeyTable()
             self._known.clear()
             self._known_bytes = 0
+        intake.table = self._table
         try:
             request = WriteRequest.FromString(unpack(body))
         except DecodeError as error:
@@ -51,11 +54,11 @@ class RemoteWriteDecoder:
 
     def _series(self, intake: Intake, raw: bytes) -> None:
         parts = split(raw)
-        key = self._known.get(parts[0]) if parts else None
-        if parts is None or key is None:
+        number = self._known.get(parts[0]) if parts else None
+        if parts is None or number is None:
             self._parsed(intake, raw, parts[0] if parts else b"")
         else:
-            _add(intake, key, parts[1], parts[2])
+            _add(intake, number, parts[1], parts[2])
 
     def _parsed(self, intake: Intake, raw: bytes, head: bytes) -> None:
         try:
@@ -67,27 +70,28 @@ class RemoteWriteDecoder:
         # Only a head of nothing but labels says all that the parsed series does.
         is_plain = TimeSeries(labels=labels).SerializeToString() == head
         known_as = head if is_plain else labels
-        key = self._known.get(known_as)
-        if key is None:
+        number = self._known.get(known_as)
+        if number is None:
             try:
-                key = self._known[known_as] = _key(labels)
+                number = self._known[known_as] = self._table.add(_key(labels))
             except MalformedPayload as error:
                 intake.refuse(error.message, len(series.samples) + len(series.histograms))
                 return
             self._known_bytes += sum(map(len, labels)) + _KEY_BYTES
         for sample in series.samples:
-            _add(intake, key, sample.timestamp, sample.value)
+            _add(intake, number, sample.timestamp, sample.value)
+        key = self._table[number]
         if series.histograms:
             intake.refuse(f"{_name(key)!r}: native histograms are not supported", len(series.histograms))
         if series.exemplars:
             intake.exemplars += _exemplars(intake, key, series.exemplars)
 
 
-def _add(intake: Intake, key: LabelKey, timestamp_ms: int, value: float) -> None:
+def _add(intake: Intake, series: int, timestamp_ms: int, value: float) -> None:
     if intake.has_time(timestamp_ms * NS_PER_MS):
-        intake.add(key, timestamp_ms, value)
+        intake.add(series, timestamp_ms, value)
     else:
-        intake.takes_time(timestamp_ms * NS_PER_MS, f"a sample of {_name(key)!r}")
+        intake.takes_time(timestamp_ms * NS_PER_MS, f"a sample of {_name(intake.table[series])!r}")
 
 
 def _key(labels: Iterable[bytes]) -> LabelKey:

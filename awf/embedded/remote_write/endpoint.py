@@ -43,7 +43,7 @@ async def _write(request: Request, inlet: Inlet, decoder: RemoteWriteDecoder) ->
     size = unpacked_size(body)
     intake = await inlet.take(decode, size_bytes=len(body) + size, protocol="remote write")
     if intake.refused:
-        stored = f"{len(intake.keys)} samples are stored"
+        stored = f"{len(intake.series)} samples are stored"
         return PlainTextResponse(f"{intake.refused} samples refused: {intake.message}; {stored}\n", 400)
     return Response(status_code=204)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded.blocks import LogBlock, SpanBlock
 from awf.embedded.changes import Changes
 from awf.embedded.model import LabelKey, MetricMetadata, key_of
 from awf.embedded.store import rows as columns
 from awf.embedded.store.head import Head
+from awf.embedded.store.known import NO_ID, KnownIds
 from awf.embedded.store.label_index import LabelIndex
 from awf.embedded.store.layout import EXEMPLARS, LOGS, SAMPLES, SPANS, Layout, transaction
 from awf.embedded.store.rows import Columns, Rows
@@ -24,7 +27,6 @@ _SAMPLES_OF = (
 _LABELS = {"series": ("samples", "exemplars"), "streams": ("logs",)}
 # What folding a tail costs, in samples: it is due by weight, so that no fold takes long.
 _WEIGHTS = {"samples": 1, "exemplars": 4, "logs": 5, "spans": 10}
-_REFUSED = 2**32 - 1  # no id: a new label set for which there is no memory
 _BYTES_OF_FIRST = 1_000
 
 _NewLabels = dict[str, dict[LabelKey, int]]
@@ -48,6 +50,7 @@ class Tables:
         self._head = head
         self._max_label_bytes = max_label_bytes
         self._indexes = {"series": series, "streams": streams}
+        self._known = KnownIds()
         self.log_changes, self.span_changes = Changes(), Changes()  # the head has those of the samples
         for name, index in self._indexes.items():
             found = connection.execute(f"select id, labels from {name} order by id").fetchall()
@@ -73,7 +76,7 @@ class Tables:
             SAMPLES.name: samples,
             EXEMPLARS.name: self._exemplars(writes, new),
             LOGS.name: logs,
-            SPANS.name: columns.span_columns(list(chain.from_iterable(write.spans for write in writes))),
+            SPANS.name: columns.span_columns([SpanBlock.of(write.spans) for write in writes]),
         }
         with transaction(self._connection):
             for signal, found in rows.items():
@@ -117,6 +120,7 @@ class Tables:
         finally:
             self._connection.unregister("incoming")
         self._indexes[labels].remove(label_id for (label_id,) in gone)
+        self._known.forget()
 
     def _changed_metadata(self, writes: Sequence[Rows]) -> dict[str, MetricMetadata]:
         items = chain.from_iterable(write.metadata.items() for write in writes)
@@ -124,8 +128,10 @@ class Tables:
 
     def _samples(self, writes: Sequence[Rows], new: _NewLabels) -> tuple[Columns, list[int]]:
         parts = [write.samples for write in writes]
-        ids, refused = self._ids("series", [part.keys for part in parts], new)
-        return _without_refused(columns.sample_columns(ids, parts)), refused
+        look_up, next_id = partial(self._look_up, "series", new=new), self._indexes["series"].next_id
+        ids = [self._known.of(part, look_up, next_id) for part in parts]
+        refused = [int(np.count_nonzero(each == NO_ID)) for each in ids]
+        return _without_refused(columns.sample_columns(np.concatenate(ids), parts)), refused
 
     def _exemplars(self, writes: Sequence[Rows], new: _NewLabels) -> Columns:
         exemplars = list(chain.from_iterable(write.exemplars for write in writes))
@@ -133,40 +139,39 @@ class Tables:
         return _without_refused(columns.exemplar_columns(ids, exemplars))
 
     def _logs(self, writes: Sequence[Rows], new: _NewLabels) -> tuple[Columns, list[int]]:
-        logs = list(chain.from_iterable(write.logs for write in writes))
-        keys = [[key_of(record.labels) for record in write.logs] for write in writes]
-        ids, refused = self._ids("streams", keys, new)
-        return _without_refused(columns.log_columns(ids, logs)), refused
+        blocks = [LogBlock.of(write.logs) for write in writes]
+        ids, refused = self._ids("streams", [block.keys for block in blocks], new)
+        return _without_refused(columns.log_columns(ids, blocks)), refused
 
     def _ids(
         self, labels: str, parts: Sequence[Sequence[LabelKey]], new: _NewLabels
     ) -> tuple[NDArray[np.uint32], list[int]]:
         """Return the ids of all keys, and how many of each part are refused."""
-        keys = list(chain.from_iterable(parts))
+        ids = np.array(self._look_up(labels, list(chain.from_iterable(parts)), new), dtype=np.uint32)
+        refused = np.concatenate(([0], np.cumsum(ids == NO_ID)))
+        bounds = [0, *accumulate(len(part) for part in parts)]
+        return ids, np.diff(refused[bounds]).tolist()
+
+    def _look_up(self, labels: str, keys: Sequence[LabelKey], new: _NewLabels) -> list[int]:
+        """Return the ids of all keys, NO_ID of new ones for which there is no memory."""
         index, added = self._indexes[labels], new[labels]
         found = index.ids_of(keys)
         for place in [place for place, label_id in enumerate(found) if label_id is None]:
-            found[place] = added.get(keys[place], _REFUSED)
-            if found[place] == _REFUSED and self._has_room(len(added)):
+            found[place] = added.get(keys[place])
+            if found[place] is None and self._has_room(len(added)):
                 found[place] = added[keys[place]] = index.next_id + len(added)
-        ids = np.array(found, dtype=np.uint32)
-        refused = np.concatenate(([0], np.cumsum(ids == _REFUSED)))
-        bounds = [0, *accumulate(len(part) for part in parts)]
-        return ids, np.diff(refused[bounds]).tolist()
+        return [NO_ID if label_id is None else label_id for label_id in found]
 
     def _has_room(self, more: int) -> bool:
         taken = sum(index.size_bytes for index in self._indexes.values())
         count = sum(len(index) for index in self._indexes.values())
         return taken + more * (taken // count if count else _BYTES_OF_FIRST) < self._max_label_bytes
 
-    def _append(self, table: str, rows: Columns, source: str = "select * from incoming") -> None:
-        if not _count(rows):
-            return
-        self._connection.register("incoming", rows)
-        try:
+    def _append(self, table: str, incoming: Columns, source: str = "select * from incoming") -> None:
+        """Insert rows. DuckDB finds `incoming`, the variable of this function, by its name: to register and
+        unregister it takes twice the time of a small insert."""
+        if _count(incoming):
             self._connection.execute(f"insert into {table} {source}")
-        finally:
-            self._connection.unregister("incoming")
 
 
 def _count(rows: Columns) -> int:
@@ -174,5 +179,5 @@ def _count(rows: Columns) -> int:
 
 
 def _without_refused(rows: Columns) -> Columns:
-    kept = rows["sid"] != _REFUSED
+    kept = rows["sid"] != NO_ID
     return rows if kept.all() else {name: column[kept] for name, column in rows.items()}

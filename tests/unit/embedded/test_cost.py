@@ -42,7 +42,7 @@ async def test_the_store_counts_what_the_matchers_take_of_the_range(
     others = [LabelKey({("__name__", "other"), ("job", f"{n}")}) for n in range(series)]
     for at in range(12):
         at_ms = np.full(2 * series, at * 1_000, dtype=np.int64)
-        await store.write(samples=Samples(keys + others, at_ms, np.zeros(2 * series)))
+        await store.write(samples=Samples.of_keys(keys + others, at_ms, np.zeros(2 * series)))
     query = 'count_over_time(m{job=~".+"}[%ds])'
     assert len(Engine(store).instant(query % 10, 11_000)) == series  # type: ignore[arg-type]
     with pytest.raises(QueryLimit, match=f"about {series * 12:,} samples of {series:,} series over 0:01:39"):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import struct
-from array import array
 from typing import Any
 
 import pytest
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 
 from awf.embedded.intake import Intake
-from awf.embedded.model import STALE, LabelKey, key_of
 from awf.embedded.otlp import lazy
 from awf.embedded.otlp.logs import LogsDecoder
+from awf.embedded.otlp.memory import Memory
 from awf.embedded.otlp.metrics import MetricsDecoder
 from awf.embedded.otlp.series import SeriesCache
 from awf.embedded.otlp.traces import TracesDecoder
@@ -63,10 +59,11 @@ def test_a_decoder_with_memories_reads_as_a_new_one() -> None:
         assert found.metadata == decode(request).metadata
 
 
-def test_the_same_series_is_the_same_key() -> None:
+def test_the_same_series_has_the_same_number() -> None:
     decoder = MetricsDecoder()
     first, second = (decoder.decode(REQUESTS[0].SerializeToString(), Intake(NOW_NS)) for _ in range(2))
-    assert all(one is other for one, other in zip(first.keys, second.keys, strict=True))
+    assert first.table is second.table
+    assert first.series == second.series
 
 
 def test_attributes_that_only_look_the_same_when_joined_are_different_series() -> None:
@@ -104,7 +101,7 @@ def test_a_resource_that_comes_again_is_the_same_for_logs_and_spans() -> None:
     decoder = LogsDecoder()
     for _ in range(2):
         found = decoder.decode(line.SerializeToString(), Intake(NOW_NS))
-        assert found.logs == decode(line).logs
+        assert list(found.logs) == list(decode(line).logs)
     other = logs({"timeUnixNano": NOW_NS, "body": any_value("x")}, resource={"service.name": "b"})
     (entry,) = decoder.decode(other.SerializeToString(), Intake(NOW_NS)).logs
     assert entry.labels["service_name"] == "b"
@@ -120,40 +117,33 @@ def test_names_of_metadata_that_meet_are_joined() -> None:
     assert "level" not in entry.metadata
 
 
-def test_a_point_is_the_same_taken_apart_and_parsed() -> None:
-    """Other field orders, a start time, whole numbers, exemplars, flags: known or not, read as protobuf says."""
-    start, time_, double, whole = (
-        bytes([tag]) + (NOW_NS if tag in {0x11, 0x19} else 7).to_bytes(8, "little")
-        for tag in (0x11, 0x19, 0x21, 0x31)
-    )
-    five = b"\x21" + struct.pack("<d", 5.0)
-    own = metrics(gauge(point(own={"a": "1"}, at_ns=0))).resource_metrics[0].scope_metrics[0].metrics[0]
-    attribute = own.gauge.data_points[0].SerializeToString()
-    exemplar = b"\x2a\x00"
-    points = [
-        time_ + five + attribute, start + time_ + five + attribute, start + time_ + whole + attribute,
-        five + time_ + attribute, attribute + time_ + five, time_ + five + attribute + five[:1] + double[1:],
-        time_ + five + exemplar + attribute, time_ + five + attribute + b"\x40\x01", time_ + five, time_ + whole,
-        time_ + five + attribute + b"\x19" + bytes(8), b"", time_, time_ + five[:5], attribute, start + time_,
-    ]  # fmt: skip
-    decoder = MetricsDecoder()
-    blurred = lazy.with_bytes(type(REQUESTS[0]), {lazy.NUMBER})
-    for _ in range(2):
-        for raw in points:
-            request = blurred()
-            metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="g")
-            metric.gauge.data_points.append(raw)
-            found = decoder.decode(request.SerializeToString(), Intake(NOW_NS))
-            assert (found.keys, found.values.tobytes(), found.refused) == _expected(raw), raw
+@pytest.mark.parametrize("broken", [BROKEN, UTF8])
+def test_a_record_or_span_whose_attributes_cannot_be_read_is_refused_alone(broken: bytes) -> None:
+    line = {"timeUnixNano": NOW_NS, "body": any_value("x"), "attributes": attributes({"a": 1})}
+    request = logs(line, line)
+    lines = lazy.with_bytes(type(request), {lazy.ATTRIBUTE}).FromString(request.SerializeToString())
+    lines.resource_logs[0].scope_logs[0].log_records[0].attributes.append(broken)
+    found = LogsDecoder().decode(lines.SerializeToString(), Intake(NOW_NS))
+    assert (len(found.logs), found.refused) == (1, 1)
+    event = {"timeUnixNano": NOW_NS, "name": "e"}
+    request = traces(span(events=[event]), span(links=[{}]), span(), span())
+    spans = lazy.with_bytes(type(request), {lazy.ATTRIBUTE}).FromString(request.SerializeToString())
+    in_event, in_link, own, _ = spans.resource_spans[0].scope_spans[0].spans
+    for part in (in_event.events[0], in_link.links[0], own):
+        part.attributes.append(broken)
+    found = TracesDecoder().decode(spans.SerializeToString(), Intake(NOW_NS))
+    assert (len(found.spans), found.refused) == (1, 3)
 
 
-def _expected(raw: bytes) -> tuple[list[LabelKey], bytes, int]:
-    try:
-        parsed = NumberDataPoint.FromString(raw)
-    except DecodeError:
-        return [], b"", 1
-    if not parsed.time_unix_nano:
-        return [], b"", 1
-    value = parsed.as_int if parsed.HasField("as_int") else parsed.as_double
-    labels = {"__name__": "g", **{pair.key: pair.value.string_value for pair in parsed.attributes}}
-    return [key_of(labels)], array("d", [STALE if parsed.flags & 1 else value]).tobytes(), 0
+def test_a_full_memory_of_attributes_is_emptied_and_reads_on() -> None:
+    asked = []
+
+    def read(part: bytes) -> int:
+        asked.append(part)
+        return len(part)
+
+    memory = Memory(read, count=2, longest=3)
+    for part in (b"a", b"bb", b"a", b"ccc", b"a", b"dddd", b"dddd"):
+        assert memory[part] == len(part)
+        assert len(memory) <= 2
+    assert asked == [b"a", b"bb", b"ccc", b"a", b"dddd", b"dddd"]

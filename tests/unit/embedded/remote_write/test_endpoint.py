@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from awf.embedded.inlet import MAX_BODY_BYTES, Inlet
 from awf.embedded.intake import Intake
-from awf.embedded.model import STALE, STALE_NAN_BITS, Exemplar, MetricMetadata, Refusal, key_of
+from awf.embedded.model import STALE, STALE_NAN_BITS, Exemplar, MetricMetadata, Refusal
 from awf.embedded.remote_write import create_routes
 from awf.embedded.remote_write.decoder import RemoteWriteDecoder
 from awf.embedded.remote_write.endpoint import PATHS
@@ -229,8 +229,8 @@ def test_a_series_is_the_same_taken_apart_and_parsed() -> None:
             message.timeseries.append(raw)
             decoder.decode(pack(message), intake)
             expected = _parsed(raw)
-            assert [(key, at) for key, at in zip(intake.keys, intake.timestamps_ms, strict=True)] == [
-                (key_of(UP), at) for at, _ in expected
+            assert [(labels, at) for labels, at, _ in intake.samples.rows()] == [
+                (UP, at) for at, _ in expected
             ], raw
             assert intake.values.tobytes() == array("d", [value for _, value in expected]).tobytes()
 
