@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from awf.embedded.blocks import LogBlock, SpanBlock
 from awf.embedded.model import Exemplar, KeyTable, MetricMetadata, Samples
+
+Item = TypeVar("Item")
 
 MAX_AHEAD_NS = 600 * 10**9
 MAX_REASONS = 5
@@ -83,6 +86,23 @@ class Intake:
     @property
     def message(self) -> str:
         return "; ".join(self.reasons)
+
+
+def add_together(
+    items: Sequence[Item], add_all: Callable[[Sequence[Item]], bool], add_one: Callable[[Item], None]
+) -> None:
+    """Add items at once; where `add_all` returns False, and did nothing, their halves, and single ones by `add_one`.
+
+    Few of many are new or odd, so that halves find them soon.
+    """
+    if not items or add_all(items):
+        return
+    if len(items) == 1:
+        add_one(items[0])
+        return
+    middle = len(items) // 2
+    add_together(items[:middle], add_all, add_one)
+    add_together(items[middle:], add_all, add_one)
 
 
 def excess(labels: Iterable[tuple[str, str]], what: str) -> str:

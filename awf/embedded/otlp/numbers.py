@@ -8,12 +8,13 @@ seen before. A point that does not look like that is parsed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from struct import Struct
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 
-from awf.embedded.intake import Intake
+from awf.embedded.intake import Intake, add_together
 from awf.embedded.model import STALE
 from awf.embedded.otlp import lazy
 from awf.embedded.otlp.exemplars import exemplars, number
@@ -34,14 +35,7 @@ _LAYOUTS = {  # by the tags that a point begins with: how its time and value are
 
 def add_numbers(intake: Intake, family: Family, points: Sequence[bytes]) -> None:
     """Add one sample for each point; what is wrong with a point is told and costs that point."""
-    if not points or _add_known(intake, family, points):
-        return
-    if len(points) == 1:
-        _add_parsed(intake, family, points[0])
-    else:  # few points are new or odd: halves find them
-        middle = len(points) // 2
-        add_numbers(intake, family, points[:middle])
-        add_numbers(intake, family, points[middle:])
+    add_together(points, partial(_add_known, intake, family), partial(_add_parsed, intake, family))
 
 
 def _add_known(intake: Intake, family: Family, points: Sequence[bytes]) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from awf.embedded.intake import Intake, excess
+from awf.embedded.intake import Intake, add_together, excess
 from awf.embedded.model import Exemplar, KeyTable, LabelKey, MetricMetadata
-from awf.embedded.remote_write.wire import Label, TimeSeries, WriteRequest, split, unpack
+from awf.embedded.remote_write.wire import Label, TimeSeries, WriteRequest, head, last_samples, unpack
 from awf.errors import MalformedPayload
 
 MAX_KNOWN_BYTES = 256 * 1024 * 1024
@@ -45,31 +46,38 @@ class RemoteWriteDecoder:
                 f"the body is not a remote write request: {error}",
                 hint="Send prometheus.WriteRequest of remote write 1.0 as protobuf, packed with snappy.",
             ) from error
-        for series in request.timeseries:
-            self._series(intake, series)
+        add_together(
+            list(request.timeseries), partial(self._add_known, intake), partial(self._add_parsed, intake)
+        )
         for item in request.metadata:
             kind = _TYPES[item.type] if 0 <= item.type < len(_TYPES) else "unknown"
             if _METRIC_NAME.fullmatch(item.metric_family_name):
                 intake.metadata[item.metric_family_name] = MetricMetadata(kind, item.help, item.unit)
 
-    def _series(self, intake: Intake, raw: bytes) -> None:
-        parts = split(raw)
-        number = self._known.get(parts[0]) if parts else None
-        if parts is None or number is None:
-            self._parsed(intake, raw, parts[0] if parts else b"")
-        else:
-            _add(intake, number, parts[1], parts[2])
+    def _add_known(self, intake: Intake, series: Sequence[bytes]) -> bool:
+        """Add samples when all series are alike, known and not to be refused; else none."""
+        known = self._known.get
+        if known(head(series[0])) is None or (samples := last_samples(series)) is None:
+            return False
+        timestamps_ms, values = samples
+        numbers = [number for one in series if (number := known(head(one))) is not None]
+        if len(numbers) < len(series):
+            return False
+        if not (_has_time(intake, min(timestamps_ms)) and _has_time(intake, max(timestamps_ms))):
+            return False
+        intake.extend(numbers, timestamps_ms, values)
+        return True
 
-    def _parsed(self, intake: Intake, raw: bytes, head: bytes) -> None:
+    def _add_parsed(self, intake: Intake, raw: bytes) -> None:
         try:
             series = TimeSeries.FromString(raw)
         except DecodeError:
             intake.refuse("a series cannot be read")
             return
         labels = tuple(series.labels)
+        own = TimeSeries(labels=labels).SerializeToString()
         # Only a head of nothing but labels says all that the parsed series does.
-        is_plain = TimeSeries(labels=labels).SerializeToString() == head
-        known_as = head if is_plain else labels
+        known_as = own if own == head(raw) else labels
         number = self._known.get(known_as)
         if number is None:
             try:
@@ -87,8 +95,12 @@ class RemoteWriteDecoder:
             intake.exemplars += _exemplars(intake, key, series.exemplars)
 
 
+def _has_time(intake: Intake, timestamp_ms: int) -> bool:
+    return intake.has_time(timestamp_ms * NS_PER_MS)
+
+
 def _add(intake: Intake, series: int, timestamp_ms: int, value: float) -> None:
-    if intake.has_time(timestamp_ms * NS_PER_MS):
+    if _has_time(intake, timestamp_ms):
         intake.add(series, timestamp_ms, value)
     else:
         intake.takes_time(timestamp_ms * NS_PER_MS, f"a sample of {_name(intake.table[series])!r}")

@@ -6,6 +6,7 @@ so that a series that was seen before is known without being read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Any
@@ -56,19 +57,29 @@ TimeSeries: Any = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.TimeS
 Label: Any = GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.Label"))
 
 
-_SAMPLE_BYTES = 18
-_value_in = Struct("<d").unpack_from
+_VALUE = b"\x12\x10\x09"  # a sample of 16 bytes that begins with its value
+_ZERO = b"\x12\x07\x10"  # one of 7 bytes that begins with its time, as its value is 0
+_SAMPLE = Struct("<3sdc6s")
+_ZERO_SAMPLE_BYTES = 9
 
 
-def split(series: bytes) -> tuple[bytes, int, float] | None:
-    """Take the sample off the end of a series as Prometheus sends it: one sample, a value that is not 0, and a time
-    that takes six bytes. Returns what is before it, milliseconds and value; None for any other series."""
-    if series[-_SAMPLE_BYTES:-15] != b"\x12\x10\x09" or series[-7] != 0x10:
+def head(series: bytes) -> bytes:
+    """Return what is before the sample at a series' end, if there is one as `last_samples` reads it."""
+    return series[: -_ZERO_SAMPLE_BYTES if series[-9:-6] == _ZERO else -_SAMPLE.size]
+
+
+def last_samples(series: Sequence[bytes]) -> tuple[list[int], tuple[float, ...]] | None:
+    """Return milliseconds and value of the sample at each series' end, as Prometheus sends it: with a time that takes
+    six bytes. None when one ends in another way."""
+    tails = [_VALUE + bytes(8) + one[-7:] if one[-9:-6] == _ZERO else one[-_SAMPLE.size :] for one in series]
+    packed = b"".join(tails)
+    if len(packed) < _SAMPLE.size * len(series):
         return None
-    timestamp_ms = _varint(series[-6:])
-    if timestamp_ms is None:
+    starts, values, tags, times = zip(*_SAMPLE.iter_unpack(packed), strict=True)
+    timestamps_ms = {time: _varint(time) for time in set(times)}
+    if {*starts} != {_VALUE} or {*tags} != {b"\x10"} or None in timestamps_ms.values():
         return None
-    return series[:-_SAMPLE_BYTES], timestamp_ms, _value_in(series, len(series) - 15)[0]
+    return [timestamps_ms[time] for time in times], values  # type: ignore[misc]  # none is None
 
 
 @lru_cache(maxsize=4096)
