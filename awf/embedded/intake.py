@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from awf.embedded.model import Exemplar, KeyTable, LogRecord, MetricMetadata, Samples, Span
+from awf.embedded.blocks import LogBlock, SpanBlock
+from awf.embedded.model import Exemplar, KeyTable, MetricMetadata, Samples
 
 Item = TypeVar("Item")
 
@@ -36,8 +37,8 @@ class Intake:
     values: array[float] = field(default_factory=lambda: array("d"))
     metadata: dict[str, MetricMetadata] = field(default_factory=dict)
     exemplars: list[Exemplar] = field(default_factory=list)
-    logs: list[LogRecord] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    logs: LogBlock = field(default_factory=LogBlock)
+    spans: SpanBlock = field(default_factory=SpanBlock)
     refused: int = 0
     reasons: dict[str, None] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol, Self, overload
+from typing import Any, NamedTuple, Protocol, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -300,16 +300,22 @@ ATTRIBUTE = "attributes."
 """Before the name of an attribute of spans, where columns are named; its value is JSON, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpanGroup:
-    """Spans of one bucket of time that are alike in some columns: how many, and their durations."""
+class SpanCell(NamedTuple):
+    """How many spans are in a bucket of time, and their durations."""
 
     bucket: int
-    values: tuple[Any, ...]
     spans: int
     shortest_ns: int
     longest_ns: int
     total_ns: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpanGroup:
+    """Spans that are alike in some columns, counted by bucket of time."""
+
+    values: tuple[Any, ...]
+    cells: Sequence[SpanCell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,7 +427,7 @@ class SpanReader(Protocol):
         where: Sequence[SpanCondition] = (),
     ) -> list[SpanGroup] | None:
         """Count the spans that start in (start, end], fulfil `where`, and are alike in columns and tests; None
-        when there would be too many groups. Values are the columns', then whether each test holds. Columns are
+        when there would be too many cells. Values are the columns', then whether each test holds. Columns are
         those of `SpanTest`, `resource` (JSON), `size` (of the duration: the smallest power of two that it fits
         into, 0 below 2 ns) and attributes."""
         ...

@@ -42,8 +42,8 @@ class Entry:
 
     A stream label with an empty value is no label; an empty parsed one is."""
 
-    __slots__ = ("deleted", "early", "error", "error_details", "extracted", "hints", "line", "metadata", "parsed",
-                 "stream", "timestamp_ns")  # fmt: skip
+    __slots__ = ("_metadata", "_sent", "deleted", "early", "error", "error_details", "extracted", "hints", "line",
+                 "parsed", "stream", "timestamp_ns")  # fmt: skip
 
     def __init__(self, record: LogRecord, hints: Hints = ALL_LABELS) -> None:
         self.timestamp_ns = record.timestamp_ns
@@ -56,13 +56,27 @@ class Entry:
         self.early: Mapping[str, Callable[[Entry], bool]] = _NO_FILTERS
         self.error = ""
         self.error_details = ""
-        self.metadata = _without_collisions(record)
+        self._sent = record.metadata
+        self._metadata: dict[str, str] | None = None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Structured metadata; a name that the stream has too got a suffix. Read in full when it is asked for."""
+        if self._metadata is None:
+            self._metadata = _without_collisions(self._sent, self.stream)
+        return self._metadata
+
+    def _of_metadata(self, name: str) -> str | None:
+        """Return one piece of metadata, without reading the others where that is possible."""
+        if self._metadata is not None or name.endswith(COLLISION_SUFFIX):
+            return self.metadata.get(name)
+        return None if name in self.stream else self._sent.get(name)
 
     def get(self, name: str) -> str | None:
         """Return a label's value, or None when it is not there."""
         value = self.parsed.get(name)
         if value is None:
-            value = self.metadata.get(name)
+            value = self._of_metadata(name)
         if value is None and name not in self.deleted:
             value = self.stream.get(name) or None
         return value
@@ -77,7 +91,7 @@ class Entry:
 
     def set(self, name: str, value: str) -> None:
         """Set a parsed label: it hides stream and metadata labels of its name."""
-        self.metadata.pop(name, None)
+        self._hide_metadata(name)
         self.parsed[name] = value
         self.extracted.add(name)
 
@@ -86,23 +100,36 @@ class Entry:
 
         Raises LineDropped where a filter of the label, wherever it stands, does not take the value: in Loki
         such a line is gone before an error further on in it is found."""
-        if name in self.stream or name in self.metadata:
-            name += COLLISION_SUFFIX
-        if name in self.extracted or not self.hints.wants(name):
+        if not self.hints.wants(name):  # nor its collision then
             return
-        self.set(name, value)
+        if self._collides(name):
+            name += COLLISION_SUFFIX
+            if name in self.extracted or not self.hints.wants(name):
+                return
+            self._hide_metadata(name)
+        elif name in self.extracted:
+            return
+        self.parsed[name] = value
+        self.extracted.add(name)
         accepts = self.early.get(name)
         if accepts is not None and not accepts(self):
             raise LineDropped
 
     def assign(self, name: str, value: str) -> None:
         """Set what an expression of the query named: as `extract`, but a later value replaces."""
-        self.set(name + COLLISION_SUFFIX if name in self.stream or name in self.metadata else name, value)
+        self.set(name + COLLISION_SUFFIX if self._collides(name) else name, value)
+
+    def _collides(self, name: str) -> bool:
+        return name in self.stream or self._of_metadata(name) is not None
 
     def delete(self, name: str) -> None:
         self.parsed.pop(name, None)
-        self.metadata.pop(name, None)
+        self._hide_metadata(name)
         self.deleted.add(name)
+
+    def _hide_metadata(self, name: str) -> None:
+        if self._of_metadata(name) is not None:
+            del self.metadata[name]
 
     def fail(self, error: str, details: str) -> None:
         self.error, self.error_details = error, details
@@ -130,10 +157,8 @@ class Entry:
         return self.stream_labels() | self.metadata | self.parsed_labels()
 
 
-def _without_collisions(record: LogRecord) -> dict[str, str]:
-    stream: Mapping[str, str] = record.labels
-    if stream.keys().isdisjoint(record.metadata):
-        return dict(record.metadata)
-    return {
-        name + COLLISION_SUFFIX if name in stream else name: value for name, value in record.metadata.items()
-    }
+def _without_collisions(metadata: Mapping[str, str], stream: Mapping[str, str]) -> dict[str, str]:
+    found = dict(metadata.items())
+    if stream.keys().isdisjoint(found):
+        return found
+    return {name + COLLISION_SUFFIX if name in stream else name: value for name, value in found.items()}

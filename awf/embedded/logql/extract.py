@@ -22,11 +22,17 @@ _KEY = re.compile(r'(?=[^\x00-\x20])[^\x00-\x20="]*')
 _WORD = re.compile(r'[^\x00-\x20="]*')
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PAIR = re.compile(
+    r"""[\x00-\x20]*+([^\x00-\x20="]++)(?:="([^"\\]*+)"|=([^\x00-\x20="]*+)(?![="])|(?![="]))"""
+)
+"""A pair that is whole and has no escapes, as nearly all are."""
 _CAPTURE = re.compile(r"<([A-Za-z_]\w*)>")
 
 
 def label_name(key: str) -> str:
     """Return a key as a label name: illegal characters become `_`, a leading digit gets one before it."""
+    if key.isidentifier() and key.isascii():
+        return key
     key = key.strip()
     if key[:1].isdigit():
         key = "_" + key
@@ -51,20 +57,31 @@ def _pairs(line: str, *, strict: bool) -> Iterator[tuple[str, str]]:
 
     Whatever is not above a space separates pairs, and so does a closing quote."""
     position = 0
-    while (found := _KEY.search(line, position)) is not None:
-        key, position = found[0], found.end()
-        after = line[position : position + 1]
-        value: str | None = None
-        if after == "=" and key:
-            value, position = _value(line, position + 1)
-        elif after not in {"=", '"'}:
-            value = ""
+    while True:
+        whole = _PAIR.match(line, position)
+        if whole is not None:
+            key, quoted, word = whole.groups("")
+            value: str | None = readable(quoted or word)
+            position = whole.end()
+        elif (found := _KEY.search(line, position)) is None:
+            return
         else:
-            position = _word_end(line, position)
+            key, value, position = _unusual(line, found)
         if value is not None and "\ufffd" not in key:
             yield key, value
         elif strict:
             raise ValueError(f"logfmt syntax error before pos {position + 1}")
+
+
+def _unusual(line: str, found: re.Match[str]) -> tuple[str, str | None, int]:
+    """Return the pair whose key was found, its value None when it is broken, and where it ends."""
+    key, position = found[0], found.end()
+    after = line[position : position + 1]
+    if after == "=" and key:
+        return key, *_value(line, position + 1)
+    if after not in {"=", '"'}:
+        return key, "", position
+    return key, None, _word_end(line, position)
 
 
 def _value(line: str, position: int) -> tuple[str | None, int]:
@@ -98,13 +115,14 @@ def logfmt_parser(*, strict: bool, keep_empty: bool) -> Step:
     def step(entry: Entry) -> bool:
         if entry.is_satisfied():
             return True
+        required = entry.hints.required
         try:
             for key, value in _pairs(entry.line, strict=strict):
                 name = label_name(key)
-                if name and (value or keep_empty):
+                if name and (value or keep_empty) and (required is None or name in required):
                     entry.extract(name, value)
-                if entry.is_satisfied():
-                    break
+                    if entry.is_satisfied():
+                        break
         except ValueError as error:
             entry.fail(LOGFMT_ERROR, str(error))
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
@@ -26,44 +26,56 @@ def _no_constant(name: str) -> str:
     raise ValueError(f"unknown value {name}")
 
 
-class _Raw(str):
-    """A number as it was written."""
-
-    __slots__ = ()
-
-
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_Object, parse_float=_Raw, parse_int=_Raw, parse_constant=_no_constant, strict=False
+    object_pairs_hook=_Object, parse_float=str, parse_int=str, parse_constant=_no_constant, strict=False
 )
+"""Numbers stay as they are written."""
+
+
+def _no_text(_: str) -> None:
+    return None
+
+
+_TEXTS_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Object,
+    parse_float=_no_text,
+    parse_int=_no_text,
+    parse_constant=_no_constant,
+    strict=False,
+)
+"""Strings only: numbers are as nothing."""
 
 
 def _text(value: Any) -> str | None:
     """Return a scalar as a label value; None for what is not one."""
+    if isinstance(value, str):
+        return readable(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return readable(str(value)) if isinstance(value, str) else None
+    return None
 
 
-def _members(line: str) -> Iterator[tuple[str, Any]]:
-    """Yield the members of the object in a line. Raises ValueError, possibly after some of them."""
+def _members(line: str, decoder: json.JSONDecoder = _DECODER) -> Iterable[tuple[str, Any]]:
+    """Return the members of the object in a line. Raises ValueError, possibly after some of them."""
     try:
-        whole = _DECODER.decode(line)
+        whole, end = decoder.raw_decode(line, 0 if line.startswith("{") else _after_space(line, 0))
     except (ValueError, RecursionError):
-        yield from _members_until_broken(line)
-        return
+        return _members_until_broken(line, decoder)
+    if end != len(line) and _after_space(line, end) != len(line):
+        return _members_until_broken(line, decoder)
     if not isinstance(whole, _Object):
         raise ValueError("expecting json object, but it is not")  # noqa: TRY004  (callers tell it as one)
-    yield from whole
+    return whole
 
 
-def _members_until_broken(line: str) -> Iterator[tuple[str, Any]]:
+def _members_until_broken(line: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, Any]]:
     position = _skip(line, 0, "{")
     while not line.startswith("}", position):
         position = _skip(line, position, '"')
         key, position = scanstring(line, position, False)
         position = _skip(line, position, ":")
         try:
-            value, position = _DECODER.raw_decode(line, _after_space(line, position))
+            value, position = decoder.raw_decode(line, _after_space(line, position))
         except RecursionError as error:
             raise ValueError(TOO_DEEP) from error
         yield key, value
@@ -89,11 +101,14 @@ def json_parser(entry: Entry) -> bool:
     """Every scalar of the object becomes a label, nested keys joined by `_`; arrays and null do not."""
     if entry.is_satisfied():
         return True
+    required = entry.hints.required
     try:
         for key, value in _members(entry.line):
-            _flatten(entry, label_name(key), value)
-            if entry.is_satisfied():
-                return True
+            name = label_name(key)
+            if isinstance(value, _Object) or required is None or name in required:
+                _flatten(entry, name, value)
+                if entry.is_satisfied():
+                    return True
     except ValueError as error:
         entry.fail(JSON_ERROR, str(error))
     except RecursionError:
@@ -218,11 +233,11 @@ def unpack_parser(entry: Entry) -> bool:
     if not entry.line or entry.hints.required == frozenset():
         return True
     try:
-        members = list(_members(entry.line))
+        members = list(_members(entry.line, _TEXTS_DECODER))
     except ValueError as error:
         entry.fail(JSON_ERROR, str(error))
         return True
-    found = {k: readable(v) for k, v in members if isinstance(v, str) and not isinstance(v, _Raw)}
+    found = {key: readable(value) for key, value in members if isinstance(value, str)}
     if "_entry" in found:
         entry.line = found.pop("_entry")
         for key, text in found.items():

@@ -37,9 +37,12 @@ class Pipeline:
         """Run the stages; tell whether the entry stays."""
         entry.early = self._early
         try:
-            return all(step(entry) for step in self._steps)
+            for step in self._steps:
+                if not step(entry):
+                    return False
         except LineDropped:
             return False
+        return True
 
 
 def _early(stages: Sequence[nodes.Stage]) -> dict[str, Step]:

@@ -80,8 +80,9 @@ def read_series(
         reader, log_range.query.matchers, span_ns, stats,
         where=pipeline.where, newest_first=False, rows=LARGEST_SLICE,
     )  # fmt: skip
+    has_gaps = ends.step_ns > log_range.range_ns
     for record in records:
-        if not ends.covers(record.timestamp_ns, log_range.range_ns):
+        if has_gaps and not ends.covers(record.timestamp_ns, log_range.range_ns):
             continue
         entry = Entry(record, hints)
         if not pipeline.accepts(entry):
@@ -149,23 +150,41 @@ def _unwrap_reader(
 def _key_reader(
     log_range: nodes.LogRange, grouping: nodes.Grouping | None, *, keeps_errors: bool
 ) -> Callable[[Entry], LabelSet]:
-    unwrapped = log_range.unwrap.name if log_range.unwrap else ""
+    """Return what tells an entry's series. The reader raises QueryError for an entry that carries an error."""
+    labels_of = _all_but(log_range, grouping) if grouping is None or grouping.without else _named(grouping)
 
     def key(entry: Entry) -> LabelSet:
         if entry.error and not (keeps_errors and entry.error in PARSER_ERRORS):
             raise _pipeline_error(entry)
-        if grouping is not None and not grouping.without:
-            pairs = (
-                (name, (entry.error or None) if name == ERROR else entry.get(name)) for name in grouping.names
-            )
-            return label_set({name: value for name, value in pairs if value is not None})
+        return labels_of(entry)
+
+    return key
+
+
+def _named(grouping: nodes.Grouping) -> Callable[[Entry], LabelSet]:
+    names = sorted(set(grouping.names))
+    known: dict[tuple[str | None, ...], LabelSet] = {}
+
+    def labels_of(entry: Entry) -> LabelSet:
+        values = tuple([(entry.error or None) if name == ERROR else entry.get(name) for name in names])
+        if values not in known:
+            known[values] = tuple((n, v) for n, v in zip(names, values, strict=True) if v is not None)
+        return known[values]
+
+    return labels_of
+
+
+def _all_but(log_range: nodes.LogRange, grouping: nodes.Grouping | None) -> Callable[[Entry], LabelSet]:
+    unwanted = {log_range.unwrap.name} if log_range.unwrap else set()
+    unwanted.update(grouping.names if grouping else ())
+
+    def labels_of(entry: Entry) -> LabelSet:
         labels = entry.labels()
-        labels.pop(unwrapped, None)
-        for name in grouping.names if grouping is not None else ():
+        for name in unwanted:
             labels.pop(name, None)
         return label_set(labels)
 
-    return key
+    return labels_of
 
 
 def _pipeline_error(entry: Entry) -> QueryError:

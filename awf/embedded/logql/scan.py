@@ -42,15 +42,15 @@ def scan(
     """Yield the records of [start, end) in time order. The first slice has about so many rows before
     filters, later ones more. Raises QueryLimit when more than MAX_LINES would be read."""
     for start, end in _slices(reader, matchers, span_ns, rows, newest_first=newest_first):
-        deadline.check()
-        for record in reader.logs(matchers, start, end, where=where, newest_first=newest_first):
-            stats.lines += 1
-            stats.bytes += line_bytes(record.line)
-            if stats.lines % _CHECKED_EVERY == 0:
-                deadline.check()
-            if stats.lines > MAX_LINES:
+        records = reader.logs(matchers, start, end, where=where, newest_first=newest_first)
+        for first in range(0, len(records), _CHECKED_EVERY):
+            deadline.check()
+            if stats.lines >= MAX_LINES:
                 raise QueryLimit(f"the query reads more than {MAX_LINES} lines", hint=_NARROW)
-            yield record
+            for record in records[first : first + _CHECKED_EVERY]:
+                stats.lines += 1
+                stats.bytes += line_bytes(record.line)
+                yield record
 
 
 def _slices(

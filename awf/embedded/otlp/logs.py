@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -11,14 +13,17 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyVa
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from awf.core.semconv import LEVEL, LOG_INDEX_LABELS, SERVICE_NAME
+from awf.embedded.blocks import joined, member
 from awf.embedded.intake import Intake
-from awf.embedded.model import LogRecord
+from awf.embedded.model import LabelKey
 from awf.embedded.otlp import lazy
+from awf.embedded.otlp.memory import Memory
 from awf.embedded.otlp.names import metadata_name
 from awf.embedded.otlp.values import attributes, flatten, labels, plain, read_attributes, text
 
 MAX_LINE_BYTES = 256 * 1024
 MAX_METADATA_BYTES = 64 * 1024
+MAX_KNOWN_LEVEL = 32
 UNKNOWN = "unknown"
 
 DETECTED_LEVEL = "detected_level"
@@ -37,78 +42,99 @@ class LogsDecoder:
     """Decodes requests; resources, scopes and short attributes that come again are read once."""
 
     def __init__(self) -> None:
-        self._resource = lazy.read_once(_resource, count=512, longest=8192)
-        self._scope = lazy.read_once(_scope, count=512, longest=4096)
-        self._pairs = lazy.read_once(_pairs, count=16_384, longest=256)
+        self._resource = Memory(_Described, count=512, longest=8192)
+        self._scope = Memory(_scope, count=512, longest=4096)
+        self._pair = Memory(_pair, count=16_384, longest=256)
 
     def decode(self, body: bytes, intake: Intake) -> Intake:
         """Add the request's log entries; what is over-long or from the future is refused. Raises DecodeError."""
         for resource in _Request.FromString(body).resource_logs:
-            index, described = self._resource(resource.resource)
+            described = self._resource[resource.resource]
             for scope in resource.scope_logs:
-                shared = {**described, **self._scope(scope.scope)}
+                shared = {**described.members, **self._scope[scope.scope]}
                 for record in scope.log_records:
-                    self._record(intake, record, index, shared)
+                    self._record(intake, record, described.streams, shared)
         return intake
 
     def _record(
-        self, intake: Intake, record: Any, index: Mapping[str, str], shared: Mapping[str, str]
+        self, intake: Intake, record: Any, streams: Mapping[str, LabelKey], shared: Mapping[str, str]
     ) -> None:
         at = record.time_unix_nano or record.observed_time_unix_nano or intake.now_ns
         if not intake.takes_time(at, "a log record"):
             return
-        line = text(plain(record.body))
-        if (size := len(line.encode())) > MAX_LINE_BYTES:
+        line = record.body.string_value or text(plain(record.body))
+        if 4 * len(line) > MAX_LINE_BYTES and (size := len(line.encode())) > MAX_LINE_BYTES:
             intake.refuse(f"a log line of {size} bytes is over the limit of {MAX_LINE_BYTES}")
             return
         try:
-            own = self._own(record.attributes)
+            members = self._own(record.attributes)
         except DecodeError:
             intake.refuse("a log record has attributes that cannot be read")
             return
-        level = _level(own.pop(LEVEL, ""), record)
-        metadata = {**shared, **own, **_context(record), DETECTED_LEVEL: level}
-        if (size := _size(metadata)) > MAX_METADATA_BYTES:
+        named, severity = members.pop(LEVEL, ""), record.severity_text
+        read = _known_severity if len(named) + len(severity) <= MAX_KNOWN_LEVEL else _severity
+        level, said = read(named, severity, record.severity_number)
+        metadata = joined({**shared, **members, **said, **_context(record)})
+        # JSON is never shorter than what it says.
+        if len(metadata) > MAX_METADATA_BYTES and (size := _size(metadata)) > MAX_METADATA_BYTES:
             intake.refuse(
                 f"a log record's metadata of {size} bytes is over the limit of {MAX_METADATA_BYTES}"
             )
             return
-        # An index label must stay low-cardinality; the metadata keeps the finer word that Loki gives.
-        intake.logs.append(LogRecord(at, line, {**index, LEVEL: _INDEXED.get(level, level)}, metadata))
+        intake.logs.add(streams[level], at, line, metadata)
 
-    def _own(self, given: Iterable[bytes]) -> dict[str, str]:
-        """Return a record's attributes as metadata. Raises DecodeError."""
-        pairs = [pair for part in given for pair in self._pairs(part)]
-        own = dict(pairs)
-        if len(own) == len(pairs):
+    def _own(self, given: Sequence[bytes]) -> dict[str, str]:
+        """Return a record's attributes as members of its metadata, and its level as it is. Raises DecodeError."""
+        own: dict[str, str] = dict(map(self._pair.__getitem__, given))
+        if len(own) == len(given) and "" not in own:
             return own
-        level = next((value for name, value in reversed(pairs) if name == LEVEL), "")
         described = read_attributes(given)
-        described.pop(LEVEL, None)
-        return _labels(described) | ({LEVEL: level} if level else {})
+        level = text(described.pop(LEVEL, None))
+        return _members(described) | {LEVEL: level}
 
 
-def _pairs(part: bytes) -> tuple[tuple[str, str], ...]:
-    """Return what one attribute gives; the level is kept whole."""
+class _Described:
+    """A resource: its streams, one a level, and what else it says, as members of metadata."""
+
+    def __init__(self, part: bytes) -> None:
+        described = _labels(attributes(Resource.FromString(part).attributes))
+        index: dict[str, str] = {
+            name: described.pop(name) for name in LOG_INDEX_LABELS[:3] if name in described
+        }
+        index.setdefault(SERVICE_NAME, "unknown_service")
+        # An index label must stay low-cardinality; the metadata keeps the finer word that Loki gives.
+        self.streams = {
+            level: frozenset({**index, LEVEL: _INDEXED.get(level, level)}.items())
+            for level in {*_LEVELS.values(), UNKNOWN}
+        }
+        self.members = _as_members(described)
+
+
+def _pair(part: bytes) -> tuple[str, str]:
+    """Return the one member that an attribute gives, of no name if it is none or several; the level is kept whole."""
     attribute = KeyValue.FromString(part)
     value = plain(attribute.value)
     if attribute.key == LEVEL:
-        return ((LEVEL, text(value)),)
-    return tuple(_labels({attribute.key: value}).items())
-
-
-def _resource(part: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the index labels of a resource, and its other labels."""
-    described = _labels(attributes(Resource.FromString(part).attributes))
-    index: dict[str, str] = {name: described.pop(name) for name in LOG_INDEX_LABELS[:3] if name in described}
-    index.setdefault(SERVICE_NAME, "unknown_service")
-    return index, described
+        return LEVEL, text(value)
+    if isinstance(value, dict) or not (members := _members({attribute.key: value})):
+        return "", ""
+    ((name, content),) = members.items()
+    return name, content
 
 
 def _scope(part: bytes) -> dict[str, str]:
     scope = InstrumentationScope.FromString(part)
     named = {"scope_name": scope.name, "scope_version": scope.version}
-    return _labels(attributes(scope.attributes)) | {name: value for name, value in named.items() if value}
+    found = _labels(attributes(scope.attributes)) | {name: value for name, value in named.items() if value}
+    return _as_members(found)
+
+
+def _members(values: Mapping[str, Any]) -> dict[str, str]:
+    return _as_members(_labels(values))
+
+
+def _as_members(described: Mapping[str, str]) -> dict[str, str]:
+    return {name: member(name, value) for name, value in described.items()}
 
 
 def _labels(values: Mapping[str, Any]) -> dict[str, str]:
@@ -117,31 +143,25 @@ def _labels(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _context(record: Any) -> dict[str, str]:
     found = {}
-    if record.trace_id:
-        found["trace_id"] = record.trace_id.hex()
-    if record.span_id:
-        found["span_id"] = record.span_id.hex()
-    if record.severity_number:
-        found["severity_number"] = str(record.severity_number)
-    if record.severity_text:
-        found["severity_text"] = record.severity_text
-    if record.event_name:
-        found["event_name"] = record.event_name
+    if trace_id := record.trace_id:
+        found["trace_id"] = f'"trace_id":"{trace_id.hex()}"'
+    if span_id := record.span_id:
+        found["span_id"] = f'"span_id":"{span_id.hex()}"'
+    if name := record.event_name:
+        found["event_name"] = member("event_name", name)
     return found
 
 
-def _level(attribute: str, record: Any) -> str:
-    """Return what the record calls its level, else what its number says, else `unknown`."""
-    for name in (attribute, record.severity_text):
-        if (known := _LEVELS.get(name.lower())) is not None:
-            return known
-    number = record.severity_number
-    return UNKNOWN if number <= 0 else _SEVERITIES[min((number - 1) // 4, 5)]
+def _severity(attribute: str, severity: str, number: int) -> tuple[str, dict[str, str]]:
+    """Return a record's level, and the members of its metadata that say so."""
+    known = _LEVELS.get(attribute.lower()) or _LEVELS.get(severity.lower())
+    level = known or (UNKNOWN if number <= 0 else _SEVERITIES[min((number - 1) // 4, 5)])
+    said = {DETECTED_LEVEL: level, "severity_number": str(number or ""), "severity_text": severity}
+    return level, _as_members({name: value for name, value in said.items() if value})
 
 
-def _size(metadata: Mapping[str, str]) -> int:
-    """Return bytes, or a bound of them where that is far from the limit anyway."""
-    bound = 4 * (sum(map(len, metadata)) + sum(map(len, metadata.values())))
-    if bound <= MAX_METADATA_BYTES:
-        return bound
-    return sum(len(name) + len(value.encode()) for name, value in metadata.items())
+_known_severity = lru_cache(1024)(_severity)
+
+
+def _size(metadata: str) -> int:
+    return sum(len(name) + len(value.encode()) for name, value in json.loads(metadata).items())

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from awf.embedded.blocks import encode
 from awf.embedded.model import LineTest, LogFilter, Matcher, MatchOp
-from awf.embedded.store.rows import encode
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LabelsOf = Callable[[int], Mapping[str, str] | None]

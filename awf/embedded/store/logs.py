@@ -14,6 +14,7 @@ from awf.embedded.model import EVERYTHING, LogCount, LogFilter, LogRecord, Match
 from awf.embedded.store.cursors import Cursors
 from awf.embedded.store.label_index import LabelIndex
 from awf.embedded.store.log_filter import Condition, condition, metadata_value
+from awf.embedded.store.metadata import StoredMetadata
 from awf.embedded.store.samples import with_rows
 
 MAX_RECORDS = 500_000
@@ -47,10 +48,11 @@ class LogTable:
             limit=MAX_RECORDS,
             what="log records",
         )
+        streams = {sid: self._index.labels(sid) for sid in {row[0] for row in found}}
         return [
-            LogRecord(ts, line, labels, json.loads(metadata))
+            LogRecord(ts, line, labels, StoredMetadata(metadata))
             for sid, ts, line, metadata in _without_repeats(found, newest_first=newest_first)
-            if (labels := self._index.labels(sid)) is not None
+            if (labels := streams[sid]) is not None
         ]
 
     def log_counts(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded.blocks import LogBlock, SpanBlock, encode
 from awf.embedded.model import (
     NO_SAMPLES,
     STALE_NAN_BITS,
@@ -22,9 +23,11 @@ from awf.embedded.model import (
 
 Columns = dict[str, NDArray[Any]]
 
-_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
-EMPTY_OBJECT = "{}"
-EMPTY_LIST = "[]"
+_SPAN_COLUMNS: Final[Mapping[str, type[Any]]] = {
+    "trace_id": object, "span_id": object, "parent_span_id": object, "name": object, "kind": np.uint8,
+    "start_ns": np.int64, "end_ns": np.int64, "status": np.uint8, "status_message": object, "attributes": object,
+    "resource": object, "scope_name": object, "scope_version": object, "events": object, "links": object,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,6 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.samples) + len(self.metadata) + len(self.exemplars) + len(self.logs) + len(self.spans)
-
-
-def encode(value: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Return canonical JSON, so that equal metadata is equal text."""
-    return _encode(value)
 
 
 def texts(values: Iterable[str]) -> NDArray[Any]:
@@ -73,12 +71,12 @@ def exemplar_columns(ids: NDArray[np.uint32], exemplars: Sequence[Exemplar]) -> 
     }
 
 
-def log_columns(ids: NDArray[np.uint32], logs: Sequence[LogRecord]) -> Columns:
+def log_columns(ids: NDArray[np.uint32], blocks: Sequence[LogBlock]) -> Columns:
     return {
         "sid": ids,
-        "ts": int64(record.timestamp_ns for record in logs),
-        "line": texts(record.line for record in logs),
-        "metadata": texts(encode(record.metadata) if record.metadata else EMPTY_OBJECT for record in logs),
+        "ts": int64(chain.from_iterable(block.timestamps_ns for block in blocks)),
+        "line": texts(chain.from_iterable(block.lines for block in blocks)),
+        "metadata": texts(chain.from_iterable(block.metadata for block in blocks)),
     }
 
 
@@ -89,34 +87,10 @@ def label_columns(new: Mapping[frozenset[tuple[str, str]], int]) -> Columns:
     }
 
 
-def span_columns(spans: Sequence[Span]) -> Columns:
-    # Spans of one export share their resource object: encode it once.
-    resources = {id(span.resource): span.resource for span in spans}
-    encoded = {key: encode(resource) for key, resource in resources.items()}
+def span_columns(blocks: Sequence[SpanBlock]) -> Columns:
+    rows = list(chain.from_iterable(block.rows for block in blocks))
+    columns = zip(*rows, strict=True) if rows else ((),) * len(_SPAN_COLUMNS)
     return {
-        "trace_id": texts(span.trace_id for span in spans),
-        "span_id": texts(span.span_id for span in spans),
-        "parent_span_id": texts(span.parent_span_id for span in spans),
-        "name": texts(span.name for span in spans),
-        "kind": np.array([span.kind for span in spans], dtype=np.uint8),
-        "start_ns": int64(span.start_ns for span in spans),
-        "end_ns": int64(span.end_ns for span in spans),
-        "status": np.array([span.status for span in spans], dtype=np.uint8),
-        "status_message": texts(span.status_message for span in spans),
-        "attributes": texts(encode(span.attributes) if span.attributes else EMPTY_OBJECT for span in spans),
-        "resource": texts(encoded[id(span.resource)] for span in spans),
-        "scope_name": texts(span.scope_name for span in spans),
-        "scope_version": texts(span.scope_version for span in spans),
-        "events": texts(
-            encode([[event.timestamp_ns, event.name, dict(event.attributes)] for event in span.events])
-            if span.events
-            else EMPTY_LIST
-            for span in spans
-        ),
-        "links": texts(
-            encode([[link.trace_id, link.span_id, dict(link.attributes)] for link in span.links])
-            if span.links
-            else EMPTY_LIST
-            for span in spans
-        ),
+        name: np.array(column, dtype=dtype)
+        for (name, dtype), column in zip(_SPAN_COLUMNS.items(), columns, strict=True)
     }

@@ -20,6 +20,7 @@ def connect(path: Path | None, memory_mb: int) -> Any:
         "memory_limit": f"{memory_mb}MB",
         "threads": str(THREADS),
         "checkpoint_threshold": "1TB",  # the keeper does it, so that no sender waits for one
+        "pandas_analyze_sample": "0",  # columns of Python objects are text: no need to look
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from awf.embedded.blocks import encode
 from awf.embedded.model import ATTRIBUTE, SpanCondition, SpanMention, SpanTest
-from awf.embedded.store.rows import encode
 
 _COLUMNS: Final = frozenset(
     {"name", "kind", "status", "status_message", "scope_name", "scope_version", "trace_id", "span_id"}

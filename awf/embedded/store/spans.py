@@ -6,15 +6,28 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from awf.embedded.model import Span, SpanCondition, SpanEvent, SpanGroup, SpanLink, SpanTest, TraceRef
+import numpy as np
+
+from awf.embedded.blocks import EMPTY_LIST, EMPTY_OBJECT
+from awf.embedded.model import (
+    Span,
+    SpanCell,
+    SpanCondition,
+    SpanEvent,
+    SpanGroup,
+    SpanLink,
+    SpanTest,
+    TraceRef,
+)
 from awf.embedded.store.cursors import Cursors
-from awf.embedded.store.rows import EMPTY_LIST, EMPTY_OBJECT
-from awf.embedded.store.span_filter import condition, group_column
-from awf.errors import QueryLimit
+from awf.embedded.store.span_filter import Condition, condition, group_column
 
 MAX_SPANS = 500_000
 MAX_TRACES = 1_000_000
-MAX_GROUPS = 200_000
+FEW = 0.3
+MAX_CELLS = 400_000
+MAX_COUNTED = 20_000_000
+MAX_REPEATED = 50_000
 
 _COLUMNS = (
     "trace_id, span_id, parent_span_id, name, kind, start_ns, end_ns, status, status_message,"
@@ -45,17 +58,32 @@ class SpanTable:
         return spans_of(found)
 
     def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
-        parts = [condition(part) for part in where]
-        also = "".join(f" and trace_id in (select trace_id from spans where {part.sql})" for part in parts)
+        conditions = [condition(part) for part in where]
+        in_time = Condition("start_ns <= ? and (start_ns >= ? or end_ns >= ?)", (end_ns, start_ns, start_ns))
+        if not conditions or self._are_few(in_time):
+            first, then = [in_time], conditions
+        else:
+            first, then = conditions, [in_time]
+        among = " and ".join(f"trace_id in (select trace_id from spans where {part.sql})" for part in first)
+        also = " and ".join(f"bool_or({part.sql})" for part in then) or "true"
         found = self._cursors.rows(
-            "select trace_id, min(start_ns), max(start_ns), count(*) from spans where trace_id in"
-            f" (select trace_id from spans where start_ns <= ? and (start_ns >= ? or end_ns >= ?)){also}"
-            " group by trace_id order by min(start_ns) desc, trace_id",
-            [end_ns, start_ns, start_ns, *(value for part in parts for value in part.values)],
+            f"select trace_id, min(start_ns), max(start_ns), count(*) from spans where {among}"
+            f" group by trace_id having {also} order by min(start_ns) desc, trace_id",
+            [value for part in (*first, *then) for value in part.values],
             limit=MAX_TRACES,
             what="traces",
         )
         return [TraceRef(*row) for row in found]
+
+    def _are_few(self, rows: Condition) -> bool:
+        """Tell whether it pays to look at these rows before others: texts cost more to look at than times."""
+        ((few, every),) = self._cursors.rows(
+            f"select count(*) filter (where {rows.sql}), count(*) from spans",
+            rows.values,
+            limit=1,
+            what="counts",
+        )
+        return bool(few < every * FEW)
 
     def spans_of(self, traces: Sequence[TraceRef]) -> list[Span]:
         if not traces:
@@ -84,29 +112,56 @@ class SpanTable:
         where: Sequence[SpanCondition] = (),
     ) -> list[SpanGroup] | None:
         chosen = [condition(part) for part in where]
-        keys = [group_column(name) for name in columns] + [condition(test) for test in tests]
-        named = "".join(f", any_value({key.sql}) as k{index}" for index, key in enumerate(keys))
         also = "".join(f" and ({part.sql})" for part in chosen)
-        # A span that was sent twice counts once.
-        inner = (
-            f"select any_value((start_ns - {start_ns:d} - 1) // {bucket_ns:d}) as bucket,"
-            f" any_value(end_ns - start_ns) as lasted{named} from spans"
-            f" where start_ns > {start_ns:d} and start_ns <= {end_ns:d}{also} group by trace_id, span_id"
+        rows = Condition(
+            f"spans where start_ns > {start_ns:d} and start_ns <= {end_ns:d}{also}",
+            tuple(value for part in chosen for value in part.values),
         )
-        grouped = "".join(f", k{index}" for index in range(len(keys)))
-        try:
-            found = self._cursors.rows(
-                "select count(*), min(lasted), max(lasted), sum(lasted)::double, bucket"
-                f"{grouped} from ({inner}) group by bucket{grouped}",
-                [value for part in (*keys, *chosen) for value in part.values],
-                limit=MAX_GROUPS,
-                what="groups of spans",
-            )
-        except QueryLimit:
+        keys = [group_column(name) for name in columns] + [condition(test) for test in tests]
+        bucket = f"(start_ns - {start_ns:d} - 1) // {bucket_ns:d}"
+        parts = self._once(rows, [Condition(bucket), Condition("end_ns - start_ns"), *keys])
+        names = [f"c{index}" for index in range(2, len(keys) + 2)]
+        by = "".join(f", {name}" for name in names)
+        found = self._cursors.rows(
+            f"select list(row(c0, spans, shortest, longest, total)){by} from (select c0, count(*) as spans,"
+            f" min(c1) as shortest, max(c1) as longest, sum(c1)::double as total{by}"
+            f" from ({' union all '.join(part.sql for part in parts)}) group by c0{by} limit {MAX_CELLS + 1})"
+            " group by all having count(*) > 0",
+            [value for part in parts for value in part.values],
+            limit=MAX_CELLS,
+            what="groups of spans",
+        )
+        if sum(len(cells) for cells, *_ in found) > MAX_CELLS:
             return None
+        return [SpanGroup(tuple(values), list(map(SpanCell._make, cells))) for cells, *values in found]
+
+    def _once(self, rows: Condition, columns: Sequence[Condition]) -> list[Condition]:
+        """Return queries of columns c0, c1, ... that together have every span once, also those that were sent twice.
+        Only spans that share a hash of their ids are looked at closely, where they are cheap to find."""
+        values = [value for column in columns for value in column.values]
+        named = ", ".join(f"{column.sql} as c{index}" for index, column in enumerate(columns))
+        any_of = ", ".join(f"any_value({column.sql}) as c{index}" for index, column in enumerate(columns))
+        hashes = self._cursors.columns(
+            f"select hash(trace_id, span_id) as h from {rows.sql}",
+            rows.values,
+            limit=MAX_COUNTED,
+            what="spans",
+        )["h"]
+        hashes.sort()
+        repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        if len(repeated) > MAX_REPEATED:
+            return [
+                Condition(
+                    f"select {any_of} from {rows.sql} group by trace_id, span_id", (*values, *rows.values)
+                )
+            ]
+        if not len(repeated):
+            return [Condition(f"select {named} from {rows.sql}", (*values, *rows.values))]
+        among = "hash(trace_id, span_id) in (select unnest(?::ubigint[]))"
+        used = (*values, *rows.values, repeated.tolist())
         return [
-            SpanGroup(bucket, tuple(values), spans, shortest, longest, total)
-            for spans, shortest, longest, total, bucket, *values in found
+            Condition(f"select {named} from {rows.sql} and not {among}", used),
+            Condition(f"select {any_of} from {rows.sql} and {among} group by trace_id, span_id", used),
         ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded.blocks import LogBlock, SpanBlock
 from awf.embedded.changes import Changes
 from awf.embedded.model import LabelKey, MetricMetadata, key_of
 from awf.embedded.store import rows as columns
@@ -75,7 +76,7 @@ class Tables:
             SAMPLES.name: samples,
             EXEMPLARS.name: self._exemplars(writes, new),
             LOGS.name: logs,
-            SPANS.name: columns.span_columns(list(chain.from_iterable(write.spans for write in writes))),
+            SPANS.name: columns.span_columns([SpanBlock.of(write.spans) for write in writes]),
         }
         with transaction(self._connection):
             for signal, found in rows.items():
@@ -138,10 +139,9 @@ class Tables:
         return _without_refused(columns.exemplar_columns(ids, exemplars))
 
     def _logs(self, writes: Sequence[Rows], new: _NewLabels) -> tuple[Columns, list[int]]:
-        logs = list(chain.from_iterable(write.logs for write in writes))
-        keys = [[key_of(record.labels) for record in write.logs] for write in writes]
-        ids, refused = self._ids("streams", keys, new)
-        return _without_refused(columns.log_columns(ids, logs)), refused
+        blocks = [LogBlock.of(write.logs) for write in writes]
+        ids, refused = self._ids("streams", [block.keys for block in blocks], new)
+        return _without_refused(columns.log_columns(ids, blocks)), refused
 
     def _ids(
         self, labels: str, parts: Sequence[Sequence[LabelKey]], new: _NewLabels

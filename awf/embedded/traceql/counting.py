@@ -7,11 +7,13 @@ code as elsewhere, on one span for each group.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from awf.embedded import deadline
 from awf.embedded.model import ATTRIBUTE, Span, SpanGroup, SpanReader, SpanTest
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.candidates import conditions_of
@@ -28,6 +30,7 @@ from awf.embedded.traceql.metrics import (
     fill_of,
     labels_of,
     log2_quantile,
+    measure_of,
 )
 from awf.embedded.traceql.nodes import Field, Scope
 from awf.embedded.traceql.seen import first_pass, second_pass
@@ -55,18 +58,16 @@ class _Cell:
     """The spans of one step and one group of labels."""
 
     spans: int = 0
-    shortest: int = 2**63
-    longest: int = -(2**63)
+    shortest: float = math.inf
+    longest: float = -math.inf
     total: float = 0.0
     bounds: Counter[float] = field(default_factory=Counter)
 
-    def add(self, group: SpanGroup, size: int) -> None:
-        self.spans += group.spans
-        self.shortest = min(self.shortest, group.shortest_ns)
-        self.longest = max(self.longest, group.longest_ns)
-        self.total += group.total_ns
-        if size:
-            self.bounds[(1 << size) / _NS] += group.spans
+    def add(self, spans: int, shortest: float, longest: float, total: float) -> None:
+        self.spans += spans
+        self.shortest = min(self.shortest, shortest)
+        self.longest = max(self.longest, longest)
+        self.total += total
 
 
 def count(
@@ -80,13 +81,13 @@ def count(
     columns = _columns(stage, metric, request)
     if columns is None or not isinstance(stage, nodes.Filter):
         return None
-    is_bucketed = metric.function in BUCKETED
+    is_sized = metric.function in BUCKETED and metric.field == _DURATION
     tests = _duration_tests(stage.expression)
     groups = reader.span_groups(
         steps.start_ns,
         steps.end_ns,
         bucket_ns=steps.step_ns,
-        columns=[*columns, *([_SIZE] if is_bucketed else [])],
+        columns=[*columns, *([_SIZE] if is_sized else [])],
         tests=tests,
         where=conditions_of(leaf.pipeline),
     )
@@ -94,20 +95,21 @@ def count(
         return None
     found = _Found(metric, steps, _Look(stage, metric, request, columns))
     for group in groups:
-        size = group.values[len(columns)] if is_bucketed else 0
-        found.add(group, size)
-    return found.lines(), sum(group.spans for group in groups)
+        deadline.check()
+        found.add(group, group.values[len(columns)] if is_sized else 0)
+    return found.lines(), sum(cell.spans for group in groups for cell in group.cells)
 
 
 def _columns(stage: nodes.Stage, metric: nodes.Metric, request: Request) -> list[str] | None:
     """Return the columns that decide the answer, or None when others do too."""
-    if metric.field not in {None, _DURATION}:
-        return None
+    measured = [metric.field] if metric.field and metric.field != _DURATION else []
+    if measured and metric.function == "sum_over_time":
+        return None  # it has to be known which spans have no number
     asked = list(nodes.fields_of(stage))
-    if metric.field in asked and not request.are_all_needed:
+    if metric.field == _DURATION and _DURATION in asked and not request.are_all_needed:
         return None  # durations that were asked about and did not fit are hidden from what measures them
     found: dict[str, None] = {}
-    for item in (*asked, *metric.by):
+    for item in (*asked, *metric.by, *measured):
         if item.scope in {Scope.SPAN, Scope.NONE}:
             found[ATTRIBUTE + item.name] = None
         if item.scope in {Scope.RESOURCE, Scope.NONE}:
@@ -159,16 +161,10 @@ class _Look:
         self._first, self._second = first_pass(request), second_pass(request)
         self._test = compile_test(stage.expression)
         self._by: list[Callable[..., Value]] = [compile_group(item) for item in metric.by]
-        self._known: dict[tuple[Any, ...], tuple[Value, ...] | None] = {}
+        self._measure = measure_of(metric)
 
-    def labels(self, group: SpanGroup) -> tuple[Value, ...] | None:
-        """Return the group's values of `by`; None when its spans do not match."""
-        key = group.values
-        if key not in self._known:
-            self._known[key] = self._look(group)
-        return self._known[key]
-
-    def _look(self, group: SpanGroup) -> tuple[Value, ...] | None:
+    def at(self, group: SpanGroup) -> tuple[tuple[Value, ...], float | None] | None:
+        """Return the group's values of `by` and what is measured; None when its spans do not match."""
         own: dict[str, Any] = {}
         given: dict[str, Any] = {}
         for column, value in zip(self._columns, group.values, strict=False):
@@ -176,12 +172,12 @@ class _Look:
                 given[column] = json.loads(value) if column == "resource" else value
             elif value is not None:
                 own[column.removeprefix(ATTRIBUTE)] = json.loads(value)
-        span = replace(_EMPTY, end_ns=group.shortest_ns, attributes=own, **given)
+        span = replace(_EMPTY, end_ns=group.cells[0].shortest_ns, attributes=own, **given)
         for seen in self._first.first(TraceView(span.trace_id, [span])):
             if self._test(seen):
                 if self._second:
                     self._second.again(seen)
-                return tuple(get(seen) for get in self._by)
+                return tuple(get(seen) for get in self._by), self._measure(seen)
         return None
 
 
@@ -192,20 +188,35 @@ class _Found:
         self._metric = metric
         self._steps = steps
         self._look = look
+        self._unit = _NS if metric.field == _DURATION else 1
         self._groups: dict[tuple[tuple[type, Value], ...], tuple[tuple[Value, ...], dict[int, _Cell]]] = {}
 
     def add(self, group: SpanGroup, size: int) -> None:
-        if self._metric.function in BUCKETED and not size:
-            return  # below two nanoseconds there is no bucket
-        labels = self._look.labels(group)
-        if labels is None:
+        """Count a group; `size` is that of its spans' durations, where these are measured in sizes."""
+        looked = self._look.at(group)
+        if looked is None:
             return
-        key = tuple((type(value), value) for value in labels)
+        labels, value = looked
+        if value is None:
+            return  # there is no number, or no bucket for it
+        key = tuple((type(label), label) for label in labels)
         if key not in self._groups:
             if len(self._groups) >= MAX_SERIES:
                 raise QueryLimit(f"more than {MAX_SERIES} series", hint="Group by fewer or other attributes.")
             self._groups[key] = labels, {}
-        self._groups[key][1].setdefault(group.bucket, _Cell()).add(group, size)
+        cells = self._groups[key][1]
+        is_bucketed = self._metric.function in BUCKETED
+        bound = (1 << size) / _NS if size else value
+        for bucket, spans, shortest, longest, total in group.cells:
+            cell = cells.get(bucket)
+            if cell is None:
+                cell = cells[bucket] = _Cell()
+            if is_bucketed:
+                cell.bounds[bound] += spans
+            elif self._unit == 1:
+                cell.add(spans, value, value, value * spans)
+            else:
+                cell.add(spans, shortest, longest, total)
 
     def lines(self) -> Lines:
         if not self._groups and not self._metric.by and self._metric.function in {"rate", "count_over_time"}:
@@ -233,11 +244,11 @@ class _Found:
             case "rate":
                 return cell.spans / (self._steps.step_ns / _NS)
             case "min_over_time":
-                return cell.shortest / _NS
+                return cell.shortest / self._unit
             case "max_over_time":
-                return cell.longest / _NS
+                return cell.longest / self._unit
             case "sum_over_time":
-                return cell.total / _NS
+                return cell.total / self._unit
             case "avg_over_time":
-                return cell.total / cell.spans / _NS
+                return cell.total / cell.spans / self._unit
         return float(cell.spans)

@@ -112,7 +112,7 @@ class MetricsCollector:
         self._metric = metric
         self._steps = steps
         self._by = [compile_group(item) for item in metric.by]
-        self._value = _measure(metric)
+        self._value = measure_of(metric)
         self._groups: dict[_Key, _Group] = {}
         self._without_number: set[_Key] = set()
 
@@ -206,7 +206,7 @@ def _count(bound: float, cell: list[float]) -> int:
     return cell.count(bound)
 
 
-def _measure(metric: nodes.Metric) -> Callable[[SeenSpan], float | None]:
+def measure_of(metric: nodes.Metric) -> Callable[[SeenSpan], float | None]:
     """Return what a span adds to its step: 1, a number, or the upper bound of its bucket."""
     if metric.field is None:
         return lambda _: 1.0

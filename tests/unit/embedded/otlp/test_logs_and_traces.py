@@ -24,7 +24,7 @@ def test_few_labels_index_a_record_and_the_rest_is_structured_metadata() -> None
     )  # fmt: skip
     resource = {**RESOURCE, "deployment.environment.name": "prod"}
     rows = decode(logs(one, resource=resource))
-    assert rows.logs == [
+    assert list(rows.logs) == [
         LogRecord(
             NOW_NS,
             "hello",
@@ -142,7 +142,7 @@ def test_a_span_is_taken_over_whole() -> None:
         links=[{"traceId": "EREREREREREREREREREREQ==", "spanId": "IiIiIiIiIiI="}],
     )
     rows = decode(traces(wire))
-    assert rows.spans == [
+    assert list(rows.spans) == [
         Span(
             trace_id="11" * 16,
             span_id="22" * 8,

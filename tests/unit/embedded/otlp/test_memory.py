@@ -9,6 +9,7 @@ import pytest
 from awf.embedded.intake import Intake
 from awf.embedded.otlp import lazy
 from awf.embedded.otlp.logs import LogsDecoder
+from awf.embedded.otlp.memory import Memory
 from awf.embedded.otlp.metrics import MetricsDecoder
 from awf.embedded.otlp.series import SeriesCache
 from awf.embedded.otlp.traces import TracesDecoder
@@ -100,7 +101,7 @@ def test_a_resource_that_comes_again_is_the_same_for_logs_and_spans() -> None:
     decoder = LogsDecoder()
     for _ in range(2):
         found = decoder.decode(line.SerializeToString(), Intake(NOW_NS))
-        assert found.logs == decode(line).logs
+        assert list(found.logs) == list(decode(line).logs)
     other = logs({"timeUnixNano": NOW_NS, "body": any_value("x")}, resource={"service.name": "b"})
     (entry,) = decoder.decode(other.SerializeToString(), Intake(NOW_NS)).logs
     assert entry.labels["service_name"] == "b"
@@ -114,3 +115,35 @@ def test_names_of_metadata_that_meet_are_joined() -> None:
     (entry,) = decode(logs({"timeUnixNano": NOW_NS, "attributes": own})).logs
     assert (entry.metadata["a_b"], entry.metadata["c"], entry.labels["level"]) == ("1;2", "3", "warn")
     assert "level" not in entry.metadata
+
+
+@pytest.mark.parametrize("broken", [BROKEN, UTF8])
+def test_a_record_or_span_whose_attributes_cannot_be_read_is_refused_alone(broken: bytes) -> None:
+    line = {"timeUnixNano": NOW_NS, "body": any_value("x"), "attributes": attributes({"a": 1})}
+    request = logs(line, line)
+    lines = lazy.with_bytes(type(request), {lazy.ATTRIBUTE}).FromString(request.SerializeToString())
+    lines.resource_logs[0].scope_logs[0].log_records[0].attributes.append(broken)
+    found = LogsDecoder().decode(lines.SerializeToString(), Intake(NOW_NS))
+    assert (len(found.logs), found.refused) == (1, 1)
+    event = {"timeUnixNano": NOW_NS, "name": "e"}
+    request = traces(span(events=[event]), span(links=[{}]), span(), span())
+    spans = lazy.with_bytes(type(request), {lazy.ATTRIBUTE}).FromString(request.SerializeToString())
+    in_event, in_link, own, _ = spans.resource_spans[0].scope_spans[0].spans
+    for part in (in_event.events[0], in_link.links[0], own):
+        part.attributes.append(broken)
+    found = TracesDecoder().decode(spans.SerializeToString(), Intake(NOW_NS))
+    assert (len(found.spans), found.refused) == (1, 3)
+
+
+def test_a_full_memory_of_attributes_is_emptied_and_reads_on() -> None:
+    asked = []
+
+    def read(part: bytes) -> int:
+        asked.append(part)
+        return len(part)
+
+    memory = Memory(read, count=2, longest=3)
+    for part in (b"a", b"bb", b"a", b"ccc", b"a", b"dddd", b"dddd"):
+        assert memory[part] == len(part)
+        assert len(memory) <= 2
+    assert asked == [b"a", b"bb", b"ccc", b"a", b"dddd", b"dddd"]

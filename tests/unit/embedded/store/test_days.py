@@ -6,12 +6,15 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
+
 from awf.core.counters import Counters
 from awf.core.semconv import STORE_DROPPED_ROWS
 from awf.embedded.model import Exemplar, LogRecord, Samples, Span
 from awf.embedded.store import DuckStore
 from awf.embedded.store.layout import MS_PER_DAY
 from awf.embedded.store.limits import Limits
+from awf.embedded.store.rewrite import rewrite
 from awf.embedded.store.schema import connect
 
 DAY_NS = MS_PER_DAY * 1_000_000
@@ -135,3 +138,38 @@ async def test_of_the_only_day_the_oldest_part_goes(tmp_path: Path) -> None:
     assert kept[0] > 0
     assert counters.get(STORE_DROPPED_ROWS, signal="logs", reason="size") >= kept[0] * 2500
     store.close()
+
+
+@pytest.mark.parametrize(("different", "kinds"), [(6_000, {"ZSTD"}), (10, {"DICT_FSST"})])
+async def test_attributes_that_hardly_repeat_are_packed_closely(
+    tmp_path: Path, different: int, kinds: set[str]
+) -> None:
+    path = tmp_path / "t.duckdb"
+    store = opened(path)
+    ids = [f"{random.Random(number % different).getrandbits(128):032x}" for number in range(6_000)]
+    spans = [
+        Span(f"{n:032x}", f"{n:016x}", "", "work", 1, n, n, attributes={"id": x}) for n, x in enumerate(ids)
+    ]
+    await store.write(logs=[LogRecord(n, "x", {"a": "b"}, {"id": x}) for n, x in enumerate(ids)], spans=spans)
+    store.fold()
+    assert [found.metadata["id"] for found in store.logs([], 0, 6_000, newest_first=False)] == ids
+    assert [found.attributes["id"] for found in store.spans(0, 6_000)] == ids
+    store.close()
+    assert _packing(path) == kinds
+    rewrite(path, 256)
+    assert _packing(path) == kinds
+
+
+def _packing(path: Path) -> set[str]:
+    """Return how the attributes of the first day are compressed."""
+    connection = connect(path, 256)
+    found = [
+        connection.execute(
+            f"select compression from pragma_storage_info('{table}') where column_name = '{column}' and"
+            " segment_type = 'VARCHAR'"
+        ).fetchall()
+        for table, column in (("logs_19700101", "metadata"), ("spans_19700101", "attributes"))
+    ]
+    connection.close()
+    assert all(found)
+    return {kind for part in found for (kind,) in part}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from awf.embedded.model import SpanCondition, SpanConditions, SpanMention, SpanTest
-from awf.embedded.store import MemoryStore
+from awf.embedded.store import MemoryStore, spans
 from awf.embedded.traceql import parse
 from awf.embedded.traceql.candidates import conditions_of
 from awf.embedded.traceql.nodes import Pipeline
@@ -73,6 +73,13 @@ COUNTED = """
 {} | rate() by (span.cost_usd, .shared)
 { .shared = "span-1" && span.tags != nil } | count_over_time() by (span.tags)
 { span.tokens * 2 > span.attempt } | avg_over_time(duration) by (span.dry_run)
+{} | max_over_time(span.attempt) by (name)
+{ status = error } | min_over_time(span.cost_usd)
+{ span.attempt > 1 } | avg_over_time(span.attempt) by (status)
+{} | avg_over_time(span.mixed)
+{} | quantile_over_time(span.tokens, .5, .9) by (kind)
+{} | histogram_over_time(.attempt)
+{} | max_over_time(resource.replicas)
 """.strip().splitlines()
 
 
@@ -93,13 +100,39 @@ async def test_spans_that_look_alike_are_counted_by_the_store(store: MemoryStore
 
 
 @pytest.mark.parametrize(
+    "query", ["{ status = error }", "{ span.attempt > 1 } > { kind = client }", "{ duration > 1s }"]
+)
+def test_traces_are_the_same_whether_times_or_conditions_are_looked_at_first(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    for seconds in (5, 60, 3600):
+        span = (T0 + 20 * SECOND, T0 + (20 + seconds) * SECOND)
+        found = []
+        for share in (0, 2):
+            monkeypatch.setattr(spans, "FEW", share)
+            found.append(store.traces(*span, asked(query)))
+        assert found[0] == found[1]
+        assert found[0] or seconds < 3600
+
+
+@pytest.mark.parametrize("most", [0, 10**6])
+async def test_spans_that_were_sent_twice_count_once_however_many(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(spans, "MAX_REPEATED", most)
+    groups = store.span_groups(T0 - 3600 * SECOND, T0 + 3600 * SECOND, bucket_ns=SECOND, columns=["name"])
+    assert groups is not None
+    assert sum(cell.spans for group in groups for cell in group.cells) == len(SPANS)
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "{ duration > 1s || status = error } | max_over_time(duration)",
         "{} | rate() by (duration)",
         "{} | rate() by (event:name)",
         "{ link.kind = `retry` } | rate()",
-        "{} | max_over_time(span.tokens)",
+        "{ span.tokens != nil } | sum_over_time(span.tokens)",
         "{ duration / 2 > 1s } | rate()",
         "{ rootName = `awf.workflow` } | rate()",
         "{} >> {} | rate()",
