@@ -29,6 +29,7 @@ OF_MANY = (
     "sum without (host) (rate(latency_bucket[5m]))", "stddev(requests_total)", "topk(3, requests_total)",
     "histogram_quantile(0.9, sum by (le) (rate(latency_bucket[3m])))", "count(requests_total > 50100) or vector(0)",
     "max by (host) (session) / on (host) group_left () sum by (host) (state)", "sum(odd)", "-odd",
+    "sum(rate(requests_total[2m]))", "sum(rate(latency_bucket[5m]))",
     "quantile(0.3, requests_total offset 4m)", "sum(increase(requests_total[5m])) * 60 unless absent(session)",
 )  # fmt: skip
 NOT_KEPT = (
