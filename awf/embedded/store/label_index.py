@@ -52,6 +52,10 @@ class LabelIndex:
         """Return the labels of an id; None when retention has just removed it."""
         return self._labels[label_id] if label_id < len(self._labels) else None
 
+    def labels_of(self, label_ids: Ids) -> list[Mapping[str, str] | None]:
+        """Return the labels of ids that were found."""
+        return list(map(self._labels.__getitem__, label_ids.tolist()))
+
     def add(self, items: Iterable[tuple[int, LabelKey]]) -> None:
         """Take in label sets, by ascending id."""
         with self._lock:
