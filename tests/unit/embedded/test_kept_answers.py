@@ -151,8 +151,9 @@ async def test_the_least_used_answers_go_first(store: CountingStore) -> None:
         if answers.get(question) is None:
             answers.keep(question, bytes(400), version=0, until_ms=0)
     assert [answers.get(question) is not None for question in "abc"] == [True, False, True]
-    answers.keep("too large", bytes(4_000), version=0, until_ms=0)
-    assert [answers.get(question) for question in ("a", "c", "too large")] == [None, None, None]
+    for question, size in (("too large", 4_000), ("x" * 4_000, 1)):
+        answers.keep(question, bytes(size), version=0, until_ms=0)
+        assert [answers.get(question) for question in ("a", "c", question)] == [None, None, None]
 
 
 LOKI, TEMPO = "/loki/loki/api/v1/query_range?query={a=%22b%22}", "/tempo/api/search?q={}"

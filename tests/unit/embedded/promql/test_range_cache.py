@@ -172,9 +172,10 @@ async def test_a_result_that_has_notes_is_evaluated_each_time(store: CountingSto
 
 
 def test_the_least_used_results_go_first(store: MemoryStore) -> None:
-    kept = RangeCache(store.sample_changes, max_bytes=1 << 10)
+    kept = RangeCache(store.sample_changes, max_bytes=5_000)
     engine = Engine(store, kept=kept)
     for number in range(30):
         engine.range(f"vector({number})", 0, 600_000, 15_000)
-    assert np.sum([each.size_bytes for each in kept._kept.values()]) <= 1 << 10
-    assert len(kept._kept) == 1
+        engine.range(f"nothing_{number}", 0, 600_000, 15_000)
+    assert np.sum([each.size_bytes for each in kept._kept.values()]) <= 5_000
+    assert [query for query, _ in kept._kept] == ["nothing_28", "vector(29)", "nothing_29"]
