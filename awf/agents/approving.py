@@ -18,8 +18,15 @@ class Approvals:
         self._parts = parts
 
     async def ask(self, incident: Incident, call: ActionCall, *, summary: str, why: str) -> Approval:
-        """Store a question about exactly this call. An incident has one question at a time."""
+        """Store a question about exactly this call. An incident has one question at a time.
+
+        What is at stake comes from the registry of actions, and who has to agree from the policy.
+        """
         parts = self._parts
+        info, policy = (
+            parts.remediation.actions()[call.name],
+            parts.remediation.judge(call, severity=incident.severity),
+        )
         for open_one in await parts.approvals.pending():
             if open_one.incident_id == incident.id:
                 if open_one.action.digest == call.digest:
@@ -33,7 +40,11 @@ class Approvals:
             action=call,
             summary=summary,
             why_asked=why,
-            required_role=parts.config.approver_role,
+            required_role=policy.role or parts.config.approver_role,
+            is_reversible=info.is_reversible,
+            blast_radius=info.blast_radius,
+            alternatives=_alternatives(incident),
+            quorum=policy.approvals,
             created_at=now,
             expires_at=now + timedelta(seconds=parts.config.approval_ttl_s),
         )
@@ -44,7 +55,9 @@ class Approvals:
     async def decide(self, approval_id: ApprovalId, *, approve: bool, by: str, reason: str) -> Approval:
         """Take an answer. Raises NotFound, Expired, Conflict."""
         approval = await self._parts.approvals.decide(approval_id, approve=approve, by=by, reason=reason)
-        await self._note(f"approval.{approval.status.value}", approval, by=by)
+        is_one_of_several = approval.status is ApprovalStatus.PENDING
+        event = "approval.seconded" if is_one_of_several else f"approval.{approval.status.value}"
+        await self._note(event, approval, by=by)
         return approval
 
     async def withdraw(self, approval_id: ApprovalId, why: str) -> None:
@@ -77,3 +90,9 @@ class Approvals:
                 "reason": approval.reason,
             },
         )
+
+
+def _alternatives(incident: Incident) -> tuple[str, ...]:
+    """Return what else was considered when the incident's action was chosen."""
+    chosen = next((entry for entry in reversed(incident.timeline) if entry.kind == "decision"), None)
+    return tuple(map(str, chosen.detail.get("considered", ()))) if chosen else ()

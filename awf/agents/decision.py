@@ -30,9 +30,9 @@ async def decide(
     """Return the first candidate that can be planned and that the policy does not deny; None if there is none."""
     severity = worst_severity(alerts)
     considered: list[str] = []
-    candidates = _candidates(hypothesis, alerts, playbook)
+    registered, candidates = remediation.actions(), _candidates(hypothesis, alerts, playbook)
     for name, play in candidates.items():
-        if name not in remediation.actions():
+        if name not in registered:
             continue
         plan = await remediation.plan(name, hypothesis)
         if plan.call is None:
@@ -42,6 +42,8 @@ async def decide(
         if policy.verdict is Verdict.DENY:
             considered.append(f"{name}: denied by policy: {policy.reason}")
             continue
+        later = list(candidates)[list(candidates).index(name) + 1 :]
+        considered += [f"{each}: comes after it" for each in later if each in registered]
         return Decision(plan.call, policy, plan.why, play, tuple(considered))
     return None
 

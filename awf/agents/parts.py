@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from awf.agents.investigation import Investigator
 from awf.core.clock import Clock, SystemClock
 from awf.core.counters import Counters
+from awf.core.incidents import WATCHER_NAME
 from awf.core.ports import (
     ApprovalStore,
     AuditLog,
@@ -17,7 +18,7 @@ from awf.core.ports import (
     WatcherSwitch,
 )
 
-ACTOR = "awf-watcher"
+ACTOR = WATCHER_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,9 @@ class WatcherAgent:
 
     async def _answer(self, approval_id: ApprovalId, *, approve: bool, by: str, reason: str) -> Approval:
         approval = await self._stages.approvals.decide(approval_id, approve=approve, by=by, reason=reason)
+        if approval.status is ApprovalStatus.PENDING:
+            text = f"approved by {by}: {len(approval.approved_by)} of {approval.quorum}"
+            await self._journal.record(approval.incident_id, "approval", text)
         self._launch(approval.incident_id)
         return approval
 

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from awf.core.clock import isoformat
 from awf.core.types import ApprovalId, IncidentId, Json
+
+WATCHER_NAME: Final = "awf-watcher"
+"""By which the watcher signs what it orders and asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,8 @@ class PolicyDecision:
     rule: str
     reason: str
     policy_hash: str
+    approvals: int = 1  # of how many people, when they are asked
+    role: str = ""  # that they need; empty: the usual one
 
 
 class ActionOutcome(StrEnum):
@@ -234,7 +239,8 @@ class ApprovalStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A question to a person, bound to one action and the hash of its exact arguments."""
+    """A question to people, bound to one action and the hash of its exact arguments. It is approved once `quorum`
+    people have said yes; the first no rejects it."""
 
     id: ApprovalId
     incident_id: IncidentId
@@ -245,6 +251,11 @@ class Approval:
     required_role: str
     created_at: datetime
     expires_at: datetime
+    is_reversible: bool = False
+    blast_radius: str = ""
+    alternatives: tuple[str, ...] = ()  # other candidates, each with why it was not chosen
+    quorum: int = 1
+    approved_by: tuple[str, ...] = ()  # so far
     decided_at: datetime | None = None
     decided_by: str = ""
     reason: str = ""

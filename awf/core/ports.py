@@ -263,7 +263,10 @@ class ApprovalStore(Protocol):
         ...
 
     async def decide(self, approval_id: ApprovalId, *, approve: bool, by: str, reason: str) -> Approval:
-        """Decide once: one claim wins. Raises NotFound, Expired, or Conflict when already decided."""
+        """Take an answer: one claim wins. An approval that needs more people stays pending.
+
+        Raises NotFound, Expired, or Conflict when already decided, or approved by the same person before.
+        """
         ...
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from awf.core.actions import Applied, ApplyStatus, WorkOrder
+from awf.core.incidents import WATCHER_NAME
 from awf.core.types import AckStatus, ControlAck, ControlKind, ControlOutcome, Json
 from awf.remediation.spec import Tools
 
-REQUESTED_BY = "awf-watcher"
+REQUESTED_BY = WATCHER_NAME
 
 
 @dataclass(frozen=True, slots=True)

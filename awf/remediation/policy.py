@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -38,6 +38,8 @@ class Rule(BaseModel):
     target: Places = Places()
     reversible: bool | None = None
     decision: Verdict
+    approvals: int = Field(default=1, ge=1, le=10)
+    role: Literal["", "approver", "admin"] = ""
     reason: str = ""
 
     @field_validator("action", "severity", mode="before")
@@ -60,7 +62,7 @@ class RulePolicy:
     def __init__(self, rules: Iterable[Rule], *, default: Verdict = Verdict.ASK) -> None:
         self.rules = tuple(rules)
         self._default = default
-        body = [rule.model_dump(mode="json") for rule in self.rules]
+        body = [rule.model_dump(mode="json", exclude_defaults=True) for rule in self.rules]
         canonical = json.dumps({"rules": body, "default": default.value}, sort_keys=True)
         self.hash = hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -68,7 +70,9 @@ class RulePolicy:
         for rule in self.rules:
             if rule.matches(action, target, reversible=reversible, severity=severity):
                 reason = rule.reason or f"rule {rule.name!r} of the policy {_SAYS[rule.decision]}"
-                return PolicyDecision(rule.decision, rule.name, reason, self.hash)
+                return PolicyDecision(
+                    rule.decision, rule.name, reason, self.hash, approvals=rule.approvals, role=rule.role
+                )
         reason = f"no rule of the policy matches, and its default {_SAYS[self._default]}"
         return PolicyDecision(self._default, "default", reason, self.hash)
 

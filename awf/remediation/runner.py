@@ -62,7 +62,7 @@ class ActionRunner:
             self._policy.decide(call.name, place, reversible=spec.is_reversible, severity=severity)
             for place in spec.places(call) or (Target(),)
         ]
-        return min(decisions, key=lambda decision: _STRICTEST.index(decision.verdict))
+        return min(decisions, key=lambda each: (_STRICTEST.index(each.verdict), -each.approvals))
 
     async def apply(self, order: WorkOrder) -> Applied:
         spec = self._spec(order.call.name)
@@ -140,6 +140,8 @@ class ActionRunner:
         if approval.expires_at <= self._tools.clock.now():
             # Given in time, but a pause or an outage came between: what was approved is no longer what is.
             return f"approval {approval.id} was given, but has expired since"
+        if 1 < decision.approvals > len(approval.approved_by):
+            return f"the policy now wants {decision.approvals} people to approve"
         is_bound = approval.action.digest == order.call.digest and approval.incident_id == order.incident_id
         return "" if is_bound else f"approval {approval.id} is for another action"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -57,19 +58,18 @@ class Approvals:
                     f"approval {approval_id} expired at {to_json(found.expires_at)}",
                     hint="The incident has gone on without it; look there for what to do.",
                 )
-            status = ApprovalStatus.APPROVED if approve else ApprovalStatus.REJECTED
-            decided = replace(found, status=status, decided_at=self._db.now(), decided_by=by, reason=reason)
-            claimed = conn.execute(
-                update(approvals)
-                .where(approvals.c.id == approval_id, approvals.c.status == ApprovalStatus.PENDING.value)
-                .values(status=status.value, doc=to_json(decided))
-            )
-            if claimed.rowcount == 0:
+            if found.status is not ApprovalStatus.PENDING:
                 raise Conflict(
                     f"approval {approval_id} was already {found.status.value} by {found.decided_by or 'another'}",
                     hint="One answer wins; open a new incident if it was wrong.",
                 )
-            return decided
+            answered = _answered(found, approve=approve, by=by, reason=reason, at=self._db.now())
+            conn.execute(
+                update(approvals)
+                .where(approvals.c.id == approval_id)
+                .values(status=answered.status.value, doc=to_json(answered))
+            )
+            return answered
 
         return await self._db.write(work)
 
@@ -81,3 +81,21 @@ class Approvals:
         if found.status is ApprovalStatus.PENDING and found.expires_at <= self._db.now():
             return replace(found, status=ApprovalStatus.EXPIRED)
         return found
+
+
+def _answered(found: Approval, *, approve: bool, by: str, reason: str, at: datetime) -> Approval:
+    """Return a pending approval after one more answer. Units of work that write run one after the other."""
+    if not approve:
+        return replace(found, status=ApprovalStatus.REJECTED, decided_at=at, decided_by=by, reason=reason)
+    if by in found.approved_by:
+        missing = found.quorum - len(found.approved_by)
+        raise Conflict(
+            f"{by} has approved {found.id} already",
+            hint=f"It needs {missing} more {'person' if missing == 1 else 'people'}.",
+        )
+    people = (*found.approved_by, by)
+    if len(people) < found.quorum:
+        return replace(found, approved_by=people)
+    return replace(
+        found, status=ApprovalStatus.APPROVED, approved_by=people, decided_at=at, decided_by=", ".join(people), reason=reason,
+    )  # fmt: skip

@@ -221,6 +221,30 @@ class TestApprovals:
         assert sum(isinstance(answer, Approval) for answer in answers) == 1
         assert sum(isinstance(answer, Conflict) for answer in answers) == 7
 
+    async def test_two_different_people_approve_what_needs_two(self, state: State) -> None:
+        await state.approvals.create(replace(make_approval(), quorum=2))
+
+        async def answer(by: str, *, approve: bool = True) -> Approval:
+            return await state.approvals.decide(ApprovalId("apr_1"), approve=approve, by=by, reason="r")
+
+        first = await answer("ada")
+        assert (first.status, first.approved_by) == (ApprovalStatus.PENDING, ("ada",))
+        with pytest.raises(Conflict, match="ada has approved apr_1 already"):
+            await answer("ada")
+        found = await asyncio.gather(*(answer(f"p{number}") for number in range(4)), return_exceptions=True)
+        (second,) = (each for each in found if isinstance(each, Approval))
+        assert second.status is ApprovalStatus.APPROVED
+        assert second.decided_by == f"ada, {second.approved_by[1]}"
+        assert sum(isinstance(each, Conflict) for each in found) == 3
+
+    async def test_the_first_no_rejects_what_needs_two(self, state: State) -> None:
+        await state.approvals.create(replace(make_approval(), quorum=3))
+        await state.approvals.decide(ApprovalId("apr_1"), approve=True, by="ada", reason="")
+        no = await state.approvals.decide(
+            ApprovalId("apr_1"), approve=False, by="ada", reason="no, after all"
+        )
+        assert (no.status, no.decided_by) == (ApprovalStatus.REJECTED, "ada")
+
     async def test_an_approval_expires_by_itself(self, state: State, clock: MovingClock) -> None:
         await state.approvals.create(make_approval())
         await clock.sleep(3601)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, StringConstraints
 from awf.api.access import Asker, allow
 from awf.api.runtime import Parts, Runtime
 from awf.core.codec import to_json
-from awf.core.incidents import Approval, ApprovalStatus
+from awf.core.incidents import WATCHER_NAME, Approval, ApprovalStatus
 from awf.core.ports import Principal
 from awf.core.types import ApprovalId, Json
 from awf.errors import Conflict, Expired, Forbidden
@@ -48,7 +48,7 @@ async def get_approval(approval_id: str, parts: Parts) -> Json:
 
 @router.post("/approvals/{approval_id}/approve", dependencies=[allow("decide")])
 async def approve(approval_id: str, parts: Parts, asker: Asker, body: ApproveRequest | None = None) -> Json:
-    """Carry the action out; 403, 404, 409 when decided, 410 when expired."""
+    """Carry the action out, once enough people agree; 403, 404, 409 when decided, 410 when expired."""
     reason = body.reason if body else ""
     decided: Json = to_json(await decide(parts, asker, approval_id, approve=True, reason=reason))
     return decided
@@ -68,6 +68,8 @@ async def decide(
     approval = await parts.approvals.get(ApprovalId(approval_id))
     if asker.role not in (approval.required_role, "admin"):
         raise Forbidden(f"approval {approval.id} needs the role {approval.required_role}, not {asker.role}")
+    if asker.name == WATCHER_NAME:
+        raise Forbidden("the watcher does not approve what it asks", hint="Use the token of a person.")
     if approval.status is ApprovalStatus.EXPIRED:
         raise Expired(
             f"approval {approval.id} expired at {to_json(approval.expires_at)}",

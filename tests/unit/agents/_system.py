@@ -23,7 +23,7 @@ from awf.core.types import (
     WorkflowInfo,
 )
 from awf.remediation.playbook import PlaybookRules
-from awf.remediation.policy import default_policy
+from awf.remediation.policy import RulePolicy, default_policy
 from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
 from awf.state.state import State
@@ -183,13 +183,14 @@ class System:
         controls: Any = None,
         investigator: Investigator | None = None,
         config: WatcherConfig | None = None,
+        policy: RulePolicy | None = None,
     ) -> WatcherAgent:
         """Build a watcher on this state: a second one stands for a restart."""
         specs = discover("awf.remediation.actions", ActionSpec)
         tools = Tools(
             controls or self.controls, self.telemetry, [self.notifier], self.clock, self.remediation
         )
-        policy = default_policy((name, spec.default) for name, spec in specs.items())
+        policy = policy or default_policy((name, spec.default) for name, spec in specs.items())
         self.watcher = WatcherAgent(
             WatcherParts(
                 playbook=PlaybookRules(),

@@ -20,10 +20,12 @@ from awf.core.incidents import (
     CauseClass,
     Incident,
     IncidentStatus,
+    Verdict,
 )
 from awf.core.types import AckStatus, ControlAck, ControlChange, EngineId
 from awf.errors import Conflict, Expired, NotFound
 from awf.generate.output import rule_groups
+from awf.remediation.policy import Rule, RulePolicy
 from awf.testing import FakeClock, FakeControls
 from tests.unit.agents._system import (
     BEGIN,
@@ -175,6 +177,27 @@ async def test_a_full_queue_asks_and_an_approval_carries_it_out(system: System) 
     assert incident.decided_by == "ana"
     assert [change.arguments for change in system.controls.changes] == [{"engine_id": "demo", "workers": 8}]
     assert system.counters.get(sc.WATCHER_APPROVALS_PENDING) == 0
+
+
+async def test_a_policy_may_want_two_people_and_says_what_is_at_stake(system: System) -> None:
+    shortage(system)
+    rule = Rule(name="two", action=("scale_workers",), decision=Verdict.ASK, approvals=2, role="admin")
+    system.start(policy=RulePolicy([rule]))
+    incident = await system.alert(SATURATED)
+    approval, *_ = await system.watcher.get_pending_approvals()
+    assert (approval.quorum, approval.required_role, approval.is_reversible) == (2, "admin", True)
+    assert approval.blast_radius
+    assert approval.alternatives == ("notify_oncall: comes after it",)
+    await system.watcher.approve_action(approval.id, by="ana")
+    await system.watcher.settled()
+    waiting = await system.state.incidents.get(incident.id)
+    assert waiting.status is IncidentStatus.AWAITING_APPROVAL
+    assert "approved by ana: 1 of 2" in text(waiting, "approval")
+    assert system.controls.changes == []
+    await system.watcher.approve_action(approval.id, by="ben")
+    await system.watcher.settled()
+    incident = await system.state.incidents.get(incident.id)
+    assert (incident.status, incident.decided_by) == (IncidentStatus.RESOLVED, "ana, ben")
 
 
 async def test_a_queue_that_stays_long_means_the_workers_are_taken_back(system: System) -> None:

@@ -86,6 +86,13 @@ class TestApprovals:
         assert (await api.client("approver").post("/approvals/apr_1/approve")).status_code == 403
         assert (await api.client("admin").post("/approvals/apr_1/approve")).status_code == 200
 
+    async def test_the_watcher_does_not_approve_what_it_asks(self, api: Api) -> None:
+        await api.state.approvals.create(make_approval())
+        token = await api.state.tokens.create("awf-watcher", "approver")
+        headers = {"authorization": f"Bearer {token}"}
+        answer = await api.client().post("/approvals/apr_1/approve", headers=headers)
+        assert (answer.status_code, "the watcher does not approve" in answer.text) == (403, True)
+
 
 class TestHealth:
     async def test_readiness_names_what_is_not_ready_and_why(self, api: Api) -> None:
