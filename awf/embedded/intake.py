@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -110,7 +111,7 @@ def excess(labels: Iterable[tuple[str, str]], what: str) -> str:
     pairs = list(labels)
     if len(pairs) > MAX_LABELS:
         return f"{what} has {len(pairs)} labels, over the limit of {MAX_LABELS}"
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in pairs)
+    size = len("".join(chain.from_iterable(pairs)).encode())
     if size > MAX_LABEL_BYTES:
         return f"the labels of {what} have {size} bytes, over the limit of {MAX_LABEL_BYTES}"
     return ""

@@ -40,9 +40,11 @@ def add_numbers(intake: Intake, family: Family, points: Sequence[bytes]) -> None
 
 def _add_known(intake: Intake, family: Family, points: Sequence[bytes]) -> bool:
     """Add samples when all points are alike, of known series and not to be refused; else none."""
-    tags, *others = {point[_TAGS] for point in points}
+    tags = points[0][_TAGS]
     layout = _LAYOUTS.get(tags)
-    if others or layout is None or points[0][layout.size :] not in family.known:
+    if layout is None or points[0][layout.size :] not in family.known:
+        return False
+    if {point[_TAGS] for point in points} != {tags}:
         return False
     size, known = layout.size, family.known.get
     series = [number for point in points if (number := known(point[size:])) is not None]

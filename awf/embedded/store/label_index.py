@@ -27,7 +27,7 @@ class LabelIndex:
         self._lock = threading.Lock()
         self._ids: dict[LabelKey, int] = {}
         self._labels: list[Mapping[str, str] | None] = []
-        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        self._pairs: dict[tuple[str, str], tuple[tuple[str, str], array[int]]] = {}  # with their postings
         self._postings: dict[str, dict[str, array[int]]] = {}
         self._bytes = 0
         self._found: dict[tuple[Matcher, ...], Ids] = {}  # until label sets come or go
@@ -62,14 +62,15 @@ class LabelIndex:
             for label_id, key in items:
                 self._found.clear()
                 # A series shares its names, values and pairs with others: this is half of what it costs.
-                shared = frozenset(map(self._shared, key))
+                pairs = list(map(self._shared, key))
+                shared = frozenset(pair for pair, _ in pairs)
                 self._ids[shared] = label_id
                 self._labels += [None] * (label_id - len(self._labels))
                 labels = dict(sorted(shared))
                 self._labels.append(labels)
                 self._bytes += _bytes(shared, labels)
-                for name, value in shared:
-                    self._postings.setdefault(name, {}).setdefault(value, array("I")).append(label_id)
+                for _, posting in pairs:
+                    posting.append(label_id)
 
     def remove(self, label_ids: Iterable[int]) -> None:
         with self._lock:
@@ -87,6 +88,7 @@ class LabelIndex:
                 kept = array("I", (each for each in self._postings[name][value] if each not in ids))
                 if kept:
                     self._postings[name][value] = kept
+                    self._pairs[name, value] = self._pairs[name, value][0], kept
                 else:
                     del self._postings[name][value]
                     self._pairs.pop((name, value), None)
@@ -129,11 +131,13 @@ class LabelIndex:
             return (values[matcher.value],) if matcher.value in values else ()
         return (ids for value, ids in values.items() if matcher.matches(value) is wanted)
 
-    def _shared(self, pair: tuple[str, str]) -> tuple[str, str]:
+    def _shared(self, pair: tuple[str, str]) -> tuple[tuple[str, str], array[int]]:
         found = self._pairs.get(pair)
         if found is None:
             name, value = pair
-            found = self._pairs[pair] = (sys.intern(name), value)
+            pair = (sys.intern(name), value)
+            posting = self._postings.setdefault(pair[0], {})[value] = array("I")
+            found = self._pairs[pair] = pair, posting
             self._bytes += _BYTES_PER_PAIR + sys.getsizeof(value)
         return found
 

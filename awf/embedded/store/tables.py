@@ -156,16 +156,18 @@ class Tables:
         """Return the ids of all keys, NO_ID of new ones for which there is no memory."""
         index, added = self._indexes[labels], new[labels]
         found = index.ids_of(keys)
+        room = self._room() if None in found else 0
         for place in [place for place, label_id in enumerate(found) if label_id is None]:
             found[place] = added.get(keys[place])
-            if found[place] is None and self._has_room(len(added)):
+            if found[place] is None and len(added) < room:
                 found[place] = added[keys[place]] = index.next_id + len(added)
         return [NO_ID if label_id is None else label_id for label_id in found]
 
-    def _has_room(self, more: int) -> bool:
+    def _room(self) -> float:
+        """Return for how many more label sets there is memory."""
         taken = sum(index.size_bytes for index in self._indexes.values())
         count = sum(len(index) for index in self._indexes.values())
-        return taken + more * (taken // count if count else _BYTES_OF_FIRST) < self._max_label_bytes
+        return (self._max_label_bytes - taken) / (taken // count if count else _BYTES_OF_FIRST)
 
     def _append(self, table: str, incoming: Columns, source: str = "select * from incoming") -> None:
         """Insert rows. DuckDB finds `incoming`, the variable of this function, by its name: to register and
