@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from awf.embedded.changes import Changes
 
 MAX_BYTES = 32 << 20
-_BYTES_OF_ENTRY = 500  # of its key, and of what holds it
+_BYTES_OF_ENTRY = 500  # of what holds a question and its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class _Kept:
     body: bytes
     version: int
     until_ms: int
+    size_bytes: int
 
 
 class AnswerCache:
@@ -55,14 +56,15 @@ class AnswerCache:
     def keep(self, question: Hashable, body: bytes, *, version: int, until_ms: int) -> None:
         """Remember an answer. `version` is the one before its data was read; nothing in it is younger than
         `until_ms`."""
+        size = len(body) + len(repr(question)) + _BYTES_OF_ENTRY
         with self._lock:
             self._drop(question)
-            self._kept[question] = _Kept(body, version, until_ms)
-            self._bytes += len(body) + _BYTES_OF_ENTRY
+            self._kept[question] = _Kept(body, version, until_ms, size)
+            self._bytes += size
             while self._bytes > self._max_bytes:
                 self._drop(next(iter(self._kept)))
 
     def _drop(self, question: Hashable) -> None:
         gone = self._kept.pop(question, None)
         if gone is not None:
-            self._bytes -= len(gone.body) + _BYTES_OF_ENTRY
+            self._bytes -= gone.size_bytes

@@ -207,10 +207,12 @@ class LineTest:
 @dataclass(frozen=True, slots=True)
 class LogFilter:
     """What an entry must be beyond the labels of its stream: every test holds. A label is the stream's, and
-    where the stream has none of that name, the entry's metadata."""
+    where the stream has none of that name, the entry's metadata. Each of `values` is in the line, or a label's
+    or a piece of metadata's; a line with backslashes may have it in escapes and passes."""
 
     lines: tuple[LineTest, ...] = ()
     labels: tuple[Matcher, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 EVERYTHING = LogFilter()

@@ -4,6 +4,7 @@ checks are still answered. A query has one deadline for waiting and running, and
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from awf.embedded.deadline import Deadline, timed_out
 from awf.errors import Overloaded, QueryCancelled
 
 INTERRUPT_INTERVAL_S = 0.05
+SWITCH_INTERVAL_S = 0.0005
 
 T = TypeVar("T")
 
@@ -137,6 +139,12 @@ class QueryPool:
             ending.add_done_callback(self._ending.discard)
             raise
         return running.result()
+
+
+def share_the_interpreter() -> None:
+    """Let this process' threads take turns ten times as often as Python does by itself: else an answer that is ready
+    waits up to 5 ms at each of its system calls while queries compute."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 async def _end(running: asyncio.Future[T], deadline: Deadline) -> None:

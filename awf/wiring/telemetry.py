@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from awf.core.counters import Counters
+from awf.embedded.query_pool import share_the_interpreter
 from awf.embedded.server import EmbeddedConfig, EmbeddedServer, Ports
 from awf.errors import DataDirError
 from awf.generate.output import render_dashboards, render_rules, write
@@ -20,6 +21,7 @@ async def start_telemetry(settings: Settings) -> Callable[[], Awaitable[None]]:
 
     What its ruler counts about itself it sends to itself, like any other process.
     """
+    share_the_interpreter()
     counters = Counters()
     server = EmbeddedServer(embedded_config(settings), counters=counters)
     await server.start()

@@ -77,8 +77,10 @@ class Backend:
 
 
 async def _serve(folder: Path) -> None:
+    from awf.embedded.query_pool import share_the_interpreter
     from awf.embedded.server import EmbeddedConfig, EmbeddedServer, Ports
 
+    share_the_interpreter()
     rules = Path(tempfile.mkdtemp(dir=folder))
     server = EmbeddedServer(EmbeddedConfig(folder, rules, ports=Ports(0, 0, 0, 0, 0, 0)))
     began = time.monotonic()

@@ -92,7 +92,7 @@ class Crowd:
         self._dashboards = dashboards
         self._boards = boards()
         self._began = 0.0
-        self.latencies = Latencies()
+        self.opened, self.refreshed = Latencies(), Latencies()
         self.panels: dict[str, Latencies] = defaultdict(Latencies)
         self.errors: dict[str, int] = defaultdict(int)
         self.answers = self.late = 0
@@ -107,17 +107,18 @@ class Crowd:
         board = self._boards[number % len(self._boards)]
         due = self._began + number / self._dashboards * REFRESH_S
         async with Tab() as tab:
-            source = Source(tab, self._addresses)
+            source, latencies = Source(tab, self._addresses), self.opened
             while due < self._began + FOR_S:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 wanted = await asks(board, source, int(time.time() * 1000))
-                await asyncio.gather(*(self._ask(tab, source, ask) for ask in wanted))
+                await asyncio.gather(*(self._ask(tab, source, ask, latencies) for ask in wanted))
+                latencies = self.refreshed
                 due += REFRESH_S
                 while due < time.perf_counter():
                     self.late += 1
                     due += REFRESH_S
 
-    async def _ask(self, tab: Tab, source: Source, ask: Ask) -> None:
+    async def _ask(self, tab: Tab, source: Source, ask: Ask, latencies: Latencies) -> None:
         began = time.perf_counter()
         try:
             await tab.get(source.bases[ask.query.datasource.uid], ask.query.path, ask.query.parameters)
@@ -126,8 +127,9 @@ class Crowd:
             return
         seconds = time.perf_counter() - began
         self.answers += 1
-        self.latencies.add(seconds)
-        self.panels[ask.panel].add(seconds)
+        latencies.add(seconds)
+        if latencies is self.refreshed:
+            self.panels[ask.panel].add(seconds)
 
 
 async def at_once(addresses: Mapping[str, str], dashboards: int) -> None:
@@ -136,7 +138,11 @@ async def at_once(addresses: Mapping[str, str], dashboards: int) -> None:
     slowest = max(crowd.panels, key=lambda panel: crowd.panels[panel].within(0.99))
     rows = [
         [name, *(f"{found.within(share) * 1e3:,.0f}" for share in (0.5, 0.99))]
-        for name, found in (("all panels", crowd.latencies), (slowest, crowd.panels[slowest]))
+        for name, found in (
+            ("refreshes", crowd.refreshed),
+            (f"of them {slowest}", crowd.panels[slowest]),
+            ("opened, all within 5 s", crowd.opened),
+        )
     ]
     title = (
         f"{dashboards} dashboards that refresh every {REFRESH_S:.0f} s, for {FOR_S:.0f} s (target: {TARGET})"

@@ -29,6 +29,16 @@ LOGS = {  # query, hours, limit
         100,
     ),
     "an hour, newest 100 of an execution": ('{service_name=~".+"} | execution_id="exe_{last:016x}"', 1, 100),
+    "every line parsed, for a value that few have": (
+        '{service_name=~".+"} | pattern "<_> of <workflow> failed<_>" | workflow="workflow-13"',
+        24,
+        100,
+    ),
+    "every line parsed, counted a minute": (
+        'sum by (workflow) (count_over_time({service_name=~".+"} | pattern "<_> of <workflow> completed<_>" [1m]))',
+        24,
+        0,
+    ),
     "errors a minute by service": ('sum by (service_name) (count_over_time({level="error"}[1m]))', 24, 0),
 }
 TRACES = {
@@ -38,6 +48,8 @@ TRACES = {
     "an execution": ('{ span.execution_id = "exe_{last:016x}" }', 24),
     "children of a failed root": ('{ name = "awf.workflow" && status = error } > { name = "awf.step" }', 1),
     "spans a minute by step": ("{ } | rate() by (span.step_id)", 24),
+    "p95 of durations by step, a minute": ("{ } | quantile_over_time(duration, .95) by (span.step_id)", 24),
+    "highest of an attribute, a minute": ("{ } | max_over_time(span.attempt) by (name)", 24),
 }
 
 
@@ -70,7 +82,7 @@ def search_traces(client: httpx.Client, backend: Backend, until_ms: int, count: 
     end_s = until_ms // 1000 + 1
     last = count - 1 - (count - 1) % 7
     for name, (query, hours) in TRACES.items():
-        is_metric = "rate()" in query
+        is_metric = "rate()" in query or "_over_time(" in query
         path, key = ("metrics/query_range", "series") if is_metric else ("search", "traces")
         parameters = {"q": query.replace("{last:016x}", f"{last:016x}"), "start": str(end_s - hours * 3600),
                       "end": str(end_s), **({"step": "60s"} if is_metric else {"limit": "20"})}  # fmt: skip

@@ -147,12 +147,18 @@ def _loki(draft: Query, target: Json, window: Window) -> Query:
     lines = target.get("maxLines")
     limit = min(lines, MAX_LINES) if isinstance(lines, int) and lines > 0 else MAX_LINES
     backward = text(target, "direction") != "forward"
-    start_s, end_s = window.from_ms // 1_000, -(-window.to_ms // 1_000)
+    start, end = _around(window, draft.step_ms)
     parameters = {
-        "query": draft.expr, "start": f"{start_s}000000000", "end": f"{end_s}000000000",
+        "query": draft.expr, "start": f"{start}000000", "end": f"{end}000000",
         "limit": str(limit), "direction": "backward" if backward else "forward",
     }  # fmt: skip
     return replace(draft, path="/loki/api/v1/query_range", parameters=parameters, shape="logs")
+
+
+def _around(window: Window, step_ms: int) -> tuple[int, int]:
+    """Return the window with both ends moved out to whole steps: what is new is in it, and who looks a moment later
+    asks the same."""
+    return window.from_ms // step_ms * step_ms, -(-window.to_ms // step_ms) * step_ms
 
 
 def is_log_query(expr: str) -> bool:
@@ -171,7 +177,7 @@ def _tempo(draft: Query, target: Json, window: Window) -> Query:
             f"query {draft.ref_id} is of Tempo's type {kind!r:.40}, which this page does not know",
             hint="Open the dashboard in Grafana to see it.",
         )
-    start, end = window.from_ms // 1000, -(-window.to_ms // 1000)
+    start, end = (moment // 1_000 for moment in _around(window, max(draft.step_ms, 1_000)))
     if _TRACE_METRICS.search(draft.expr):
         step = {"step": duration_text(max(draft.step_ms, 1_000))}
         parameters = {"q": draft.expr, "start": str(start), "end": str(end), **step}

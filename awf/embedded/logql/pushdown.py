@@ -9,12 +9,14 @@ from typing import Final
 from awf.embedded.logql import nodes
 from awf.embedded.logql.entry import ALL_LABELS, COLLISION_SUFFIX, ERROR, ERROR_DETAILS, Hints
 from awf.embedded.logql.extract import LineShape
-from awf.embedded.model import LineTest, LogFilter, Matcher
+from awf.embedded.model import LineTest, LogFilter, Matcher, MatchOp
 
 _PARSERS: Final = (
     nodes.JsonStage, nodes.LogfmtStage, nodes.RegexpStage, nodes.PatternStage, nodes.UnpackStage,
 )  # fmt: skip
 _READ_LINES: Final = (nodes.LineFilter, *_PARSERS)
+_NEW_TEXTS: Final = (nodes.LineFormat, nodes.LabelFormat, nodes.DecolorizeStage)
+"""What can make texts that no part of the entry has."""
 _REWRITES: Final = (nodes.LineFormat, nodes.DecolorizeStage, nodes.UnpackStage)
 
 
@@ -30,7 +32,8 @@ def pushed(stages: Sequence[nodes.Stage], hints: Hints = ALL_LABELS) -> Pushdown
     """Read stages in order; parsers count for nothing when the query needs no label of them."""
     lines: list[LineTest] = []
     labels: list[Matcher] = []
-    complete = same_line = same_labels = True
+    values: list[str] = []
+    complete = same_line = same_labels = same_texts = True
     for stage in stages:
         if isinstance(stage, _PARSERS) and hints.required == frozenset():
             continue
@@ -41,11 +44,13 @@ def pushed(stages: Sequence[nodes.Stage], hints: Hints = ALL_LABELS) -> Pushdown
         elif isinstance(stage, nodes.LabelFilter):
             found, is_whole = _matchers(stage)
             labels += found if same_labels else ()
+            values += _values(stage) if same_texts and not same_labels else ()
             complete &= same_labels and is_whole
         else:
             complete = same_labels = False
             same_line &= not isinstance(stage, _REWRITES)
-    return Pushdown(LogFilter(tuple(lines), tuple(labels)), complete)
+            same_texts &= not isinstance(stage, _NEW_TEXTS)
+    return Pushdown(LogFilter(tuple(lines), tuple(labels), tuple(values)), complete)
 
 
 def without_idle_formats(node: nodes.RangeAggregation) -> nodes.RangeAggregation:
@@ -87,3 +92,13 @@ def _matchers(stage: nodes.LabelFilter) -> tuple[list[Matcher], bool]:
             parts = [_matchers(child) for child in filters]
             return [matcher for found, _ in parts for matcher in found], all(whole for _, whole in parts)
     return [], False
+
+
+def _values(stage: nodes.LabelFilter) -> list[str]:
+    """Return what labels must be for a line to pass: parsers take texts from the line, so that it has them."""
+    match stage:
+        case nodes.LabelMatch(Matcher(name, MatchOp.EQUAL, value)) if name not in {ERROR, ERROR_DETAILS}:
+            return [value] if value else []
+        case nodes.LabelAnd(filters):
+            return [value for child in filters for value in _values(child)]
+    return []

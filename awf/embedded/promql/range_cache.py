@@ -16,6 +16,7 @@ from awf.embedded.promql.values import Ints, Vector, key
 
 MAX_BYTES = 64 << 20
 _BYTES_OF_ROW = 200  # of its labels, beyond what they share
+_BYTES_OF_ENTRY = 1_000
 
 Evaluate = Callable[[int, int, Notes], Vector]
 """Evaluates from a time to a time, both on the grid; what is to be said about it goes to the notes."""
@@ -52,12 +53,14 @@ class _Kept:
     """A result as it was at a version of the data."""
 
     version: int
+    query: str
     window: Window
     vector: Vector
 
     @property
     def size_bytes(self) -> int:
-        return self.vector.values.nbytes + self.vector.present.nbytes + _BYTES_OF_ROW * len(self.vector)
+        cells = self.vector.values.nbytes + self.vector.present.nbytes
+        return cells + _BYTES_OF_ROW * len(self.vector) + len(self.query) + _BYTES_OF_ENTRY
 
     def part(self, start_ms: int, last_ms: int) -> Vector:
         """Return the columns of some times."""
@@ -97,7 +100,7 @@ class RangeCache:
                     return evaluate(window.start_ms, window.end_ms, notes)
             vector = vector.occupied()
         if notes.is_empty:
-            self._keep(question, _Kept(version, window, vector))
+            self._keep(question, _Kept(version, query, window, vector))
         return vector
 
     def _known_until(self, kept: _Kept | None, window: Window) -> int:

@@ -134,14 +134,8 @@ def format_labels(labels: Labels) -> str:
 def group(keys: Iterable[Hashable]) -> tuple[Ints, list[int]]:
     """Number equal keys in order of appearance: the group of each row, and each group's first row."""
     numbers: dict[Hashable, int] = {}
-    firsts: list[int] = []
-    ids = []
-    for row, item in enumerate(keys):
-        number = numbers.setdefault(item, len(numbers))
-        if number == len(firsts):
-            firsts.append(row)
-        ids.append(number)
-    return np.array(ids, dtype=np.int64), firsts
+    ids = np.array([numbers.setdefault(item, len(numbers)) for item in keys], dtype=np.int64)
+    return ids, np.unique(ids, return_index=True)[1].tolist()
 
 
 def names_of(labels: Iterable[Labels]) -> set[str]:
@@ -159,7 +153,7 @@ def group_by(labels: Sequence[Labels], names: Set[str]) -> tuple[Ints, list[int]
     if len(ordered) == 1:
         name = ordered[0]
         return group([item.get(name) for item in labels])
-    return group([tuple([item.get(name) for name in ordered]) for item in labels])
+    return group(zip(*([item.get(name) for item in labels] for name in ordered), strict=True))
 
 
 def nameless(labels: Labels) -> Labels:
@@ -176,7 +170,10 @@ def drop_name(vector: Vector, *, strict: bool = False) -> Vector:
     if any(isinstance(metric, KeptName) for metric in metrics):
         return Vector([nameless(labels) for labels in vector.labels], vector.values, vector.present)
     if dropped := names_of(vector.labels).intersection(METADATA):
-        labels = [without(item, dropped) for item in vector.labels]
+        labels = list(map(dict, vector.labels))
+        for item in labels:
+            for name in dropped:
+                item.pop(name, None)
         vector = Vector(labels, vector.values, vector.present)
     # Series of one metric differ in their other labels.
     return vector if len(metrics) == 1 else merge(vector, strict=strict)

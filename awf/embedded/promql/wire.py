@@ -52,9 +52,9 @@ def encode_result(result: InstantResult) -> str:
     """Return the JSON of `data.result`."""
     match result:
         case Scalar():
-            return _pair(result.timestamp_ms, format_float(result.value))
+            return _number(result)
         case String():
-            return _pair(result.timestamp_ms, result.value)
+            return f"[{format_timestamp(result.timestamp_ms)},{_quoted(result.value)}]"
         case _:
             openings: dict[bytes, list[str]] = {}
             return f"[{','.join(_encode_series(item, openings) for item in result)}]"
@@ -82,7 +82,7 @@ def _encode_series(item: VectorSample | SeriesData, openings: dict[bytes, list[s
     """Write one series. `openings` remembers how points of some times begin: series mostly share their times."""
     metric = _quoted(dict(item.labels))
     if isinstance(item, VectorSample):
-        return f'{{"metric":{metric},"value":{_pair(item.timestamp_ms, format_float(item.value))}}}'
+        return f'{{"metric":{metric},"value":{_number(item)}}}'
     times = item.timestamps_ms.tobytes()
     if times not in openings:
         openings[times] = [f'[{format_timestamp(time)},"' for time in item.timestamps_ms.tolist()]
@@ -101,8 +101,8 @@ def _numbers(values: Floats) -> list[str]:
     return [text[:-2] if text[-2:] == ".0" else text for text in map(repr, values.tolist())]
 
 
-def _pair(timestamp_ms: int, text: str) -> str:
-    return f"[{format_timestamp(timestamp_ms)},{_quoted(text)}]"
+def _number(sample: Scalar | VectorSample) -> str:
+    return f'[{format_timestamp(sample.timestamp_ms)},"{format_float(sample.value)}"]'
 
 
 def _quoted(content: str | dict[str, str]) -> str:

@@ -17,6 +17,7 @@ Ids = NDArray[np.uint32]
 # Measured: entries of the dictionaries, and for a pair its tuple and an array of ids.
 _BYTES_PER_SET = 120
 _BYTES_PER_PAIR = 400
+_MAX_FOUND, _MAX_FOUND_IDS = 1_000, 2_000_000  # kept answers to matchers, and ids in them
 
 
 class LabelIndex:
@@ -29,6 +30,7 @@ class LabelIndex:
         self._pairs: dict[tuple[str, str], tuple[tuple[str, str], array[int]]] = {}  # with their postings
         self._postings: dict[str, dict[str, array[int]]] = {}
         self._bytes = 0
+        self._found: dict[tuple[Matcher, ...], Ids] = {}  # until label sets come or go
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -50,10 +52,15 @@ class LabelIndex:
         """Return the labels of an id; None when retention has just removed it."""
         return self._labels[label_id] if label_id < len(self._labels) else None
 
+    def labels_of(self, label_ids: Ids) -> list[Mapping[str, str] | None]:
+        """Return the labels of ids that were found."""
+        return list(map(self._labels.__getitem__, label_ids.tolist()))
+
     def add(self, items: Iterable[tuple[int, LabelKey]]) -> None:
         """Take in label sets, by ascending id."""
         with self._lock:
             for label_id, key in items:
+                self._found.clear()
                 # A series shares its names, values and pairs with others: this is half of what it costs.
                 pairs = list(map(self._shared, key))
                 shared = frozenset(pair for pair, _ in pairs)
@@ -67,6 +74,7 @@ class LabelIndex:
 
     def remove(self, label_ids: Iterable[int]) -> None:
         with self._lock:
+            self._found.clear()
             gone: dict[tuple[str, str], set[int]] = {}
             for label_id in label_ids:
                 labels = self._labels[label_id] or {}
@@ -93,19 +101,28 @@ class LabelIndex:
 
     def ids(self, matchers: Sequence[Matcher]) -> Ids:
         """Return the ids that every matcher accepts, ascending, as an array."""
+        question = tuple(matchers)
         with self._lock:
-            kept = np.full(self.next_id, True)
-            for matcher in matchers:
-                wanted = not matcher.matches("")
-                having = np.full(self.next_id, not wanted)
-                for posting in self._with_value(matcher, wanted=wanted):
-                    having[np.array(posting)] = wanted
-                kept &= having
-            ids = np.flatnonzero(kept).astype(np.uint32)
-        labels = self._labels
-        if len(self._ids) == len(labels):
-            return ids
-        return np.array([each for each in ids.tolist() if labels[each] is not None], dtype=np.uint32)
+            found = self._found.get(question)
+            if found is None:
+                found = self._accepted(question)
+                found.flags.writeable = False
+                if len(self._found) >= _MAX_FOUND or sum(map(len, self._found.values())) > _MAX_FOUND_IDS:
+                    self._found.clear()
+                self._found[question] = found
+            return found
+
+    def _accepted(self, matchers: Sequence[Matcher]) -> Ids:
+        kept = np.full(self.next_id, True)
+        for matcher in matchers:
+            wanted = not matcher.matches("")
+            having = np.full(self.next_id, not wanted)
+            for posting in self._with_value(matcher, wanted=wanted):
+                having[np.array(posting)] = wanted
+            kept &= having
+        if len(self._ids) < len(self._labels):
+            kept &= np.array([labels is not None for labels in self._labels])
+        return np.flatnonzero(kept).astype(np.uint32)
 
     def _with_value(self, matcher: Matcher, *, wanted: bool) -> Iterable[array[int]]:
         """Return the ids whose value of the matcher's label it accepts (or, unwanted, does not), by value."""

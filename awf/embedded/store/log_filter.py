@@ -26,6 +26,7 @@ def condition(where: LogFilter, ids: Sequence[int], labels_of: _LabelsOf) -> Con
     """Return what rows of these streams must fulfil."""
     parts = [_line(test) for test in where.lines]
     parts += [_label(matcher, ids, labels_of) for matcher in where.labels]
+    parts += [_value(text, ids, labels_of) for text in where.values]
     return Condition(
         " and ".join(f"({part.sql})" for part in parts) or "true",
         tuple(value for part in parts for value in part.values),
@@ -58,6 +59,15 @@ def _label(matcher: Matcher, ids: Sequence[int], labels_of: _LabelsOf) -> Condit
     if not others:
         return Condition(found)
     return Condition(f"{found} or (sid in ({','.join(map(str, others))}) and ({own.sql}))", own.values)
+
+
+def _value(text: str, ids: Sequence[int], labels_of: _LabelsOf) -> Condition:
+    """Parsers make a space of what is no character, so that U+FFFD may stand for one."""
+    hidden = ["\\", "\ufffd"] if " " in text else ["\\"]
+    having = [label_id for label_id in ids if text in (labels_of(label_id) or {}).values()]
+    own = f" or sid in ({','.join(map(str, having))})" if having else ""
+    in_line = " or ".join(["contains(line, ?)"] * (len(hidden) + 1))
+    return Condition(f"{in_line} or contains(metadata, ?){own}", (text, *hidden, encode([text])[1:-1]))
 
 
 def _metadata(matcher: Matcher) -> Condition:

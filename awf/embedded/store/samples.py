@@ -94,9 +94,9 @@ class SampleTable:
 
     def _labelled(self, ids: Ids, offsets: Ints, timestamps: Ints, values: Floats) -> SeriesBlock:
         """Leave out series without samples, and those that retention has just removed."""
-        labels = [self._index.labels(each) for each in ids.tolist()]
+        labels = self._index.labels_of(ids)
         counts = np.diff(offsets)
-        if any(item is None for item in labels):
+        if None in labels:
             kept = np.array([item is not None for item in labels])
             samples = np.repeat(kept, counts)
             timestamps, values, counts = timestamps[samples], values[samples], np.where(kept, counts, 0)

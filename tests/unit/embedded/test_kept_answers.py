@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Any
@@ -17,7 +18,7 @@ from awf.embedded.answer_cache import AnswerCache
 from awf.embedded.model import LogRecord, Matcher, Samples, SeriesBlock, Span, TraceRef
 from awf.embedded.prometheus_api import create_app
 from awf.embedded.promql import Engine
-from awf.embedded.query_pool import QueryPool
+from awf.embedded.query_pool import QueryPool, share_the_interpreter
 from awf.embedded.store import MemoryStore
 from awf.testing import FakeClock
 
@@ -150,8 +151,9 @@ async def test_the_least_used_answers_go_first(store: CountingStore) -> None:
         if answers.get(question) is None:
             answers.keep(question, bytes(400), version=0, until_ms=0)
     assert [answers.get(question) is not None for question in "abc"] == [True, False, True]
-    answers.keep("too large", bytes(4_000), version=0, until_ms=0)
-    assert [answers.get(question) for question in ("a", "c", "too large")] == [None, None, None]
+    for question, size in (("too large", 4_000), ("x" * 4_000, 1)):
+        answers.keep(question, bytes(size), version=0, until_ms=0)
+        assert [answers.get(question) for question in ("a", "c", question)] == [None, None, None]
 
 
 LOKI, TEMPO = "/loki/loki/api/v1/query_range?query={a=%22b%22}", "/tempo/api/search?q={}"
@@ -204,6 +206,16 @@ async def test_logs_and_traces_of_no_certain_time_are_not_kept(path: str) -> Non
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
             assert (await client.get(path)).status_code == 200
             assert not answers._kept
+
+
+def test_threads_take_turns_more_often_than_python_has_them_do() -> None:
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(0.005)
+        share_the_interpreter()
+        assert sys.getswitchinterval() < 0.001
+    finally:
+        sys.setswitchinterval(before)
 
 
 class Gate:

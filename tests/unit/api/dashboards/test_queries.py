@@ -69,6 +69,37 @@ def test_logs_are_asked_newest_first_and_no_more_than_a_page_shows() -> None:
     assert (found.parameters["limit"], found.parameters["direction"]) == ("500", "backward")
 
 
+@pytest.mark.parametrize(
+    ("target", "unit_ms"),
+    [
+        ({"expr": '{a="b"}', "datasource": LOKI}, 1e-6),
+        ({"query": "{ status = error }", "datasource": TEMPO}, 1e3),
+    ],
+)
+def test_logs_and_traces_are_asked_for_whole_steps_around_the_window(
+    target: dict[str, Any], unit_ms: float
+) -> None:
+    def asked(to_ms: int) -> tuple[float, float]:
+        window = Window(to_ms - 1_800_000, to_ms)
+        found = build({}, target, window=window, values={}, datasources=SOURCES)
+        start, end = (int(found.parameters[name]) * unit_ms for name in ("start", "end"))
+        assert window.from_ms - found.step_ms < start <= window.from_ms
+        assert window.to_ms <= end < window.to_ms + found.step_ms
+        return start, end
+
+    assert asked(1_800_000_001_001) == asked(1_800_000_003_999)
+    assert asked(1_800_000_001_001) != asked(1_800_000_006_000)
+
+
+def test_those_who_look_in_the_same_second_ask_the_same_instant() -> None:
+    def asked(to_ms: int) -> str:
+        window = Window(to_ms - 1_800_000, to_ms)
+        target = {"expr": "a", "instant": True}
+        return build({}, target, window=window, values={}, datasources=SOURCES).parameters["time"]
+
+    assert asked(1_800_000_001_001) == asked(1_800_000_001_999) == "1800000001"
+
+
 def test_a_metric_of_logs_is_a_range_query() -> None:
     found = query({"expr": 'sum(count_over_time({a="b"}[$__auto]))', "datasource": LOKI})
     assert found.shape == "matrix"

@@ -84,16 +84,25 @@ class MemoryLogs:
 
 
 def _fits(record: LogRecord, where: LogFilter) -> bool:
-    return all(
-        any(
-            line_pattern(text).search(record.line) if test.is_regex else text in record.line
-            for text in test.texts
+    return (
+        all(
+            any(
+                line_pattern(text).search(record.line) if test.is_regex else text in record.line
+                for text in test.texts
+            )
+            is not test.negative
+            for test in where.lines
         )
-        is not test.negative
-        for test in where.lines
-    ) and all(
-        matcher.matches(record.labels.get(matcher.name) or record.metadata.get(matcher.name, ""))
-        for matcher in where.labels
+        and all(
+            matcher.matches(record.labels.get(matcher.name) or record.metadata.get(matcher.name, ""))
+            for matcher in where.labels
+        )
+        and all(
+            text in record.line
+            or "\\" in record.line
+            or text in {**record.labels, **record.metadata}.values()
+            for text in where.values
+        )
     )
 
 

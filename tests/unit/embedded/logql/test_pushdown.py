@@ -103,3 +103,47 @@ def test_what_is_pushed_down(stages: str, lines: int, labels: int, complete: boo
     assert isinstance(tree, syntax.LogQuery)
     down = pushed(tree.stages)
     assert (len(down.where.lines), len(down.where.labels), down.complete) == (lines, labels, complete)
+
+
+LINES = [
+    '{"a": "x y", "b": {"a": "x y"}, "n": 7}', '{"a": "x\\u0020y"}', '{"a": "x\ufffdy"}', '{"a": "xy"}', '{"a": ["x y"]}',
+    '{"a": "x y", "broken', 'a="x y" n=7', 'a="x\ufffdy"', 'a="x\\" y"', "a=xy", "(x y) 7", "(é)", '{"a": "\\u00e9"}',
+    '{"_entry": "a=7 b=\\"x y\\"", "a": "x y"}', '{"service_name": "x y", "level": "x y"}', '{"a": "C:\\\\x"}', "",
+]  # fmt: skip
+PARSERS = [
+    "json", 'json a="b.a"', 'json a="a[0]"', "logfmt", "logfmt --strict", 'regexp "^.(?P<a>.*)\\\\)"', "pattern `(<a>) <n>`",
+    "unpack", "unpack | logfmt", "json | drop level", "json | keep a, level", "json | logfmt",
+]  # fmt: skip
+WANTED = [
+    'a="x y"', 'b_a="x y"', 'n="7"', 'a="é"', 'service_name_extracted="x y"', 'level="x y"', 'level_extracted="x y"',
+    'a="x y", n="7"', 'a="x y" or n="7"', 'a="C:\\\\x"', 'a="x\\" y"', 'a=""', 'b="x y"', 'm="x y"', '__error__="JSONParserErr"',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_lines_that_cannot_have_a_wanted_value_are_not_read(parser: str) -> None:
+    """A `label_format` of a label that no entry has keeps values from the store."""
+    store = MemoryStore()
+    streams = [{"service_name": "a"}, {"service_name": "x y", "level": "x y"}]
+    extras = [{}, {"m": "x y"}, {"a": "x y"}, {"level": "7"}, {"m": "é"}]
+    records = [
+        LogRecord(T0 + at * SECOND, line, streams[at % 2], extras[at % 5])
+        for at, line in enumerate(LINES * 10)
+    ]
+    asyncio.run(store.write(logs=records))
+    engine = Engine(store)
+    span = (T0, T0 + 10 * MINUTE, SECOND)
+    for wanted in WANTED:
+        found = engine.range(f"{S} | {parser} | {wanted}", *span, limit=5_000)
+        same = engine.range(f"{S} | {parser} | label_format zz=zz | {wanted}", *span, limit=5_000)
+        assert found.entries == same.entries, wanted  # type: ignore[union-attr]
+        assert found.stats.lines <= same.stats.lines
+    store.close()
+
+
+def test_a_value_is_asked_of_the_store_until_texts_are_made() -> None:
+    tree = parse(
+        f'{S} | json | a="1" and b!="2" | c="" | level_extracted="3" | line_format "x" | logfmt | d="4"'
+    )
+    assert isinstance(tree, syntax.LogQuery)
+    assert pushed(tree.stages).where.values == ("1", "3")
