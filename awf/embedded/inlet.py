@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from awf.core.clock import unix_ns
+from awf.embedded.contracts import Sink
 from awf.embedded.intake import Intake
-from awf.embedded.model import Sink
 from awf.errors import Overloaded
 
 logger = logging.getLogger(__name__)

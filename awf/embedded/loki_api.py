@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket
 from awf.core.clock import Clock, SystemClock
 from awf.embedded.answer_cache import AnswerCache
 from awf.embedded.changes import LATEST_MS, Changes
+from awf.embedded.contracts import LogReader, Sink
 from awf.embedded.logql import Engine, nodes, parse, push, wire
 from awf.embedded.logql.detected import DetectedEndpoints
 from awf.embedded.logql.frame import label_set
@@ -26,7 +27,6 @@ from awf.embedded.logql.parameters import Parameters
 from awf.embedded.logql.results import Result
 from awf.embedded.loki_explore import Explore, bare_matchers
 from awf.embedded.loki_tail import Tail
-from awf.embedded.model import LogReader, Sink
 from awf.embedded.query_pool import QueryPool
 from awf.errors import AwfError, Overloaded, QueryError, TooLarge
 

@@ -6,12 +6,13 @@ from collections import Counter
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
+from awf.embedded.contracts import LogReader
 from awf.embedded.logql import Engine, parse_selector, wire
 from awf.embedded.logql.frame import LabelSet, label_set
 from awf.embedded.logql.parameters import Parameters
 from awf.embedded.logql.patterns import mine
 from awf.embedded.logql.scan import QueryStats
-from awf.embedded.model import LogCount, LogReader, Matcher
+from awf.embedded.model import LogCount, Matcher
 from awf.errors import QueryError
 
 MAX_MINED_LINES: Final = 50_000

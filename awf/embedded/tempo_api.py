@@ -16,7 +16,8 @@ from starlette.routing import Route
 from awf.core.clock import Clock, SystemClock
 from awf.embedded.answer_cache import AnswerCache
 from awf.embedded.changes import LATEST_MS, Changes
-from awf.embedded.model import Span, SpanReader
+from awf.embedded.contracts import SpanReader
+from awf.embedded.model import Span
 from awf.embedded.query_pool import QueryPool
 from awf.embedded.traceql import Engine, otlp, tags, wire
 from awf.embedded.traceql.fields import intrinsic

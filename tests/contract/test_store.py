@@ -310,9 +310,13 @@ async def test_a_span_sent_twice_counts_once_and_spans_come_by_start(store: Duck
 
 async def test_a_range_gives_whole_traces(store: DuckStore) -> None:
     await store.write(spans=[span(TRACE, 1, 10), span(TRACE, 2, 50), span(OTHER_TRACE, 3, 50)])
-    assert {item.trace_id for item in store.spans(5 * SECOND, 10 * SECOND)} == {TRACE}
-    assert len(store.spans(10 * SECOND, 10 * SECOND)) == 2
-    assert len(store.spans(50 * SECOND, 60 * SECOND)) == 3
+
+    def found(start_s: int, end_s: int) -> list[Span]:
+        return store.spans_of(store.traces(start_s * SECOND, end_s * SECOND))
+
+    assert {item.trace_id for item in found(5, 10)} == {TRACE}
+    assert len(found(10, 10)) == 2
+    assert len(found(50, 60)) == 3
 
 
 # -- the whole
@@ -345,7 +349,7 @@ async def test_retention_drops_the_days_that_are_over_and_label_sets_nobody_uses
     await store.sweep(older_than_ms=next_day * 1000)
     assert [data.labels for data in store.select([], 0, 10**9)] == [new]
     assert [item.line for item in store.logs([], 0, 10**6 * SECOND)] == ["new"]
-    assert [item.trace_id for item in store.spans(0, 10**6 * SECOND)] == [OTHER_TRACE]
+    assert [item.trace_id for item in store.traces(0, 10**6 * SECOND)] == [OTHER_TRACE]
     assert store.exemplars([], 0, 10**9) == []
     stats = store.stats()
     assert (stats.samples, stats.logs, stats.spans, stats.series, stats.streams) == (1, 1, 1, 1, 1)

@@ -9,13 +9,14 @@ from typing import Final
 
 import numpy as np
 
+from awf.embedded.contracts import LogReader
 from awf.embedded.logql import nodes
 from awf.embedded.logql.entry import COLLISION_SUFFIX, ERROR, ERROR_DETAILS
 from awf.embedded.logql.frame import LabelSet, label_set
 from awf.embedded.logql.pushdown import is_plain, pushed
 from awf.embedded.logql.samples import Series, WindowEnds, check_series, hints_of
 from awf.embedded.logql.scan import QueryStats
-from awf.embedded.model import LogCount, LogReader
+from awf.embedded.model import LogCount
 
 MAX_BUCKETS: Final = 50_000
 SUMS: Final = {

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
+from awf.embedded.contracts import LogReader
 from awf.embedded.logql import units
 from awf.embedded.logql.engine import Engine
 from awf.embedded.logql.entry import COLLISION_SUFFIX, ERROR, ERROR_DETAILS, Entry
@@ -21,7 +22,7 @@ from awf.embedded.logql.parser import parse_selector
 from awf.embedded.logql.pipeline import Pipeline
 from awf.embedded.logql.results import LogEntry
 from awf.embedded.logql.scan import QueryStats
-from awf.embedded.model import LogReader, LogRecord
+from awf.embedded.model import LogRecord
 from awf.errors import QueryError
 
 MAX_FIELDS: Final = 1_000

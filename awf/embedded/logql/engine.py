@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded.contracts import LogReader
 from awf.embedded.logql import nodes
 from awf.embedded.logql.entry import Entry
 from awf.embedded.logql.evaluation import Evaluation
@@ -25,7 +26,6 @@ from awf.embedded.logql.results import (
     VectorSample,
 )
 from awf.embedded.logql.scan import FIRST_SLICE, QueryStats, scan
-from awf.embedded.model import LogReader
 from awf.errors import QueryError, QueryLimit
 
 MAX_STEPS: Final = 11_000

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awf.embedded import deadline
+from awf.embedded.contracts import LogReader
 from awf.embedded.logql import aggregate, binary, nodes, relabel, windows
 from awf.embedded.logql.counts import SUMS, count_series
 from awf.embedded.logql.frame import Frame, LabelSet, check_cells, label_set
 from awf.embedded.logql.pushdown import without_idle_formats
 from awf.embedded.logql.samples import Series, WindowEnds, read_series
 from awf.embedded.logql.scan import QueryStats
-from awf.embedded.model import LogReader, MatchOp
+from awf.embedded.model import MatchOp
 from awf.errors import QueryError
 
 _PUSHED_DOWN: Final = {"count_over_time", "rate", "bytes_over_time", "bytes_rate", "sum_over_time"}

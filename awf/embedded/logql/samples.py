@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from awf.embedded.contracts import LogReader
 from awf.embedded.logql import nodes, units
 from awf.embedded.logql.entry import ALL_LABELS, ERROR, Entry, Hints
 from awf.embedded.logql.extract import LOGFMT_ERROR
@@ -19,7 +20,6 @@ from awf.embedded.logql.filters import label_filter, label_names
 from awf.embedded.logql.frame import LabelSet, Values, label_set
 from awf.embedded.logql.pipeline import Pipeline, required_names
 from awf.embedded.logql.scan import LARGEST_SLICE, QueryStats, check_size, line_bytes, scan
-from awf.embedded.model import LogReader
 from awf.errors import QueryError, QueryLimit
 
 MAX_RANGE_SERIES: Final = 50_000

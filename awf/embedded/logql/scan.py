@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from awf.embedded import deadline
-from awf.embedded.model import EVERYTHING, LogFilter, LogReader, LogRecord, Matcher
+from awf.embedded.contracts import LogReader
+from awf.embedded.model import EVERYTHING, LogFilter, LogRecord, Matcher
 from awf.errors import QueryLimit
 
 FIRST_SLICE: Final = 1_000

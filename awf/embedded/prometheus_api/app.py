@@ -12,7 +12,7 @@ from starlette.routing import Route
 from awf.core.clock import Clock, SystemClock
 from awf.embedded.answer_cache import AnswerCache
 from awf.embedded.changes import Changes
-from awf.embedded.model import SampleReader
+from awf.embedded.contracts import SampleReader
 from awf.embedded.prometheus_api.answers import endpoint, queued_endpoint
 from awf.embedded.prometheus_api.labels import LabelEndpoints
 from awf.embedded.prometheus_api.queries import QueryEndpoints

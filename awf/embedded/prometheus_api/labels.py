@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from awf.embedded.model import SampleReader
+from awf.embedded.contracts import SampleReader
 from awf.embedded.prometheus_api.answers import Answer, limited_list, plain
 from awf.embedded.promql.parameters import Parameters
 from awf.embedded.promql.values import sort_key

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from awf.core.clock import Clock
-from awf.embedded.model import SampleReader
+from awf.embedded.contracts import SampleReader
 from awf.embedded.prometheus_api.answers import Answer, plain
 from awf.embedded.promql import Engine, Notes, parse
 from awf.embedded.promql.engine import check_kind, check_range

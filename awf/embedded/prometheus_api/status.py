@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from awf.core.clock import Clock
+from awf.embedded.contracts import SampleReader
 from awf.embedded.cost import MAX_SAMPLES
-from awf.embedded.model import SampleReader
 from awf.embedded.prometheus_api.answers import Answer, Call, plain
 from awf.embedded.prometheus_api.rules import RulesView
 from awf.embedded.promql.parameters import Parameters

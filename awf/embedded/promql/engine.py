@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from awf.embedded.model import SampleReader, SeriesData
+from awf.embedded.contracts import SampleReader
+from awf.embedded.model import SeriesData
 from awf.embedded.promql import extended
 from awf.embedded.promql.durations import resolved
 from awf.embedded.promql.evaluator import evaluate, raw_series

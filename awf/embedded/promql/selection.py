@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from awf.embedded import deadline
-from awf.embedded.model import STALE_NAN_BITS, SampleReader, SeriesBlock, SeriesData
+from awf.embedded.contracts import SampleReader
+from awf.embedded.model import STALE_NAN_BITS, SeriesBlock, SeriesData
 from awf.embedded.promql.notes import Notes
 from awf.embedded.promql.syntax import At, Selector
 from awf.embedded.promql.values import Bools, Floats, Ints, Vector, check_cells

@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 
 from awf.core import semconv
 from awf.core.counters import Counters
+from awf.embedded.contracts import Sink
 from awf.embedded.deadline import Deadline
-from awf.embedded.model import STALE, Samples, Sink
+from awf.embedded.model import STALE, Samples
 from awf.embedded.ruler.alerts import Active, AlertInstance, AlertState, Vector, advance, restored
 from awf.embedded.ruler.labels import LabelKey, label_key
 from awf.embedded.ruler.rules import AlertRule, RecordingRule, Rule, RuleGroup

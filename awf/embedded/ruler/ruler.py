@@ -15,7 +15,7 @@ import httpx
 from awf.core import semconv
 from awf.core.clock import Clock, SystemClock
 from awf.core.counters import Counters
-from awf.embedded.model import Sink
+from awf.embedded.contracts import Sink
 from awf.embedded.ruler.alerts import AlertInstance, AlertState
 from awf.embedded.ruler.evaluation import GroupState, InstantEngine, RuleState
 from awf.embedded.ruler.labels import fingerprint, fnv1a64

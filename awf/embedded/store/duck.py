@@ -11,6 +11,7 @@ from typing import Any, Self
 from awf.core.counters import Counters
 from awf.core.semconv import STORE_DROPPED_ROWS, STORE_REFUSED_ROWS
 from awf.embedded.changes import Changes
+from awf.embedded.contracts import Refusal
 from awf.embedded.model import (
     EVERYTHING,
     NO_SAMPLES,
@@ -20,7 +21,6 @@ from awf.embedded.model import (
     LogRecord,
     Matcher,
     MetricMetadata,
-    Refusal,
     Samples,
     SeriesBlock,
     Span,
@@ -242,9 +242,6 @@ class DuckStore:
 
     def trace(self, trace_id: str) -> list[Span]:
         return self._spans.trace(trace_id)
-
-    def spans(self, start_ns: int, end_ns: int) -> list[Span]:
-        return self._spans.spans(start_ns, end_ns)
 
     def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
         return self._spans.traces(start_ns, end_ns, where)

@@ -47,16 +47,6 @@ class SpanTable:
         )
         return spans_of(found)
 
-    def spans(self, start_ns: int, end_ns: int) -> list[Span]:
-        found = self._cursors.rows(
-            f"select {_COLUMNS} from spans where trace_id in"
-            " (select distinct trace_id from spans where start_ns between ? and ?)",
-            [start_ns, end_ns],
-            limit=MAX_SPANS,
-            what="spans",
-        )
-        return spans_of(found)
-
     def traces(self, start_ns: int, end_ns: int, where: Sequence[SpanCondition] = ()) -> list[TraceRef]:
         conditions = [condition(part) for part in where]
         in_time = Condition("start_ns <= ? and (start_ns >= ? or end_ns >= ?)", (end_ns, start_ns, start_ns))

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from awf.embedded import deadline
-from awf.embedded.model import SpanCondition, SpanConditions, SpanMention, SpanReader, SpanTest, TraceRef
+from awf.embedded.contracts import SpanReader
+from awf.embedded.model import SpanCondition, SpanConditions, SpanMention, SpanTest, TraceRef
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.nodes import Field, Scope
 from awf.embedded.traceql.traces import SERVICE_NAME, TraceView, group_traces

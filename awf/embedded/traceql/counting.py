@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from awf.embedded import deadline
-from awf.embedded.model import ATTRIBUTE, Span, SpanGroup, SpanReader, SpanTest
+from awf.embedded.contracts import SpanReader
+from awf.embedded.model import ATTRIBUTE, Span, SpanGroup, SpanTest
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.candidates import conditions_of
 from awf.embedded.traceql.conditions import Request

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
-from awf.embedded.model import Span, SpanReader, TraceRef
+from awf.embedded.contracts import SpanReader
+from awf.embedded.model import Span, TraceRef
 from awf.embedded.traceql import nodes
 from awf.embedded.traceql.candidates import check_read, check_spans, conditions_of, newest_first, read_traces
 from awf.embedded.traceql.compare import CompareCollector

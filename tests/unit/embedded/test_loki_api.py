@@ -11,9 +11,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from awf.embedded.contracts import Refusal
 from awf.embedded.logql import Engine
 from awf.embedded.loki_api import create_app
-from awf.embedded.model import LogRecord, Refusal
+from awf.embedded.model import LogRecord
 from awf.errors import Overloaded
 
 from .logql._memory import MINUTE, SECOND, T0, MemoryLogs, demo_records

@@ -75,7 +75,7 @@ async def test_the_sdk_exporter_is_understood(
         provider.shutdown()
 
     await asyncio.to_thread(export)
-    (found,) = store.spans(0, 2**62)
+    (found,) = store.spans_of(store.traces(0, 2**62))
     assert found.name == "hello"
 
 

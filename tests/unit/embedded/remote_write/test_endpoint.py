@@ -13,9 +13,10 @@ import pytest
 from google.protobuf.message import DecodeError
 from starlette.applications import Starlette
 
+from awf.embedded.contracts import Refusal
 from awf.embedded.inlet import MAX_BODY_BYTES, Inlet
 from awf.embedded.intake import Intake
-from awf.embedded.model import STALE, STALE_NAN_BITS, Exemplar, MetricMetadata, Refusal
+from awf.embedded.model import STALE, STALE_NAN_BITS, Exemplar, MetricMetadata
 from awf.embedded.remote_write import create_routes
 from awf.embedded.remote_write.decoder import RemoteWriteDecoder
 from awf.embedded.remote_write.endpoint import PATHS

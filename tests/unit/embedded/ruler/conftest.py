@@ -14,7 +14,8 @@ import pytest
 
 from awf.core.counters import Counters
 from awf.core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
-from awf.embedded.model import NO_SAMPLES, Refusal, Samples
+from awf.embedded.contracts import Refusal
+from awf.embedded.model import NO_SAMPLES, Samples
 from awf.embedded.ruler import Ruler, RulerConfig
 
 START_MS = 1_795_226_400_000

@@ -8,7 +8,8 @@ import struct
 from itertools import pairwise
 
 from awf.core import semconv
-from awf.embedded.model import STALE_NAN_BITS, Refusal
+from awf.embedded.contracts import Refusal
+from awf.embedded.model import STALE_NAN_BITS
 from awf.errors import QueryError
 
 RULES = """

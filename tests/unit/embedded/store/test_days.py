@@ -153,7 +153,7 @@ async def test_attributes_that_hardly_repeat_are_packed_closely(
     await store.write(logs=[LogRecord(n, "x", {"a": "b"}, {"id": x}) for n, x in enumerate(ids)], spans=spans)
     store.fold()
     assert [found.metadata["id"] for found in store.logs([], 0, 6_000, newest_first=False)] == ids
-    assert [found.attributes["id"] for found in store.spans(0, 6_000)] == ids
+    assert [found.attributes["id"] for found in store.spans_of(store.traces(0, 6_000))] == ids
     store.close()
     assert _packing(path) == kinds
     rewrite(path, 256)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-from awf.embedded.model import SpanReader
+from awf.embedded.contracts import SpanReader
 from awf.embedded.tempo_api import create_app
 from awf.embedded.traceql import Engine
 
