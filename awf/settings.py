@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from awf.core.secret_file import read_secret
 from awf.errors import ConfigError
 
 PREFIX = "AWF_"
@@ -150,7 +151,11 @@ class Settings(BaseSettings):
     cooldown_s: float = Field(300.0, ge=0, description="Least time between two actions on one target.")
     max_actions_per_hour: int = Field(20, ge=0, description="Most automatic actions in one hour.")
     oncall_webhook_url: str = Field(
-        "", description="Where notify_oncall posts; default: log and incident page."
+        "", description="A webhook where people are told; default: log and incident page."
+    )
+    channels_file: Path | None = Field(
+        None,
+        description="Further channels by which people are told (YAML): Slack, PagerDuty, e-mail, webhooks.",
     )
 
     rules_dir: Path | None = Field(None, description="Rules for the embedded ruler; default: generated ones.")
@@ -231,18 +236,7 @@ class Settings(BaseSettings):
         path: Path | None = getattr(self, f"{name}_file")
         if path is None:
             return ""
-        variable = f"{PREFIX}{name.upper()}_FILE={path}"
-        try:
-            found = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise ConfigError(
-                f"{variable} cannot be read: {why}",
-                hint="Make the file readable for this user, or unset the variable.",
-            ) from error
-        if not found:
-            raise ConfigError(f"{variable} is empty", hint="Write the secret into it, or unset the variable.")
-        return found
+        return read_secret(path, f"{PREFIX}{name.upper()}_FILE={path}")
 
 
 def check_names(environ: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from awf.core.notices import Notice, NoticeKind, Told
 from awf.core.ports import Datasource, LogLine, Sample, Series
 from awf.core.types import (
     AckStatus,
@@ -253,6 +254,29 @@ class FakeControls:
         engine_id: EngineId = self._engines[0].id
         before = {key: _opposite(value) for key, value in change.arguments.items() if key != "engine_id"}
         return ControlAck(change.id, engine_id, AckStatus.APPLIED, before)
+
+
+class FakePeople:
+    """`People` that keep what they are told; nobody of them is reached while `are_away`."""
+
+    def __init__(self) -> None:
+        self.told: list[Notice] = []
+        self.are_away = False
+
+    @property
+    def pages(self) -> list[str]:
+        """The texts of those notices that hand an incident over."""
+        return [notice.text for notice in self.told if notice.kind is NoticeKind.TOLD]
+
+    async def tell(self, notice: Notice) -> Told:
+        if self.are_away:
+            return Told((), ("people: away",))
+        is_known = any(each.id == notice.id for each in self.told)
+        has_begun = any(each.incident_id == notice.incident_id for each in self.told)
+        if is_known or (notice.kind is NoticeKind.ENDED and not has_begun):
+            return Told(())
+        self.told.append(notice)
+        return Told(("people",))
 
 
 @dataclass

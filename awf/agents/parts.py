@@ -12,6 +12,7 @@ from awf.core.ports import (
     ApprovalStore,
     AuditLog,
     IncidentStore,
+    People,
     Playbook,
     Remediation,
     Telemetry,
@@ -53,6 +54,7 @@ class WatcherParts:
     switch: WatcherSwitch
     remediation: Remediation
     playbook: Playbook
+    people: People
     telemetry: Telemetry
     investigator: Investigator
     config: WatcherConfig = field(default_factory=WatcherConfig)

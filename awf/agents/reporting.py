@@ -11,6 +11,7 @@ from awf.core import semconv as sc
 from awf.core.actions import Applied, ApplyStatus, WorkOrder
 from awf.core.escape import plain_text
 from awf.core.incidents import ActionCall, ActionOutcome, Approval, Incident, IncidentStatus
+from awf.core.notices import Notice, NoticeKind
 from awf.errors import AwfError
 
 TAGS = ("awf", "remediation")
@@ -22,6 +23,21 @@ class Reporter:
     def __init__(self, parts: WatcherParts, journal: Journal) -> None:
         self._parts = parts
         self._journal = journal
+
+    async def tell(self, incident: Incident, kind: NoticeKind, key: str, text: str) -> None:
+        """Tell people, once for each key. What fails is noted, not fatal: the outbox tries again."""
+        notice = Notice(
+            id=f"{incident.id}/{kind.value}/{key}",
+            incident_id=incident.id,
+            kind=kind,
+            title=f"AWF incident {incident.id}",
+            text=text,
+            severity=incident.severity,
+            link=self._link(incident),
+        )
+        told = await self._parts.people.tell(notice)
+        if told.reached or told.waiting:
+            await self._journal.record(incident.id, "notification", told.text)
 
     async def annotate(self, incident: Incident, applied: Applied, text: str) -> None:
         """Mark the action in Grafana, from the action until now. What fails is noted, not fatal."""

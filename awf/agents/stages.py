@@ -28,7 +28,8 @@ from awf.core.incidents import (
     Investigation,
     Verdict,
 )
-from awf.core.types import IncidentId
+from awf.core.notices import NoticeKind
+from awf.core.types import IncidentId, Json
 
 APPLIED = "applied"
 _HANDLED = frozenset(
@@ -48,6 +49,7 @@ class Stages:
         self._deciding = asyncio.Lock()
         self._looking = asyncio.Semaphore(parts.config.max_investigations)
         self._leaders: dict[IncidentId, IncidentId] = {}  # waits for an incident of the same cause
+        self._reminded: set[str] = set()  # the outbox sends each once: this only spares looking there
         self._stages = {
             IncidentStatus.INVESTIGATING: self._investigate,
             IncidentStatus.HELD: self._hold,
@@ -62,7 +64,10 @@ class Stages:
             incident = await self._parts.incidents.get(incident_id)
             stage = self._stages.get(incident.status)
             if stage is None or not await stage(incident):
-                return await self._parts.incidents.get(incident_id)
+                incident = await self._parts.incidents.get(incident_id)
+                if incident.resolved_at is not None:
+                    await self.report.tell(incident, NoticeKind.ENDED, "1", incident.timeline[-1].text)
+                return incident
 
     # -- before acting
 
@@ -148,19 +153,35 @@ class Stages:
             text = f"{name} is allowed: {why}"
             await self._journal.record(incident.id, "policy", text, detail, status=IncidentStatus.ACTING)
             return True
-        approval = await self.ask(incident, why)
-        await self._journal.record(
-            incident.id, "approval", f"{name} waits for an approval: {why}", detail,
-            status=IncidentStatus.AWAITING_APPROVAL, approval_id=approval.id,
-        )  # fmt: skip
+        await self.ask(incident, why, detail)
         return False
 
-    async def ask(self, incident: Incident, why: str) -> Approval:
-        """Ask a person about the incident's action. Raises ValueError when it has none."""
+    async def ask(self, incident: Incident, why: str, detail: Json | None = None) -> Approval:
+        """Ask people about the incident's action. Raises ValueError when it has none."""
         if incident.action is None:
             raise ValueError(f"incident {incident.id} has no action to ask about")
         summary = incident.hypotheses[0].summary if incident.hypotheses else ""
-        return await self.approvals.ask(incident, incident.action, summary=summary, why=why)
+        approval = await self.approvals.ask(incident, incident.action, summary=summary, why=why)
+        incident = await self._journal.record(
+            incident.id, "approval", f"{approval.action.name} waits for an approval: {why}", detail,
+            status=IncidentStatus.AWAITING_APPROVAL, approval_id=approval.id,
+        )  # fmt: skip
+        await self.remind(incident, approval)
+        return approval
+
+    async def remind(self, incident: Incident, approval: Approval) -> None:
+        """Tell people of a question, and once more when a quarter of its time is left."""
+        left = approval.expires_at - self._parts.clock.now()
+        is_late = left < (approval.expires_at - approval.created_at) / 4
+        for key, begins in ((approval.id, "It asks"), (f"{approval.id}-late", "It still asks")):
+            if key in self._reminded or (key != approval.id and not is_late):
+                continue
+            text = (
+                f"{approval.summary}. {begins} whether to do {approval.action.name}: {approval.why_asked}. "
+                f"The question expires at {approval.expires_at:%Y-%m-%d %H:%M} UTC"
+            )
+            await self.report.tell(incident, NoticeKind.ASKED, key, text)
+            self._reminded.add(key)
 
     async def _leader(self, incident: Incident) -> Incident | None:
         """Return another incident that is handled already and whose cause was seen in the same place."""

@@ -136,12 +136,7 @@ class WatcherAgent:
             raise Conflict(
                 f"incident {incident_id} is {incident.status.value}: there is nothing to ask about"
             )
-        approval = await self._stages.ask(incident, why)
-        await self._journal.record(
-            incident_id, "approval", f"{approval.action.name} waits for an approval: {why}",
-            status=IncidentStatus.AWAITING_APPROVAL, approval_id=approval.id,
-        )  # fmt: skip
-        return approval
+        return await self._stages.ask(incident, why)
 
     async def get_pending_approvals(self) -> list[Approval]:
         """Return what waits for a person, oldest first."""
@@ -163,7 +158,10 @@ class WatcherAgent:
                 continue
             if incident.status is IncidentStatus.HELD and paused:
                 continue
-            if incident.status is IncidentStatus.AWAITING_APPROVAL and await self._is_waiting(incident):
+            if incident.status is IncidentStatus.AWAITING_APPROVAL and (
+                approval := await self._waits(incident)
+            ):
+                await self._stages.remind(incident, approval)
                 continue
             self._launch(incident.id)
 
@@ -180,11 +178,12 @@ class WatcherAgent:
         self._launch(approval.incident_id)
         return approval
 
-    async def _is_waiting(self, incident: Incident) -> bool:
+    async def _waits(self, incident: Incident) -> Approval | None:
+        """Return the question that nobody has answered yet, None when there is something to do."""
         if incident.approval_id is None:
-            return True
+            return None
         approval = await self._parts.approvals.get(incident.approval_id)
-        return approval.status is ApprovalStatus.PENDING
+        return approval if approval.status is ApprovalStatus.PENDING else None
 
     def _launch(self, incident_id: IncidentId) -> None:
         if incident_id in self._tasks:

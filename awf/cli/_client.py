@@ -40,7 +40,7 @@ async def _call(method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         return response.json() if response.content else None
     except ValueError as error:
         raise Unavailable(
-            f"what answers at {response.url.copy_with(raw_path=b'/')} is not AWF: {response.text[:60]!r}",
+            f"what answers at {str(response.url.join('/')).rstrip('/')} is not AWF: {response.text[:60]!r}",
             hint="Set AWF_API_URL, or AWF_HOST and AWF_API_PORT, to where the AWF server is.",
         ) from error
 

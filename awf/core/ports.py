@@ -20,6 +20,7 @@ from awf.core.incidents import (
     PolicyDecision,
     Target,
 )
+from awf.core.notices import Letter, Notice, Told
 from awf.core.types import (
     ApprovalId,
     ControlAck,
@@ -386,11 +387,43 @@ class Remediation(Protocol):
 
 
 class Notifier(Protocol):
-    """A channel that reaches people. Raises Unavailable when the message was not taken."""
+    """A way to reach people."""
 
-    name: str
+    async def send(self, notice: Notice, *, thread: str) -> str:
+        """Hand a notice over; return what later ones of its incident join it by, empty when nothing does.
+        Raises Unavailable, or another AwfError, when it was not taken."""
+        ...
 
-    async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None: ...
+
+class People(Protocol):
+    """Those who are told about incidents, by all channels at once."""
+
+    async def tell(self, notice: Notice) -> Told:
+        """Store a notice and send it; what does not take it is tried again later. A repeat of its id sends
+        nothing. Raises StateUnavailable."""
+        ...
+
+
+class Outbox(Protocol):
+    """Notices until they are sent."""
+
+    async def put(self, notice: Notice, channels: Sequence[str]) -> None:
+        """Store a notice for channels; one that is there already stays as it is."""
+        ...
+
+    async def take(self, *, notice_id: str = "", limit: int = 50, hold_s: float = 60.0) -> list[Letter]:
+        """Return letters that are due, of one notice or of all, oldest first; nobody else gets them for a while."""
+        ...
+
+    async def sent(self, letter: Letter, thread: str) -> None: ...
+
+    async def failed(self, letter: Letter, error: str, *, again_in_s: float | None) -> None:
+        """Note an attempt that failed; without a time it is given up."""
+        ...
+
+    async def channels_of(self, incident_id: IncidentId) -> set[str]:
+        """Return the channels that have letters of an incident."""
+        ...
 
 
 class AlertIntake(Protocol):

@@ -1,11 +1,20 @@
-"""Channels that reach people; one file each, whose SPEC is a `NotifierSpec`."""
+"""Ways to reach people; one file each, whose SPEC is a `NotifierSpec`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from awf.core.ports import Notifier
+
+
+class Options(BaseModel):
+    """What a channel is set up with. A field of the type `SecretStr` may also be given as a file: `NAME_file`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,4 +23,5 @@ class NotifierSpec:
 
     name: str
     description: str
-    open: Callable[[Mapping[str, str]], Notifier]
+    options: type[Options]
+    open: Callable[[Any], Notifier]

@@ -1,10 +1,11 @@
-"""Notifications in the log: always there, so that nothing is lost when no other channel is set."""
+"""Notices in the log: always there, so that nothing is lost when no other channel is set."""
 
 from __future__ import annotations
 
 import logging
 
-from awf.notify import NotifierSpec
+from awf.core.notices import Notice
+from awf.notify import NotifierSpec, Options
 
 logger = logging.getLogger(__name__)
 
@@ -12,12 +13,13 @@ logger = logging.getLogger(__name__)
 class LogNotifier:
     """Implements `Notifier`."""
 
-    name = "log"
+    async def send(self, notice: Notice, *, thread: str) -> str:
+        extra = {
+            "kind": notice.kind.value, "title": notice.title, "text": notice.text, "severity": notice.severity,
+            "link": notice.link, "incident_id": notice.incident_id,
+        }  # fmt: skip
+        logger.warning("on-call notification", extra=extra)
+        return ""
 
-    async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None:
-        logger.warning(
-            "on-call notification", extra={"title": title, "text": text, "severity": severity, "link": link}
-        )
 
-
-SPEC = NotifierSpec("log", "Writes notifications to the log.", lambda _: LogNotifier())
+SPEC = NotifierSpec("log", "Writes notices to the log.", Options, lambda _: LogNotifier())

@@ -1,58 +1,89 @@
-"""Notifications as JSON over HTTP: `{"title", "text", "severity", "link"}`, and `text` is what Slack shows."""
+"""Notices as JSON over HTTP, signed by the rules of Standard Webhooks when there is a secret.
+
+`text` is what Slack's and many others' incoming webhooks show.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from time import time
 
 import httpx
+from pydantic import SecretStr
 
-from awf.core.escape import plain_text
 from awf.core.http import client, reaching
+from awf.core.notices import Notice
 from awf.errors import ConfigError, Unavailable
-from awf.notify import NotifierSpec
+from awf.notify import NotifierSpec, Options
+from awf.notify._text import inert, shown_host
 
-MAX_TEXT = 3000
+
+class WebhookOptions(Options):
+    url: SecretStr
+    secret: SecretStr = SecretStr("")
 
 
 class WebhookNotifier:
-    """Implements `Notifier`. Raises ConfigError when the address is none of the web."""
-
-    name = "webhook"
+    """Implements `Notifier`. Raises ConfigError when the address is none of the web, or the secret no secret."""
 
     def __init__(
-        self, url: str, *, timeout_s: float = 10.0, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        options: WebhookOptions,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        now: Callable[[], float] = time,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ConfigError(f"{url!r} is no address of a webhook", hint="Write it as https://host/path.")
-        self._url = url
-        # The path of such an address is often its secret: messages name the host only.
-        self._shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._timeout_s = timeout_s
+        self._url = options.url.get_secret_value()
+        self._shown = shown_host(self._url)
+        self._key = _key(options.secret.get_secret_value())
         self._transport = transport
+        self._now = now
 
-    async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None:
-        shown = _inert(f"{title}: {text}")
-        body = {"title": title, "text": shown, "severity": severity, "link": link}
-        with reaching("the on-call webhook", self._shown):
-            async with client("", timeout_s=self._timeout_s, transport=self._transport) as http:
-                response = await http.post(self._url, json=body)
+    async def send(self, notice: Notice, *, thread: str) -> str:
+        body = json.dumps(
+            {
+                "id": notice.id,
+                "incident_id": notice.incident_id,
+                "kind": notice.kind.value,
+                "title": notice.title,
+                "text": inert(f"{notice.title}: {notice.text}"),
+                "severity": notice.severity,
+                "link": notice.link,
+            }
+        ).encode()
+        headers = {"content-type": "application/json", **self._signature(notice.id, body)}
+        with reaching("the webhook", self._shown):
+            async with client("", transport=self._transport) as http:
+                response = await http.post(self._url, content=body, headers=headers)
         if response.status_code >= 300:
             raise Unavailable(
-                f"the on-call webhook at {self._shown} answered {response.status_code}",
-                hint="Check AWF_ONCALL_WEBHOOK_URL.",
+                f"the webhook at {self._shown} answered {response.status_code}", hint="Check its address."
             )
+        return ""
+
+    def _signature(self, notice_id: str, body: bytes) -> dict[str, str]:
+        """Return the headers of Standard Webhooks 1.0 (symmetric); without a secret only the id."""
+        moment = str(int(self._now()))
+        headers = {"webhook-id": notice_id, "webhook-timestamp": moment}
+        if self._key:
+            signed = b".".join([notice_id.encode(), moment.encode(), body])
+            digest = base64.b64encode(hmac.new(self._key, signed, hashlib.sha256).digest()).decode()
+            headers["webhook-signature"] = f"v1,{digest}"
+        return headers
 
 
-def _inert(text: str) -> str:
-    """Return text in which chat programs find no markup: a label may hold `<!channel>` or `<https://x|click>`."""
-    kept = plain_text(text, MAX_TEXT)
-    return kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _key(secret: str) -> bytes:
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error as error:
+        raise ConfigError(
+            "the secret of a webhook is not Base64", hint="Write whsec_ and 24 to 64 random bytes as Base64."
+        ) from error
 
 
-def _open(options: Mapping[str, str]) -> WebhookNotifier:
-    return WebhookNotifier(options.get("url", ""))
-
-
-SPEC = NotifierSpec("webhook", "Posts notifications to an address.", _open)
+SPEC = NotifierSpec("webhook", "Posts notices to an address.", WebhookOptions, WebhookNotifier)

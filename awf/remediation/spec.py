@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from awf.core.actions import ActionInfo, Applied, Plan, Verification, WorkOrder
 from awf.core.clock import Clock
 from awf.core.incidents import ActionCall, Hypothesis, Target, Verdict
-from awf.core.ports import ControlStore, Notifier, Telemetry
+from awf.core.ports import ControlStore, People, Telemetry
 from awf.core.types import EngineInfo
 
 
@@ -35,7 +35,7 @@ class Tools:
 
     controls: ControlStore
     telemetry: Telemetry
-    notifiers: Sequence[Notifier]
+    people: People
     clock: Clock
     config: RemediationConfig
 

@@ -84,6 +84,23 @@ approvals = Table(
     _time("expires_at"),
     Column("doc", JSON, nullable=False),
 )
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("id", StoredText, primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("notice_id", StoredText, nullable=False, index=True),
+    Column("incident_id", StoredText, nullable=False, index=True),
+    Column("channel", StoredText, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _time("created_at"),
+    _time("due_at", nullable=True),  # null: sent, or given up
+    _time("sent_at", nullable=True),
+    Column("thread", StoredText, nullable=False),
+    Column("error", StoredText, nullable=False),
+    Column("doc", JSON, nullable=False),
+    Index("outbox_due", "due_at"),
+)
 audit = Table(
     "audit",
     METADATA,

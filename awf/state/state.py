@@ -15,6 +15,7 @@ from awf.state.controls import Controls
 from awf.state.database import Database, open_database
 from awf.state.executions import KEPT_EXECUTIONS, Executions
 from awf.state.incidents import Incidents
+from awf.state.outbox import OutboxTable
 from awf.state.sessions import Sessions
 from awf.state.sole import CLAIM_S, SoleService
 from awf.state.switch import Switch
@@ -37,6 +38,7 @@ class State:
     tokens: Tokens
     switch: Switch
     sessions: Sessions
+    outbox: OutboxTable
 
     @classmethod
     async def open(
@@ -64,6 +66,7 @@ class State:
             tokens=Tokens(database),
             switch=Switch(database),
             sessions=Sessions(database),
+            outbox=OutboxTable(database),
         )
 
     async def claim(self, *, within_s: float = CLAIM_S) -> SoleService:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from functools import partial
 
 from awf import __version__
+from awf.agents.telling import Teller
 from awf.agents.toolbox import GrafanaMCPClient
 from awf.api.app import create_app
 from awf.api.runtime import ReadinessCheck, Runtime
+from awf.core.clock import SystemClock
 from awf.core.counters import Counters
 from awf.core.ports import AlertIntake
 from awf.embedded.ports import reserve
@@ -19,6 +21,7 @@ from awf.embedded.web import WebServers
 from awf.settings import Settings
 from awf.state import State
 from awf.state.sole import SoleService
+from awf.wiring.channels import channels_of
 from awf.wiring.engine import load_registry, open_exporter, start_engine
 from awf.wiring.grafana import GrafanaReader
 from awf.wiring.secrets import find
@@ -44,7 +47,9 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         opened.push_async_callback(open_exporter(settings, "awf-watcher", counters).shutdown, 1.0)
         telemetry = await build_telemetry(settings).open()
         opened.push_async_callback(telemetry.aclose)
-        watcher = build_watcher(settings, state, telemetry, counters)
+        teller = Teller(state.outbox, channels_of(settings), SystemClock(), counters)
+        opened.push_async_callback(teller.aclose)
+        watcher = build_watcher(settings, state, telemetry, teller, counters)
         opened.push_async_callback(watcher.aclose)
         readiness = {
             "database": partial(_database_answers, state, sole),
@@ -57,6 +62,7 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         opened.push_async_callback(servers.stop)
         opened.callback(runtime.stopping.set)
         await servers.start(create_app(runtime), listener)
+        teller.start()
         await watcher.start()
         return opened.pop_all().aclose
 

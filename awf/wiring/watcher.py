@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 from awf.agents.investigation import Investigator
@@ -11,9 +11,8 @@ from awf.agents.toolbox import GrafanaMCPClient, McpServer
 from awf.agents.watcher import WatcherAgent
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
-from awf.core.ports import Notifier
+from awf.core.ports import People
 from awf.core.registry import discover
-from awf.notify import NotifierSpec
 from awf.remediation.playbook import PlaybookRules, load_playbook
 from awf.remediation.policy import RulePolicy, default_policy, load_policy
 from awf.remediation.runner import ActionRunner
@@ -62,15 +61,15 @@ def _servers(settings: Settings) -> dict[str, McpServer]:
 
 
 def build_watcher(
-    settings: Settings, state: State, telemetry: GrafanaMCPClient, counters: Counters
+    settings: Settings, state: State, telemetry: GrafanaMCPClient, people: People, counters: Counters
 ) -> WatcherAgent:
-    """Return the watcher. Raises ConfigError for a policy that cannot be read."""
+    """Return the watcher. Raises ConfigError for a policy or a playbook that cannot be read."""
     clock = SystemClock()
     specs = action_specs()
     tools = Tools(
         controls=state.controls,
         telemetry=telemetry,
-        notifiers=_notifiers(settings),
+        people=people,
         clock=clock,
         config=RemediationConfig(
             settle_s=settings.settle_s,
@@ -84,6 +83,7 @@ def build_watcher(
         approvals=state.approvals,
         audit=state.audit,
         switch=state.switch,
+        people=people,
         remediation=ActionRunner(specs, policy=policy_of(settings, specs), audit=state.audit, tools=tools),
         playbook=playbook_of(settings, specs),
         telemetry=telemetry,
@@ -116,10 +116,3 @@ def playbook_of(settings: Settings, specs: Mapping[str, ActionSpec]) -> Playbook
     if settings.playbook_file is not None:
         return load_playbook(settings.playbook_file, specs)
     return PlaybookRules()
-
-
-def _notifiers(settings: Settings) -> Sequence[Notifier]:
-    options = {"log": {}, "webhook": {"url": settings.oncall_webhook_url}}
-    found = discover("awf.notify", NotifierSpec)
-    wanted = ["log", *(["webhook"] if settings.oncall_webhook_url else [])]
-    return [found[name].open(options[name]) for name in wanted]

@@ -43,7 +43,7 @@ from awf.orchestration.link import EngineLink
 from awf.remediation.policy import default_policy
 from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
-from awf.testing import FakeClock, FakeTelemetry
+from awf.testing import FakeClock, FakePeople, FakeTelemetry
 from tests.contract._server import Server
 
 SPECS = discover("awf.remediation.actions", ActionSpec)
@@ -144,7 +144,7 @@ class Plant:
     world: World = field(default_factory=World)
     members: list[Member] = field(default_factory=list)
     clock: FakeClock = field(default_factory=lambda: FakeClock(datetime.now(UTC)))
-    notifiers: list[Any] = field(default_factory=list)
+    people: FakePeople = field(default_factory=FakePeople)
 
     def __post_init__(self) -> None:
         self.telemetry = FakeTelemetry(self.clock)
@@ -164,7 +164,7 @@ class Plant:
 
     def runner(self, **config: Any) -> ActionRunner:
         state = self.server.state
-        tools = Tools(state.controls, self.telemetry, self.notifiers, self.clock, RemediationConfig(**config))
+        tools = Tools(state.controls, self.telemetry, self.people, self.clock, RemediationConfig(**config))
         policy = default_policy((name, spec.default) for name, spec in SPECS.items())
         return ActionRunner(SPECS, policy=policy, audit=state.audit, tools=tools)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -67,24 +67,14 @@ CASES = {
              log_of_the_end, is_reversible=False),
         Case("retry_step", after_a_failure, lambda found: len(found.world.calls("writer")), 3,
              log_of_the_end, is_reversible=False),
-        Case("notify_oncall", at_the_draft, lambda found: len(found.notifiers[0].sent), 1,
+        Case("notify_oncall", at_the_draft, lambda found: len(found.people.pages), 1,
              nothing, is_reversible=False),
     )
 }  # fmt: skip
 ON_ENGINES = sorted(CASES.keys() - {"notify_oncall"})
 
 
-@dataclass
-class Recorder:
-    name: str = "recorder"
-    sent: list[str] = field(default_factory=list)
-
-    async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None:
-        self.sent.append(text)
-
-
 async def planned(found: Plant, case: Case) -> ActionCall:
-    found.notifiers = [Recorder()]
     plan = await found.runner().plan(case.name, await case.cause(found))
     assert plan.call is not None, plan.why
     return plan.call
@@ -355,5 +345,5 @@ async def test_telling_people_says_who_was_told_and_proves_nothing() -> None:
         call = await planned(found, CASES["notify_oncall"])
         runner = found.runner()
         applied = await runner.apply(work(call))
-        assert (applied.status, found.notifiers[0].sent) == (ApplyStatus.APPLIED, ["it fails"])
+        assert (applied.status, found.people.pages) == (ApplyStatus.APPLIED, ["it fails"])
         assert (await runner.verify(work(call), applied)).effect is Effect.INCONCLUSIVE

@@ -112,7 +112,9 @@ def test_a_collector_that_fails_for_everything_is_waited_for(tmp_path: Path, pro
             requests = sum(collector.requests.values())
             report = emitter.report()
         assert counter(report, semconv.EVENTS_DROPPED) == 0
-        assert first_times(arrived(collector)) == [key for key, _ in emitter.accepted()]
+        # Halves of the refused batch were tried when the errors ended: its parts may come in another order.
+        came, accepted = first_times(arrived(collector)), [key for key, _ in emitter.accepted()]
+        assert (len(came), set(came)) == (len(accepted), set(accepted))
     print(f"{protocol}: {requests} requests in {away_s} s of errors")
 
 

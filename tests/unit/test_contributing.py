@@ -28,7 +28,7 @@ from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
 from awf.settings import load
 from awf.state import State
-from awf.testing import FakeClock, FakeControls, FakeTelemetry
+from awf.testing import FakeClock, FakeControls, FakePeople, FakeTelemetry
 from awf.wiring.doctor import AREAS, Check, Status
 from awf.wiring.doctor.case import Case
 from awf.wiring.doctor.grafana import Grafana
@@ -229,7 +229,7 @@ async def _use_fault(spec: Fault) -> None:
 async def _use_action(spec: ActionSpec) -> None:
     clock = FakeClock()
     controls = FakeControls(EngineInfo(EngineId("e1"), (), (), workers=2))
-    tools = Tools(controls, FakeTelemetry(clock), (), clock, RemediationConfig())
+    tools = Tools(controls, FakeTelemetry(clock), FakePeople(), clock, RemediationConfig())
     async with await State.open(clock=clock) as state:
         policy = default_policy([(spec.name, spec.default)])
         runner = ActionRunner({spec.name: spec}, policy=policy, audit=state.audit, tools=tools)

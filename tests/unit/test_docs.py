@@ -36,6 +36,7 @@ from awf.remediation.playbook import load_playbook
 from awf.remediation.policy import load_policy
 from awf.remediation.spec import ActionSpec, RemediationConfig
 from awf.settings import Settings
+from awf.wiring.channels import channels_of
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -83,6 +84,18 @@ def test_the_example_playbook_loads_and_says_what_the_page_says(tmp_path: Path) 
     assert tried(CauseClass.AGENT_LATENCY, Target(agent_id="writer-large"))[0] == "increase_timeout"
     assert tried(CauseClass.AGENT_LATENCY, Target(agent_id="reader"))[0] == "switch_fallback"
     assert tried(CauseClass.RATE_LIMIT, Target(agent_id="reader")) == ("switch_fallback", "disable_agent")
+
+
+def test_the_example_channels_open(tmp_path: Path) -> None:
+    text = re.findall(r"```yaml\n(channels:.*?)```", WATCHER, re.DOTALL)[0]
+    (tmp_path / "awf-signing-secret").write_text("whsec_c2VjcmV0c2VjcmV0c2VjcmV0")
+    for name in re.findall(r"/run/secrets/([a-z-]+)", text):
+        (tmp_path / name).touch()
+        (tmp_path / name).write_text((tmp_path / name).read_text() or "secret")
+    path = tmp_path / "channels.yaml"
+    path.write_text(text.replace("/run/secrets", str(tmp_path)))
+    channels = channels_of(Settings(channels_file=path))
+    assert list(channels) == ["log", "slack", "night shift", "email", "our bus"]
 
 
 def test_the_table_of_actions_is_that_of_the_code() -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 from awf.core.actions import Applied, ApplyStatus, Effect, Plan, Verification, WorkOrder
 from awf.core.incidents import ActionCall, Target, Verdict
-from awf.errors import AwfError
+from awf.core.notices import Notice, NoticeKind
 from awf.remediation.spec import ActionSpec, Situation, Tools
-
-logger = logging.getLogger(__name__)
 
 NAME = "notify_oncall"
 
@@ -25,18 +21,18 @@ def places(_: ActionCall) -> tuple[Target, ...]:
 
 
 async def apply(work: WorkOrder, tools: Tools) -> Applied:
-    title = f"AWF incident {work.incident_id}"
-    reached, failures = [], []
-    for notifier in tools.notifiers:
-        try:
-            await notifier.send(title, work.summary, severity=work.severity, link=work.link)
-            reached.append(notifier.name)
-        except AwfError as error:
-            logger.warning("notification failed", extra={"notifier": notifier.name, "error": error.message})
-            failures.append(f"{notifier.name}: {error.message}")
-    status = ApplyStatus.APPLIED if reached else ApplyStatus.FAILED
-    detail = f"told on-call by {', '.join(reached)}" if reached else "nobody was reached"
-    return Applied(status, "; ".join([detail, *failures]), tools.clock.now())
+    notice = Notice(
+        id=f"{work.incident_id}/{NoticeKind.TOLD.value}/{work.call.digest[:12]}",
+        incident_id=work.incident_id,
+        kind=NoticeKind.TOLD,
+        title=f"AWF incident {work.incident_id}",
+        text=work.summary,
+        severity=work.severity,
+        link=work.link,
+    )
+    told = await tools.people.tell(notice)
+    is_out = bool(told.reached) or not told.waiting  # nothing waits: it was sent before a restart
+    return Applied(ApplyStatus.APPLIED if is_out else ApplyStatus.FAILED, told.text, tools.clock.now())
 
 
 async def verify(work: WorkOrder, applied: Applied, tools: Tools) -> Verification:

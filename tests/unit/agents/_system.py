@@ -27,7 +27,7 @@ from awf.remediation.policy import RulePolicy, default_policy
 from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
 from awf.state.state import State
-from awf.testing import EPOCH, FakeClock, FakeControls, FakeTelemetry, counter, gauge
+from awf.testing import EPOCH, FakeClock, FakeControls, FakePeople, FakeTelemetry, counter, gauge
 
 ALERT_AT = EPOCH
 FAULT_AT = EPOCH - timedelta(seconds=40)
@@ -60,17 +60,6 @@ def engine(workers: int = 4) -> EngineInfo:
     names = {agent for agent, _, _ in STEPS.values()} | {"writer-backup", "local"}
     agents = tuple(AgentManifest(AgentId(name), name, "1.0") for name in sorted(names))
     return EngineInfo(EngineId("demo"), workflows, agents, workers)
-
-
-@dataclass
-class Recorder:
-    """A notifier that keeps what it was given."""
-
-    name: str = "recorder"
-    sent: list[tuple[str, str]] = field(default_factory=list)
-
-    async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None:
-        self.sent.append((title, text))
 
 
 def alert(name: str = "AWFAgentErrors", *, status: str = "firing", **labels: str) -> Alert:
@@ -171,7 +160,7 @@ class System:
     clock: FakeClock
     telemetry: FakeTelemetry
     controls: FakeControls
-    notifier: Recorder
+    people: FakePeople
     counters: Counters
     remediation: RemediationConfig
     watcher: WatcherAgent = field(init=False)
@@ -187,13 +176,12 @@ class System:
     ) -> WatcherAgent:
         """Build a watcher on this state: a second one stands for a restart."""
         specs = discover("awf.remediation.actions", ActionSpec)
-        tools = Tools(
-            controls or self.controls, self.telemetry, [self.notifier], self.clock, self.remediation
-        )
+        tools = Tools(controls or self.controls, self.telemetry, self.people, self.clock, self.remediation)
         policy = policy or default_policy((name, spec.default) for name, spec in specs.items())
         self.watcher = WatcherAgent(
             WatcherParts(
                 playbook=PlaybookRules(),
+                people=self.people,
                 incidents=incidents or self.state.incidents,
                 approvals=self.state.approvals,
                 audit=self.state.audit,

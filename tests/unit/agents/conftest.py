@@ -9,8 +9,8 @@ import pytest
 from awf.core.counters import Counters
 from awf.remediation.spec import RemediationConfig
 from awf.state.state import State
-from awf.testing import FakeClock, FakeControls, FakeTelemetry
-from tests.unit.agents._system import NOW, Recorder, System, engine
+from awf.testing import FakeClock, FakeControls, FakePeople, FakeTelemetry
+from tests.unit.agents._system import NOW, System, engine
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ async def system() -> AsyncIterator[System]:
     clock = FakeClock(NOW)
     async with await State.open(clock=clock) as state:
         found = System(
-            state, clock, FakeTelemetry(clock), FakeControls(engine()), Recorder(), Counters(),
+            state, clock, FakeTelemetry(clock), FakeControls(engine()), FakePeople(), Counters(),
             RemediationConfig(),
         )  # fmt: skip
         found.start()

@@ -78,7 +78,7 @@ async def test_a_fallback_that_the_watcher_forced_is_no_news_to_it(system: Syste
     await system.watcher.sweep()
     await system.watcher.settled()
     assert len(await system.incidents()) == 1, "nor after a while, when what still fires is looked at again"
-    assert system.notifier.sent == []
+    assert system.people.pages == []
 
 
 async def test_a_fallback_that_it_did_not_force_is_looked_into(system: System) -> None:

@@ -117,7 +117,7 @@ async def test_an_action_that_does_not_help_is_undone_and_a_person_is_told(syste
     incident = await system.alert(WRITER)
     assert (incident.status, incident.outcome) == (IncidentStatus.ESCALATED, ActionOutcome.UNDONE)
     assert [change.arguments["forced"] for change in system.controls.changes] == [True, False]
-    assert len(system.notifier.sent) == 1
+    assert len(system.people.pages) == 1
 
 
 async def test_no_traffic_after_the_action_is_inconclusive_never_success(system: System) -> None:
@@ -134,7 +134,7 @@ async def test_no_traffic_after_the_action_is_inconclusive_never_success(system:
     assert (incident.status, incident.outcome) == (IncidentStatus.INCONCLUSIVE, ActionOutcome.INCONCLUSIVE)
     assert "0 of at least 5 runs" in text(incident, "verification")
     assert system.kinds == ["set_fallback_forced"]  # nothing proves that it hurts: it stays, a person looks
-    assert len(system.notifier.sent) == 1
+    assert len(system.people.pages) == 1
 
 
 async def test_an_engine_that_does_not_answer_is_inconclusive(system: System) -> None:
@@ -232,13 +232,13 @@ async def test_an_approval_that_nobody_answers_escalates(system: System) -> None
     assert incident.approval_id is not None
     await system.watcher.sweep()
     await system.watcher.settled()
-    assert system.notifier.sent == []
+    assert system.people.pages == []
     system.clock.advance(3601)
     await system.watcher.sweep()
     await system.watcher.settled()
     incident = await system.state.incidents.get(incident.id)
     assert incident.status is IncidentStatus.ESCALATED
-    assert len(system.notifier.sent) == 1
+    assert len(system.people.pages) == 1
     assert incident.approval_id is not None
     with pytest.raises(Expired):
         await system.watcher.approve_action(incident.approval_id, by="ana")
@@ -406,7 +406,7 @@ async def test_a_cause_that_nothing_shows_is_escalated_not_guessed(system: Syste
     assert incident.cause is CauseClass.UNKNOWN
     assert (incident.status, incident.outcome) == (IncidentStatus.ESCALATED, ActionOutcome.NOTIFIED)
     assert system.controls.changes == []
-    assert len(system.notifier.sent) == 1
+    assert len(system.people.pages) == 1
 
 
 async def test_an_alert_cannot_name_a_target_that_was_never_observed(system: System) -> None:
@@ -428,7 +428,7 @@ async def test_a_condition_that_never_held_is_a_false_alarm(system: System) -> N
     incident = await system.alert(alert(agent_id="checker"))
     assert incident.status is IncidentStatus.FALSE_ALARM
     assert system.controls.changes == []
-    assert system.notifier.sent == []
+    assert system.people.pages == []
 
 
 async def test_without_a_webhook_secret_everything_is_asked(system: System) -> None:
@@ -672,7 +672,7 @@ async def test_trouble_of_telemetry_is_told_even_while_an_agent_fails(system: Sy
     assert incident.action is not None
     assert incident.action.name == "notify_oncall"
     assert system.kinds == []
-    assert rule.alert in system.notifier.sent[0][1]
+    assert rule.alert in system.people.pages[0]
 
 
 async def test_an_agent_that_fails_while_telemetry_has_trouble_is_an_incident_of_its_own(

@@ -14,8 +14,8 @@ from awf.errors import StateUnavailable
 from awf.remediation.spec import RemediationConfig
 from awf.state import State
 from awf.state.database import Database
-from awf.testing import FakeClock, FakeControls, FakeTelemetry
-from tests.unit.agents._system import NOW, Recorder, System, alert, engine, failing_writer
+from awf.testing import FakeClock, FakeControls, FakePeople, FakeTelemetry
+from tests.unit.agents._system import NOW, System, alert, engine, failing_writer
 
 ALERT = alert("AWFAgentErrors", agent_id="writer")
 Unit = Callable[..., Awaitable[Any]]
@@ -58,7 +58,7 @@ async def _story(at: int, *, is_done: bool, monkeypatch: pytest.MonkeyPatch) -> 
             clock,
             FakeTelemetry(clock),
             FakeControls(engine()),
-            Recorder(),
+            FakePeople(),
             Counters(),
             RemediationConfig(),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from awf.remediation.policy import RulePolicy, default_policy
 from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
 from awf.state.state import State
-from awf.testing import EPOCH, FakeClock, FakeControls, FakeTelemetry, counter
+from awf.testing import EPOCH, FakeClock, FakeControls, FakePeople, FakeTelemetry, counter
 
 SPECS = discover("awf.remediation.actions", ActionSpec)
 INCIDENT = IncidentId("inc_1")
@@ -74,23 +74,14 @@ def steps(
 
 
 @dataclass
-class Recorder:
-    name: str = "recorder"
-    sent: list[str] = field(default_factory=list)
-
-    async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None:
-        self.sent.append(text)
-
-
-@dataclass
 class Scene:
     state: State
     clock: FakeClock
     telemetry: FakeTelemetry
     controls: FakeControls
-    notifiers: list[Any]
+    people: FakePeople
 
     def runner(self, *, policy: RulePolicy | None = None, **config: Any) -> ActionRunner:
-        tools = Tools(self.controls, self.telemetry, self.notifiers, self.clock, RemediationConfig(**config))
+        tools = Tools(self.controls, self.telemetry, self.people, self.clock, RemediationConfig(**config))
         usual = default_policy((name, spec.default) for name, spec in SPECS.items())
         return ActionRunner(SPECS, policy=policy or usual, audit=self.state.audit, tools=tools)

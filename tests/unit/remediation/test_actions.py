@@ -16,7 +16,6 @@ from tests.unit.remediation._scene import (
     BEGIN,
     DRAFT,
     SPECS,
-    Recorder,
     Scene,
     approval,
     cause,
@@ -241,21 +240,13 @@ async def test_a_longer_timeout_is_judged_by_invocations_that_fail_less(scene: S
     assert scene.controls.changes[0].arguments == {"workflow_id": "report", "step_id": "draft", "factor": 1.5}
 
 
-async def test_on_call_is_told_by_every_channel_that_works(scene: Scene) -> None:
-    class Broken:
-        name = "broken"
-
-        async def send(self, title: str, text: str, *, severity: str, link: str = "") -> None:
-            from awf.errors import Unavailable
-
-            raise Unavailable("no route")
-
-    recorder = Recorder()
-    scene.notifiers = [Broken(), recorder]
+async def test_on_call_is_told_once_and_a_page_that_nobody_took_is_a_failure(scene: Scene) -> None:
     call = ActionCall("notify_oncall", {"cause": "unknown", "text": "x"})
-    applied = await scene.runner().apply(order(call))
-    assert applied.status is ApplyStatus.APPLIED
-    assert applied.detail == "told on-call by recorder; broken: no route"
-    assert recorder.sent == ["it fails"]
-    scene.notifiers = [Broken()]
-    assert (await scene.runner().apply(order(call, incident="inc_2"))).status is ApplyStatus.FAILED
+    for detail in ("told on-call by people", "told on-call before"):  # as after a restart in the middle
+        applied = await scene.runner().apply(order(call))
+        assert (applied.status, applied.detail) == (ApplyStatus.APPLIED, detail)
+    assert scene.people.pages == ["it fails"]
+    scene.people.are_away = True
+    failed = await scene.runner().apply(order(call, incident="inc_2"))
+    assert failed.status is ApplyStatus.FAILED
+    assert failed.detail == "nobody was reached yet; people: away, which is tried again"

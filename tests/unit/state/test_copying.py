@@ -83,6 +83,13 @@ async def test_everything_arrives_and_goes_on_where_it_was(settings: Settings, s
         await state.aclose()
 
 
+async def test_a_file_of_an_older_awf_lacks_newer_tables(settings: Settings, source: Path) -> None:
+    with sqlite3.connect(source) as connection:
+        connection.execute("DROP TABLE outbox")
+    copied = await copy_state(settings, source)
+    assert ("outbox" in copied, copied["audit"]) == (False, 1200)
+
+
 async def test_a_target_that_is_in_use_is_left_as_it_is(settings: Settings, source: Path) -> None:
     state = await open_state(settings)
     await state.aclose()

@@ -1,0 +1,61 @@
+"""What people are told about an incident, and where it went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from awf.core.types import IncidentId
+
+
+class NoticeKind(StrEnum):
+    """Why people are told: the incident is theirs now, they are asked, or it is over."""
+
+    TOLD = "told"
+    ASKED = "asked"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to tell. Two with the same id are the same: it is sent once to each channel."""
+
+    id: str
+    incident_id: IncidentId
+    kind: NoticeKind
+    title: str
+    text: str
+    severity: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A notice on its way to one channel; `thread` is what the channel called the first one of the incident."""
+
+    channel: str
+    notice: Notice
+    created_at: datetime
+    attempts: int = 0
+    thread: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.notice.id}/{self.channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Which channels took a notice now, and which have not yet, with why; neither for what was sent before."""
+
+    reached: tuple[str, ...]
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Say it in words."""
+        if not self.reached and not self.waiting:
+            return "told on-call before"
+        told = f"told on-call by {', '.join(self.reached)}" if self.reached else "nobody was reached yet"
+        return "; ".join([told, *(f"{each}, which is tried again" for each in self.waiting)])

@@ -1,0 +1,66 @@
+"""Notices as events of PagerDuty (Events API v2): one alert there for each incident, resolved when it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from awf.core.http import client, reaching
+from awf.core.notices import Notice, NoticeKind
+from awf.errors import ConfigError, Unavailable
+from awf.notify import NotifierSpec, Options
+from awf.notify._text import shown_host
+
+API = "https://events.pagerduty.com"
+_SEVERITIES = ("critical", "error", "warning", "info")
+_MAX_SUMMARY = 1024
+
+
+class PagerDutyOptions(Options):
+    routing_key: SecretStr
+    api_url: str = API
+
+
+class PagerDutyNotifier:
+    """Implements `Notifier`. Raises ConfigError without a routing key."""
+
+    def __init__(
+        self, options: PagerDutyOptions, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self._key = options.routing_key.get_secret_value()
+        if not self._key:
+            raise ConfigError("PagerDuty needs a routing_key", hint="It is the integration key of a service.")
+        self._url = options.api_url
+        self._shown = shown_host(options.api_url)
+        self._transport = transport
+
+    async def send(self, notice: Notice, *, thread: str) -> str:
+        with reaching("PagerDuty", self._shown):
+            async with client(self._url, transport=self._transport) as http:
+                response = await http.post("/v2/enqueue", json=_event(self._key, notice))
+        if response.status_code != 202:
+            raise Unavailable(
+                f"PagerDuty answered {response.status_code}: {response.text[:200]}",
+                hint="Check the routing key.",
+            )
+        return ""
+
+
+def _event(key: str, notice: Notice) -> dict[str, Any]:
+    event: dict[str, Any] = {"routing_key": key, "dedup_key": notice.incident_id}
+    if notice.kind is NoticeKind.ENDED:
+        return event | {"event_action": "resolve"}
+    severity = notice.severity if notice.severity in _SEVERITIES else "warning"
+    payload = {
+        "summary": f"{notice.title}: {notice.text}"[:_MAX_SUMMARY], "source": "awf-watcher", "severity": severity,
+        "component": "awf", "custom_details": {"kind": notice.kind.value, "notice": notice.id},
+    }  # fmt: skip
+    links = [{"href": notice.link, "text": "Incident in AWF"}] if notice.link else []
+    return event | {"event_action": "trigger", "payload": payload, "links": links, "client": "AWF"}
+
+
+SPEC = NotifierSpec(
+    "pagerduty", "Opens and resolves alerts in PagerDuty.", PagerDutyOptions, PagerDutyNotifier
+)

@@ -1,0 +1,88 @@
+"""Notices in Slack: with a bot's token one thread an incident, with an incoming webhook one message each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from awf.core.http import client, reaching
+from awf.core.notices import Notice, NoticeKind
+from awf.errors import ConfigError, Unavailable
+from awf.notify import NotifierSpec, Options
+from awf.notify._text import inert, shown_host
+
+API = "https://slack.com/api/"
+_MARKS = {
+    NoticeKind.TOLD: ":rotating_light:",
+    NoticeKind.ASKED: ":raised_hand:",
+    NoticeKind.ENDED: ":white_check_mark:",
+}
+
+
+class SlackOptions(Options):
+    """Either a bot's token (scope chat:write) and a channel, or the address of an incoming webhook."""
+
+    token: SecretStr = SecretStr("")
+    channel: str = ""
+    webhook_url: SecretStr = SecretStr("")
+    api_url: str = API
+
+
+class SlackNotifier:
+    """Implements `Notifier`. Raises ConfigError when there is neither a token nor an address."""
+
+    def __init__(self, options: SlackOptions, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._webhook = options.webhook_url.get_secret_value()
+        self._token, self._channel = options.token.get_secret_value(), options.channel
+        if not self._webhook and not (self._token and self._channel):
+            raise ConfigError(
+                "Slack needs token and channel, or webhook_url", hint="Set one of the two ways."
+            )
+        self._url = self._webhook or f"{options.api_url.rstrip('/')}/chat.postMessage"
+        self._shown = shown_host(self._url)
+        self._transport = transport
+
+    async def send(self, notice: Notice, *, thread: str) -> str:
+        message = _message(notice)
+        if self._webhook:
+            await self._post(message, token="")
+            return ""
+        message |= {"channel": self._channel} | ({"thread_ts": thread} if thread else {})
+        answer = await self._post(message, token=self._token)
+        return str(answer.get("ts", ""))
+
+    async def _post(self, message: dict[str, Any], *, token: str) -> dict[str, Any]:
+        with reaching("Slack", self._shown):
+            async with client("", token=token, setting="token", transport=self._transport) as http:
+                response = await http.post(self._url, json=message)
+        if response.status_code != 200:
+            raise Unavailable(
+                f"Slack answered {response.status_code}", hint="Check the token or the address."
+            )
+        if self._webhook:
+            return {}
+        answer: dict[str, Any] = response.json()
+        if not answer.get("ok"):
+            raise Unavailable(
+                f"Slack says {str(answer.get('error'))[:100]!r}", hint="Check token and channel."
+            )
+        return answer
+
+
+def _message(notice: Notice) -> dict[str, Any]:
+    title, text = inert(notice.title), inert(notice.text)
+    section = {
+        "type": "section",
+        "text": {"type": "mrkdwn", "text": f"{_MARKS[notice.kind]} *{title}*\n{text}"},
+    }
+    blocks: list[dict[str, Any]] = [section]
+    if notice.link:
+        label = "Decide" if notice.kind is NoticeKind.ASKED else "Open incident"
+        button = {"type": "button", "text": {"type": "plain_text", "text": label}, "url": notice.link}
+        blocks.append({"type": "actions", "elements": [button]})
+    return {"text": f"{title}: {text}", "blocks": blocks, "unfurl_links": False}
+
+
+SPEC = NotifierSpec("slack", "Posts notices to a Slack channel.", SlackOptions, SlackNotifier)

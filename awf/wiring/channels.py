@@ -1,0 +1,96 @@
+"""The channels by which people are told: the log, a webhook by its setting, and those of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from awf.agents.telling import Channel
+from awf.core.notices import NoticeKind
+from awf.core.registry import discover
+from awf.core.secret_file import read_secret
+from awf.errors import AwfError, ConfigError
+from awf.notify import NotifierSpec
+from awf.settings import Settings
+
+HINT = "docs/watcher-agent-configuration.md describes the file."
+
+
+class _Entry(BaseModel):
+    """What every channel has; the rest are options of its type."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    type: str
+    name: str = ""
+    kinds: frozenset[NoticeKind] = frozenset(NoticeKind)
+    severities: frozenset[str] = frozenset()
+
+
+def channels_of(settings: Settings) -> dict[str, Channel]:
+    """Return what the settings and the file name, by name. Raises ConfigError naming the channel that is wrong."""
+    specs = discover("awf.notify", NotifierSpec)
+    entries: list[Any] = [{"type": "log"}]
+    if settings.oncall_webhook_url:
+        entries.append({"type": "webhook", "url": settings.oncall_webhook_url})
+    if settings.channels_file is not None:
+        entries += _read(settings.channels_file)
+    found: dict[str, Channel] = {}
+    for number, entry in enumerate(entries):
+        try:
+            channel = _channel(entry, specs)
+        except (ValidationError, AwfError) as error:
+            raise ConfigError(f"channel {_which(number, entry)}: {_said(error)}", hint=HINT) from error
+        if channel.name in found:
+            raise ConfigError(
+                f"two channels are named {channel.name!r}", hint="Give one of them another `name`."
+            )
+        found[channel.name] = channel
+    return found
+
+
+def _read(path: Path) -> list[Any]:
+    try:
+        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the channels {path} cannot be read: {error}", hint=HINT) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the channels {path} are not YAML: {error}", hint=HINT) from error
+    if not isinstance(body, dict) or set(body) != {"channels"} or not isinstance(body["channels"], list):
+        raise ConfigError(f"the channels {path} are no list `channels`", hint=HINT)
+    return body["channels"]
+
+
+def _channel(entry: Any, specs: Mapping[str, NotifierSpec]) -> Channel:
+    common = _Entry.model_validate(entry)
+    spec = specs.get(common.type)
+    if spec is None:
+        raise ConfigError(f"there is no type {common.type!r} ({', '.join(specs)})")
+    options = spec.options.model_validate(_with_secrets(common.model_extra or {}, spec))
+    return Channel(common.name or common.type, spec.open(options), common.kinds, common.severities)
+
+
+def _with_secrets(given: Mapping[str, Any], spec: NotifierSpec) -> dict[str, Any]:
+    """Replace `NAME_file` by what is in the file, for options that are secrets."""
+    options = dict(given)
+    for name, field in spec.options.model_fields.items():
+        path = options.pop(f"{name}_file", None) if field.annotation is SecretStr else None
+        if path is not None:
+            options[name] = read_secret(Path(str(path)), f"{name}_file {path}")
+    return options
+
+
+def _which(number: int, entry: Any) -> str:
+    name = (entry.get("name") or entry.get("type")) if isinstance(entry, dict) else None
+    return f"{name or number}"
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'the entry'}: {first['msg']}"
+    return str(error)
