@@ -63,6 +63,8 @@ class Teller:
         if notice.kind is NoticeKind.ENDED:  # who was not told that it began need not hear that it is over
             heard = await self._outbox.channels_of(notice.incident_id)
             wanted = [name for name in wanted if name in heard]
+        if not wanted:
+            return Told(())
         await self._outbox.put(notice, wanted)
         letters = await self._outbox.take(notice_id=notice.id)
         said = await asyncio.gather(*map(self._send, letters))
@@ -88,6 +90,9 @@ class Teller:
             error = f"no answer within {SEND_TIMEOUT_S:g} s"
         except AwfError as refused:
             error = refused.message
+        except Exception as bug:  # boundary: a channel's bug must not end an incident, nor the other channels
+            logger.exception("notice failed", extra={"channel": letter.channel})
+            error = type(bug).__name__
         else:
             await self._outbox.sent(letter, letter.thread or thread)
             return ""
@@ -105,9 +110,6 @@ class Teller:
                 if not await self.deliver_due():
                     await self._clock.sleep(POLL_S)
             except StateUnavailable:
-                await self._clock.sleep(POLL_S)
-            except Exception:  # boundary: a channel's bug must not end the others
-                logger.exception("notices failed")
                 await self._clock.sleep(POLL_S)
 
 

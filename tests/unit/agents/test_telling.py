@@ -75,6 +75,17 @@ async def test_a_channel_that_is_cut_holds_up_nobody_and_gets_it_later_also_by_t
         assert [line.sent for line in scene.lines.values()] == [[("inc_1/told/1", "")]] * 2
 
 
+async def test_a_channel_with_a_bug_ends_nothing() -> None:
+    class Buggy(Line):
+        async def send(self, notice: Notice, *, thread: str) -> str:
+            raise ValueError("not JSON")
+
+    scene = await _scene(FakeClock(), "a")
+    async with scene.state:
+        scene.lines["b"] = Buggy()
+        assert await scene.teller().tell(NOTICE) == Told(("a",), ("b: ValueError",))
+
+
 async def test_a_letter_is_given_up_after_a_day_and_one_for_a_channel_that_is_gone_at_once() -> None:
     scene = await _scene(FakeClock(), "a", "b")
     async with scene.state:
