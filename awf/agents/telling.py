@@ -111,6 +111,9 @@ class Teller:
                     await self._clock.sleep(POLL_S)
             except StateUnavailable:
                 await self._clock.sleep(POLL_S)
+            except Exception:  # boundary: a database that hiccups must not end the sender
+                logger.exception("sending notices failed")
+                await self._clock.sleep(POLL_S)
 
 
 def _notifier(channel: Channel | None) -> Notifier:
