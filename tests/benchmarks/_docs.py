@@ -17,7 +17,7 @@ import duckdb
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 PARTS = {  # file, what makes it short
-    "Coming in": ("bench_ingest.py", "--share 0.1"),
+    "Coming in": ("bench_ingest.py", "--share 0.4"),
     "PromQL": ("bench_queries.py", "--minutes 60"),
     "Dashboards": ("bench_dashboards.py", "--series 10000 --rows 50000"),
     "A day of data": ("bench_day.py", "--rows 50000"),

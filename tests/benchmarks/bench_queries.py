@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import tempfile
 from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 
 import _fleet
@@ -47,14 +48,17 @@ def _asks(
     client: httpx.Client, base: str, query: tuple[str, int | None], until: tuple[float, int]
 ) -> Callable[[], int]:
     (text, step_s), (until_s, minutes) = query, until
-    parameters = {"query": text}
-    if step_s is None:
-        path, parameters["time"] = "query", f"{until_s}"
-    else:
-        path = "query_range"
-        parameters |= {"start": f"{until_s - minutes * 60}", "end": f"{until_s}", "step": f"{step_s}"}
+    asked = count()
 
     def ask() -> int:
+        # A millisecond earlier each time: what was answered before must not answer it.
+        at_s = until_s - next(asked) / 1000
+        if step_s is None:
+            path, parameters = "query", {"query": text, "time": f"{at_s:.3f}"}
+        else:
+            path = "query_range"
+            times = {"start": f"{at_s - minutes * 60:.3f}", "end": f"{at_s:.3f}", "step": f"{step_s}"}
+            parameters = {"query": text, **times}
         answer = client.get(f"{base}/api/v1/{path}", params=parameters)
         assert answer.status_code == 200, answer.text
         assert answer.json()["data"]["result"], answer.text[:300]
