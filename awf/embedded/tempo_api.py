@@ -32,6 +32,8 @@ COMPATIBLE_VERSION: Final = "3.1.0"
 MAX_RESULTS: Final = 10_000
 MAX_SPANS_PER_SET: Final = 100
 _METHODS: Final = ("GET", "POST")
+_ABOUT_NOW: Final = frozenset({"/api/metrics/query_range", "/api/metrics/query"})
+"""What leaves out the time that is not over yet, whatever end is asked for: its answers change by themselves."""
 _JSON: Final = "application/json"
 _PROTOBUF: Final = "application/protobuf"
 _FOR_MODELS: Final = "application/vnd.grafana.llm"
@@ -71,7 +73,11 @@ def create_app(
             Route("/status/buildinfo", _build_info),
             Route("/api/v2/traces/diff", _diff, methods=["POST"]),
             *(
-                Route(path, _endpoint(call, clock, queries, answers), methods=_METHODS)
+                Route(
+                    path,
+                    _endpoint(call, clock, queries, answers, keeps=path not in _ABOUT_NOW),
+                    methods=_METHODS,
+                )
                 for path, call in calls.items()
             ),
         ]
@@ -205,7 +211,7 @@ class _Api:
 
 
 def _endpoint(
-    call: _Call, clock: Clock, queries: QueryPool, answers: AnswerCache
+    call: _Call, clock: Clock, queries: QueryPool, answers: AnswerCache, *, keeps: bool
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         values = dict(request.query_params)
@@ -213,7 +219,7 @@ def _endpoint(
             values |= {name: str(value) for name, value in (await request.form()).items()}
         # What does not say its times is about now: the next one is another question.
         about = (*request.path_params.items(), *sorted(values.items()), _accepted(request))
-        question = (call, *about) if values.get("start") and values.get("end") else None
+        question = (call, *about) if keeps and values.get("start") and values.get("end") else None
         if question and (kept := answers.get(question)) is not None:
             return Response(kept, media_type=_JSON)
         parameters = Parameters(values, clock.now())

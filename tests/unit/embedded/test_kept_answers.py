@@ -193,6 +193,31 @@ async def test_logs_and_traces_are_kept_until_any_is_written(path: str) -> None:
             assert len((await ask())[0]) < len(first)
 
 
+@pytest.mark.parametrize("path", ["query_range", "query"])
+async def test_traceql_metrics_leave_out_what_is_not_over_so_that_they_change_by_themselves(
+    path: str,
+) -> None:
+    clock = FakeClock()
+    now_s = int(clock.now().timestamp())
+    asked = f"/api/metrics/{path}?q={{}}|rate()&start={now_s - 120}&end={now_s + 600}&step=60"
+    with closing(MemoryStore()) as store:
+        await store.write(
+            spans=[Span("1" * 32, "ab" * 8, "", "step", 1, (now_s - 90) * 10**9, now_s * 10**9)]
+        )
+
+        async def ask(app: Starlette) -> str:
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                return (await client.get(asked)).text
+
+        answers = AnswerCache(store.span_changes)
+        keeps = tempo_api.create_app(traceql.Engine(store), store, clock=clock, answers=answers)
+        first = await ask(keeps)
+        clock.advance(300)
+        anew = tempo_api.create_app(traceql.Engine(store), store, clock=clock)
+        assert await ask(keeps) == await ask(anew) != first
+
+
 @pytest.mark.parametrize("path", [LOKI, f"{LOKI}&time=1&end=9", TEMPO, f"{TEMPO}&end=9"])
 async def test_logs_and_traces_of_no_certain_time_are_not_kept(path: str) -> None:
     with closing(CountingTelemetry()) as store:
