@@ -5,9 +5,7 @@ On the wire an embedded message and bytes are the same, so a description that sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
@@ -19,8 +17,6 @@ RESOURCE = ".opentelemetry.proto.resource.v1.Resource"
 SCOPE = f"{_COMMON}.InstrumentationScope"
 NUMBER = ".opentelemetry.proto.metrics.v1.NumberDataPoint"
 ATTRIBUTE = f"{_COMMON}.KeyValue"
-
-Read = TypeVar("Read")
 
 
 def with_bytes(request: type[Any], types: set[str]) -> type[Any]:
@@ -52,9 +48,3 @@ def _blur(message: DescriptorProto, types: set[str]) -> None:
             field.ClearField("type_name")
     for nested in message.nested_type:
         _blur(nested, types)
-
-
-def read_once(read: Callable[[bytes], Read], *, count: int, longest: int) -> Callable[[bytes], Read]:
-    """Return `read` with a memory of the last `count` parts; a part over `longest` bytes is not worth it."""
-    known = lru_cache(count)(read)
-    return lambda part: known(part) if len(part) <= longest else read(part)
