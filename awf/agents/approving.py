@@ -23,10 +23,8 @@ class Approvals:
         What is at stake comes from the registry of actions, and who has to agree from the policy.
         """
         parts = self._parts
-        info, policy = (
-            parts.remediation.actions()[call.name],
-            parts.remediation.judge(call, severity=incident.severity),
-        )
+        info = parts.remediation.actions()[call.name]
+        policy = parts.remediation.judge(call, severity=incident.severity)
         for open_one in await parts.approvals.pending():
             if open_one.incident_id == incident.id:
                 if open_one.action.digest == call.digest:

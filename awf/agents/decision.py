@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from awf.agents.investigation import CONVINCING
 from awf.core import semconv as sc
-from awf.core.incidents import ActionCall, Alert, CauseClass, Hypothesis, PolicyDecision, Verdict
+from awf.core.incidents import SEVERITIES, ActionCall, Alert, CauseClass, Hypothesis, PolicyDecision, Verdict
 from awf.core.ports import Playbook, Remediation
 
 NOTIFY = "notify_oncall"
@@ -30,10 +30,9 @@ async def decide(
     """Return the first candidate that can be planned and that the policy does not deny; None if there is none."""
     severity = worst_severity(alerts)
     considered: list[str] = []
-    registered, candidates = remediation.actions(), _candidates(hypothesis, alerts, playbook)
-    for name, play in candidates.items():
-        if name not in registered:
-            continue
+    candidates = _candidates(hypothesis, alerts, playbook)
+    names = [name for name in candidates if name in remediation.actions()]
+    for place, name in enumerate(names):
         plan = await remediation.plan(name, hypothesis)
         if plan.call is None:
             considered.append(f"{name}: {plan.why}")
@@ -42,17 +41,15 @@ async def decide(
         if policy.verdict is Verdict.DENY:
             considered.append(f"{name}: denied by policy: {policy.reason}")
             continue
-        later = list(candidates)[list(candidates).index(name) + 1 :]
-        considered += [f"{each}: comes after it" for each in later if each in registered]
-        return Decision(plan.call, policy, plan.why, play, tuple(considered))
+        considered += [f"{later}: comes after it" for later in names[place + 1 :]]
+        return Decision(plan.call, policy, plan.why, candidates[name], tuple(considered))
     return None
 
 
 def worst_severity(alerts: Sequence[Alert]) -> str:
     """Return the most severe of the alerts' severities; one we do not know counts least."""
-    order = ("critical", "error", "warning", "info")
-    known = [alert.severity for alert in alerts if alert.severity in order]
-    return min(known, key=order.index) if known else "none"
+    known = [alert.severity for alert in alerts if alert.severity in SEVERITIES]
+    return min(known, key=SEVERITIES.index) if known else "none"
 
 
 def _candidates(hypothesis: Hypothesis, alerts: Sequence[Alert], playbook: Playbook) -> dict[str, str]:

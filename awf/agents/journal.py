@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -20,7 +19,6 @@ from awf.core.types import IncidentId
 logger = logging.getLogger(__name__)
 
 MAX_TEXT, MAX_ENTRIES = 1000, 500
-BELIEVED = timedelta(days=7)  # an alert that says it began earlier, or later than now, is not believed
 
 
 class Journal:
@@ -71,10 +69,7 @@ class Journal:
         """Time an incident from the first alert's start until its end was seen. A false alarm was no trouble."""
         if incident.status is IncidentStatus.FALSE_ALARM or incident.resolved_at is None:
             return
-        began = min(alert.starts_at for alert in incident.alerts)
-        if not timedelta() <= incident.opened_at - began <= BELIEVED:
-            began = incident.opened_at
-        took_ms = (incident.resolved_at - began).total_seconds() * 1000
+        took_ms = (incident.resolved_at - incident.began_at).total_seconds() * 1000
         self._parts.counters.observe(sc.WATCHER_RECOVERY_MS, took_ms, status=incident.status.value)
 
     @asynccontextmanager

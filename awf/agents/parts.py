@@ -29,7 +29,8 @@ class WatcherConfig:
     Telemetry arrives seconds after the alert it raised: an unknown cause is looked for `looks` times in
     all, `look_again_s` apart, before a person is told. An alert about the same place that starts within
     `echo_s` of a verified fix tells of what the fix ended: its window still holds it. One that still fires
-    `recheck_s` after its incident was resolved gets a new one. At most `max_investigations` look at once: each has its full time.
+    `recheck_s` after its incident was resolved gets a new one. At most `max_investigations` look at once: each
+    has its full time.
     """
 
     may_act: bool = True

@@ -23,21 +23,29 @@ class Reporter:
     def __init__(self, parts: WatcherParts, journal: Journal) -> None:
         self._parts = parts
         self._journal = journal
+        self._reminded: set[str] = set()  # the outbox sends each once: this only spares looking there
 
     async def tell(self, incident: Incident, kind: NoticeKind, key: str, text: str) -> None:
         """Tell people, once for each key. What fails is noted, not fatal: the outbox tries again."""
-        notice = Notice(
-            id=f"{incident.id}/{kind.value}/{key}",
-            incident_id=incident.id,
-            kind=kind,
-            title=f"AWF incident {incident.id}",
-            text=text,
-            severity=incident.severity,
-            link=self._link(incident),
-        )
+        link = self._link(incident)
+        notice = Notice.about(incident.id, kind, key, text, severity=incident.severity, link=link)
         told = await self._parts.people.tell(notice)
         if told.reached or told.waiting:
             await self._journal.record(incident.id, "notification", told.text)
+
+    async def remind(self, incident: Incident, approval: Approval) -> None:
+        """Tell people of a question, and once more when a quarter of its time is left."""
+        left = approval.expires_at - self._parts.clock.now()
+        is_late = left < (approval.expires_at - approval.created_at) / 4
+        for key, begins in ((approval.id, "It asks"), (f"{approval.id}-late", "It still asks")):
+            if key in self._reminded or (key != approval.id and not is_late):
+                continue
+            text = (
+                f"{approval.summary}. {begins} whether to do {approval.action.name}: {approval.why_asked}. "
+                f"The question expires at {approval.expires_at:%Y-%m-%d %H:%M} UTC"
+            )
+            await self.tell(incident, NoticeKind.ASKED, key, text)
+            self._reminded.add(key)
 
     async def annotate(self, incident: Incident, applied: Applied, text: str) -> None:
         """Mark the action in Grafana, from the action until now. What fails is noted, not fatal."""

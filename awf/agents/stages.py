@@ -49,7 +49,6 @@ class Stages:
         self._deciding = asyncio.Lock()
         self._looking = asyncio.Semaphore(parts.config.max_investigations)
         self._leaders: dict[IncidentId, IncidentId] = {}  # waits for an incident of the same cause
-        self._reminded: set[str] = set()  # the outbox sends each once: this only spares looking there
         self._stages = {
             IncidentStatus.INVESTIGATING: self._investigate,
             IncidentStatus.HELD: self._hold,
@@ -166,22 +165,8 @@ class Stages:
             incident.id, "approval", f"{approval.action.name} waits for an approval: {why}", detail,
             status=IncidentStatus.AWAITING_APPROVAL, approval_id=approval.id,
         )  # fmt: skip
-        await self.remind(incident, approval)
+        await self.report.remind(incident, approval)
         return approval
-
-    async def remind(self, incident: Incident, approval: Approval) -> None:
-        """Tell people of a question, and once more when a quarter of its time is left."""
-        left = approval.expires_at - self._parts.clock.now()
-        is_late = left < (approval.expires_at - approval.created_at) / 4
-        for key, begins in ((approval.id, "It asks"), (f"{approval.id}-late", "It still asks")):
-            if key in self._reminded or (key != approval.id and not is_late):
-                continue
-            text = (
-                f"{approval.summary}. {begins} whether to do {approval.action.name}: {approval.why_asked}. "
-                f"The question expires at {approval.expires_at:%Y-%m-%d %H:%M} UTC"
-            )
-            await self.report.tell(incident, NoticeKind.ASKED, key, text)
-            self._reminded.add(key)
 
     async def _leader(self, incident: Incident) -> Incident | None:
         """Return another incident that is handled already and whose cause was seen in the same place."""

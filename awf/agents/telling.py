@@ -13,7 +13,7 @@ from awf.core.clock import Clock
 from awf.core.counters import Counters
 from awf.core.notices import Letter, Notice, NoticeKind, Told
 from awf.core.ports import Notifier, Outbox
-from awf.errors import AwfError, NotFound, StateUnavailable
+from awf.errors import AwfError, StateUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +83,11 @@ class Teller:
     async def _send(self, letter: Letter) -> str:
         """Try once; return what went wrong, empty when the letter was taken."""
         channel = self._channels.get(letter.channel)
+        if channel is None:
+            return await self._failed(letter, "the channel is no longer set", is_last=True)
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                thread = await _notifier(channel).send(letter.notice, thread=letter.thread)
+                thread = await channel.notifier.send(letter.notice, thread=letter.thread)
         except TimeoutError:
             error = f"no answer within {SEND_TIMEOUT_S:g} s"
         except AwfError as refused:
@@ -96,7 +98,10 @@ class Teller:
         else:
             await self._outbox.sent(letter, letter.thread or thread)
             return ""
-        is_last = channel is None or self._clock.now() - letter.created_at > GIVE_UP
+        is_last = self._clock.now() - letter.created_at > GIVE_UP
+        return await self._failed(letter, error, is_last=is_last)
+
+    async def _failed(self, letter: Letter, error: str, *, is_last: bool) -> str:
         again_in_s = None if is_last else min(FIRST_AGAIN_S * 2**letter.attempts, LONGEST_AGAIN_S)
         extra = {"channel": letter.channel, "incident_id": letter.notice.incident_id, "error": error}
         logger.warning("notice given up" if is_last else "notice not taken", extra=extra)
@@ -114,9 +119,3 @@ class Teller:
             except Exception:  # boundary: a database that hiccups must not end the sender
                 logger.exception("sending notices failed")
                 await self._clock.sleep(POLL_S)
-
-
-def _notifier(channel: Channel | None) -> Notifier:
-    if channel is None:
-        raise NotFound("the channel is no longer set")
-    return channel.notifier

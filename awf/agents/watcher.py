@@ -161,7 +161,7 @@ class WatcherAgent:
             if incident.status is IncidentStatus.AWAITING_APPROVAL and (
                 approval := await self._waits(incident)
             ):
-                await self._stages.remind(incident, approval)
+                await self._stages.report.remind(incident, approval)
                 continue
             self._launch(incident.id)
 

@@ -78,11 +78,9 @@ def _summary(incident: Incident, link: str) -> Iterator[str]:
 
 
 def _took(incident: Incident) -> str:
-    """Return the time from the first alert's start until the incident was resolved."""
-    if incident.resolved_at is None or not incident.alerts:
+    if incident.resolved_at is None:
         return ""
-    began = min(alert.starts_at for alert in incident.alerts)
-    return duration((incident.resolved_at - began).total_seconds() * 1_000)
+    return duration((incident.resolved_at - incident.began_at).total_seconds() * 1_000)
 
 
 def _hypothesis(place: int, hypothesis: Hypothesis) -> Iterator[str]:

@@ -11,17 +11,19 @@ from pathlib import Path
 
 from awf.cli._client import add_output, show
 from awf.cli._places import add_place, place_of
+from awf.core.incidents import SEVERITIES
 from awf.errors import InvalidInput
 
 HELP = "check the policy, or explain what it says to an action"
-SEVERITIES = ("critical", "error", "warning", "info", "none")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("verb", choices=("check", "explain"))
     parser.add_argument("what", nargs="?", default="", help="the file to check, or the action to explain")
     add_place(parser)
-    parser.add_argument("--severity", choices=SEVERITIES, default="critical", help="of the incident")
+    parser.add_argument(
+        "--severity", choices=(*SEVERITIES, "none"), default="critical", help="of the incident"
+    )
     add_output(parser)
 
 

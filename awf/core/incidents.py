@@ -6,15 +6,21 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from awf.core.clock import isoformat
 from awf.core.types import ApprovalId, IncidentId, Json
 
+SEVERITIES: Final = ("critical", "error", "warning", "info")
+"""Those that count, worst first; any other is as `none`."""
+
 WATCHER_NAME: Final = "awf-watcher"
 """By which the watcher signs what it orders and asks."""
+
+
+_BELIEVED = timedelta(days=7)  # an alert that says it began earlier, or later than now, is not believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +230,12 @@ class Incident:
     approval_id: ApprovalId | None = None
     resolved_at: datetime | None = None
     timeline: tuple[TimelineEntry, ...] = ()
+
+    @property
+    def began_at(self) -> datetime:
+        """Return when the first alert says that it began, if that can be believed, else when this was opened."""
+        began = min((alert.starts_at for alert in self.alerts), default=self.opened_at)
+        return began if timedelta() <= self.opened_at - began <= _BELIEVED else self.opened_at
 
     def with_entry(self, entry: TimelineEntry, **changes: Any) -> Incident:
         """Return a copy with one more timeline entry and the given fields changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from awf.core.types import IncidentId
 
@@ -28,6 +29,14 @@ class Notice:
     text: str
     severity: str
     link: str = ""
+
+    @classmethod
+    def about(
+        cls, incident_id: IncidentId, kind: NoticeKind, key: str, text: str, *, severity: str, link: str
+    ) -> Self:
+        """Return a notice of an incident; `key` tells it from others of its kind."""
+        title = f"AWF incident {incident_id}"
+        return cls(f"{incident_id}/{kind.value}/{key}", incident_id, kind, title, text, severity, link)
 
 
 @dataclass(frozen=True, slots=True)

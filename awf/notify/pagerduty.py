@@ -7,14 +7,13 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from awf.core.http import client, reaching
+from awf.core.incidents import SEVERITIES
 from awf.core.notices import Notice, NoticeKind
 from awf.errors import ConfigError, Unavailable
 from awf.notify import NotifierSpec, Options
-from awf.notify._text import shown_host
+from awf.notify._posting import Poster
 
 API = "https://events.pagerduty.com"
-_SEVERITIES = ("critical", "error", "warning", "info")
 _MAX_SUMMARY = 1024
 
 
@@ -32,14 +31,11 @@ class PagerDutyNotifier:
         self._key = options.routing_key.get_secret_value()
         if not self._key:
             raise ConfigError("PagerDuty needs a routing_key", hint="It is the integration key of a service.")
-        self._url = options.api_url
-        self._shown = shown_host(options.api_url)
-        self._transport = transport
+        url = f"{options.api_url.rstrip('/')}/v2/enqueue"
+        self._address = Poster("PagerDuty", url, transport=transport)
 
     async def send(self, notice: Notice, *, thread: str) -> str:
-        with reaching("PagerDuty", self._shown):
-            async with client(self._url, transport=self._transport) as http:
-                response = await http.post("/v2/enqueue", json=_event(self._key, notice))
+        response = await self._address.post(json=_event(self._key, notice))
         if response.status_code != 202:
             raise Unavailable(
                 f"PagerDuty answered {response.status_code}: {response.text[:200]}",
@@ -52,7 +48,7 @@ def _event(key: str, notice: Notice) -> dict[str, Any]:
     event: dict[str, Any] = {"routing_key": key, "dedup_key": notice.incident_id}
     if notice.kind is NoticeKind.ENDED:
         return event | {"event_action": "resolve"}
-    severity = notice.severity if notice.severity in _SEVERITIES else "warning"
+    severity = notice.severity if notice.severity in SEVERITIES else "warning"
     payload = {
         "summary": f"{notice.title}: {notice.text}"[:_MAX_SUMMARY], "source": "awf-watcher", "severity": severity,
         "component": "awf", "custom_details": {"kind": notice.kind.value, "notice": notice.id},

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from awf.core.http import client, reaching
 from awf.core.notices import Notice, NoticeKind
 from awf.errors import ConfigError, Unavailable
 from awf.notify import NotifierSpec, Options
-from awf.notify._text import inert, shown_host
+from awf.notify._posting import Poster
+from awf.notify._text import inert
 
 API = "https://slack.com/api/"
 _MARKS = {
@@ -34,41 +34,33 @@ class SlackNotifier:
     """Implements `Notifier`. Raises ConfigError when there is neither a token nor an address."""
 
     def __init__(self, options: SlackOptions, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._webhook = options.webhook_url.get_secret_value()
-        self._token, self._channel = options.token.get_secret_value(), options.channel
-        if not self._webhook and not (self._token and self._channel):
+        token, webhook = options.token.get_secret_value(), options.webhook_url.get_secret_value()
+        if not webhook and not (token and options.channel):
             raise ConfigError(
                 "Slack needs token and channel, or webhook_url", hint="Set one of the two ways."
             )
-        self._url = self._webhook or f"{options.api_url.rstrip('/')}/chat.postMessage"
-        self._shown = shown_host(self._url)
-        self._transport = transport
+        self._is_webhook = bool(webhook)
+        self._channel = options.channel
+        url = webhook or f"{options.api_url.rstrip('/')}/chat.postMessage"
+        self._address = Poster("Slack", url, token="" if webhook else token, transport=transport)
 
     async def send(self, notice: Notice, *, thread: str) -> str:
         message = _message(notice)
-        if self._webhook:
-            await self._post(message, token="")
-            return ""
-        message |= {"channel": self._channel} | ({"thread_ts": thread} if thread else {})
-        answer = await self._post(message, token=self._token)
-        return str(answer.get("ts", ""))
-
-    async def _post(self, message: dict[str, Any], *, token: str) -> dict[str, Any]:
-        with reaching("Slack", self._shown):
-            async with client("", token=token, setting="token", transport=self._transport) as http:
-                response = await http.post(self._url, json=message)
+        if not self._is_webhook:
+            message |= {"channel": self._channel} | ({"thread_ts": thread} if thread else {})
+        response = await self._address.post(json=message)
         if response.status_code != 200:
             raise Unavailable(
                 f"Slack answered {response.status_code}", hint="Check the token or the address."
             )
-        if self._webhook:
-            return {}
+        if self._is_webhook:
+            return ""
         answer: dict[str, Any] = response.json()
         if not answer.get("ok"):
             raise Unavailable(
                 f"Slack says {str(answer.get('error'))[:100]!r}", hint="Check token and channel."
             )
-        return answer
+        return str(answer.get("ts", ""))
 
 
 def _message(notice: Notice) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from time import time
 import httpx
 from pydantic import SecretStr
 
-from awf.core.http import client, reaching
 from awf.core.notices import Notice
 from awf.errors import ConfigError, Unavailable
 from awf.notify import NotifierSpec, Options
-from awf.notify._text import inert, shown_host
+from awf.notify._posting import Poster
+from awf.notify._text import inert
 
 
 class WebhookOptions(Options):
@@ -38,10 +38,8 @@ class WebhookNotifier:
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], float] = time,
     ) -> None:
-        self._url = options.url.get_secret_value()
-        self._shown = shown_host(self._url)
+        self._address = Poster("the webhook", options.url.get_secret_value(), transport=transport)
         self._key = _key(options.secret.get_secret_value())
-        self._transport = transport
         self._now = now
 
     async def send(self, notice: Notice, *, thread: str) -> str:
@@ -57,12 +55,11 @@ class WebhookNotifier:
             }
         ).encode()
         headers = {"content-type": "application/json", **self._signature(notice.id, body)}
-        with reaching("the webhook", self._shown):
-            async with client("", transport=self._transport) as http:
-                response = await http.post(self._url, content=body, headers=headers)
+        response = await self._address.post(content=body, headers=headers)
         if response.status_code >= 300:
             raise Unavailable(
-                f"the webhook at {self._shown} answered {response.status_code}", hint="Check its address."
+                f"the webhook at {self._address.host} answered {response.status_code}",
+                hint="Check its address.",
             )
         return ""
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from awf.agents.telling import Channel
@@ -15,9 +14,8 @@ from awf.core.registry import discover
 from awf.core.secret_file import read_secret
 from awf.errors import AwfError, ConfigError
 from awf.notify import NotifierSpec
+from awf.remediation.matching import HINT, read_file
 from awf.settings import Settings
-
-HINT = "docs/watcher-agent-configuration.md describes the file."
 
 
 class _Entry(BaseModel):
@@ -38,7 +36,7 @@ def channels_of(settings: Settings) -> dict[str, Channel]:
     if settings.oncall_webhook_url:
         entries.append({"type": "webhook", "url": settings.oncall_webhook_url})
     if settings.channels_file is not None:
-        entries += _read(settings.channels_file)
+        entries += read_file(settings.channels_file, "file of channels", ("channels",))["channels"]
     found: dict[str, Channel] = {}
     for number, entry in enumerate(entries):
         try:
@@ -51,18 +49,6 @@ def channels_of(settings: Settings) -> dict[str, Channel]:
             )
         found[channel.name] = channel
     return found
-
-
-def _read(path: Path) -> list[Any]:
-    try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the channels {path} cannot be read: {error}", hint=HINT) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the channels {path} are not YAML: {error}", hint=HINT) from error
-    if not isinstance(body, dict) or set(body) != {"channels"} or not isinstance(body["channels"], list):
-        raise ConfigError(f"the channels {path} are no list `channels`", hint=HINT)
-    return body["channels"]
 
 
 def _channel(entry: Any, specs: Mapping[str, NotifierSpec]) -> Channel:

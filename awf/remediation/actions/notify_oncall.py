@@ -21,15 +21,8 @@ def places(_: ActionCall) -> tuple[Target, ...]:
 
 
 async def apply(work: WorkOrder, tools: Tools) -> Applied:
-    notice = Notice(
-        id=f"{work.incident_id}/{NoticeKind.TOLD.value}/{work.call.digest[:12]}",
-        incident_id=work.incident_id,
-        kind=NoticeKind.TOLD,
-        title=f"AWF incident {work.incident_id}",
-        text=work.summary,
-        severity=work.severity,
-        link=work.link,
-    )
+    key, severity, link = work.call.digest[:12], work.severity, work.link
+    notice = Notice.about(work.incident_id, NoticeKind.TOLD, key, work.summary, severity=severity, link=link)
     told = await tools.people.tell(notice)
     is_out = bool(told.reached) or not told.waiting  # nothing waits: it was sent before a restart
     return Applied(ApplyStatus.APPLIED if is_out else ApplyStatus.FAILED, told.text, tools.clock.now())
