@@ -1,0 +1,21 @@
+"""A few calls of every agent fail, more than usual and too few to matter: retries make them good."""
+
+from __future__ import annotations
+
+from awf.demo.fault import Fault
+from awf.demo.world import DemoWorld
+
+USUAL = DemoWorld().base_error_rate
+
+
+def start(world: DemoWorld, _: str, level: float) -> None:
+    world.base_error_rate = level
+
+
+def stop(world: DemoWorld, _: str) -> None:
+    world.base_error_rate = USUAL
+
+
+SPEC = Fault(
+    "noise_errors", "{level:.1%} of all calls fail here and there.", start, stop, levels=(0.01, 0.03)
+)
