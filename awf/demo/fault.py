@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from awf.core.registry import discover
@@ -58,14 +58,14 @@ def failing(what: str, error_type: str, message: str, *, retryable: bool = True)
 def targets(aims_at: str) -> tuple[str, ...]:
     """Return every name that a fault which aims at this may be given."""
     workflows = registry(DemoWorld()).describe()
-    names = {
+    names: dict[str, Sequence[str]] = {
         AGENT: [profile.manifest.id for profile in PROFILES],
         PROVIDER: [profile.provider for profile in PROFILES],
         DEPENDENCY: [profile.dependency for profile in PROFILES],
         WORKFLOW: [workflow.id for workflow in workflows],
         STEP: [f"{workflow.id}/{step.id}" for workflow in workflows for step in workflow.steps],
-    }.get(aims_at, [])
-    return tuple(sorted({str(name) for name in names if name}))
+    }
+    return tuple(sorted({str(name) for name in names.get(aims_at, ()) if name}))
 
 
 class FaultBoard:

@@ -75,6 +75,7 @@ class DemoWorld:
     garbled: dict[AgentId, float] = field(default_factory=dict)  # share of outputs that nobody can read
     bad_inputs: dict[WorkflowId, float] = field(default_factory=dict)  # share of requests
     postscript: str = ""  # behind every error's message
+    stray_error_rate: float = 0.0  # on top of the usual one
     arrival_factor: float = 1.0
     announce: Callable[[str], None] = lambda _: None  # a deployment, as a team marks it
     spoiled: Callable[[ExecutionId], None] = lambda _: None
@@ -92,7 +93,7 @@ class DemoWorld:
             if self._happens(failure.share):
                 self._spoil(context)
                 await self._fail(profile, failure)
-        if self._happens(self.base_error_rate):
+        if self._happens(self.base_error_rate + self.stray_error_rate):
             await self._fail(profile, Failure(1.0, "upstream_error", "provider returned 502: bad gateway"))
         delay_s, length = self.delays.get(agent_id, 0.0), self.lengths.get(agent_id, 1.0)
         model = self.models.get(agent_id, profile.model)

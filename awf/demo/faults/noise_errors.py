@@ -5,15 +5,13 @@ from __future__ import annotations
 from awf.demo.fault import Fault
 from awf.demo.world import DemoWorld
 
-USUAL = DemoWorld().base_error_rate
-
 
 def start(world: DemoWorld, _: str, level: float) -> None:
-    world.base_error_rate = level
+    world.stray_error_rate = level
 
 
 def stop(world: DemoWorld, _: str) -> None:
-    world.base_error_rate = USUAL
+    world.stray_error_rate = 0.0
 
 
 SPEC = Fault(

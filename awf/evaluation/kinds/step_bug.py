@@ -9,7 +9,7 @@ from awf.evaluation.truth import Truth
 
 
 def truth(_: Plant, target: str) -> Truth:
-    workflow_id, _, step_id = target.partition("/")
+    workflow_id, step_id = target.split("/")
     return Truth(frozenset({"workflow_failure"}), (Target(workflow_id=workflow_id, step_id=step_id),))
 
 

@@ -84,7 +84,7 @@ def test_a_target_is_right_whatever_else_it_names_and_the_whole_system_is_no_par
 )  # fmt: skip
 async def test_what_is_said_to_help_does_help_in_the_demos_world(kind: str, target: str) -> None:
     """Both by its own workflows, with every call of the fault's share counted: none is left once it is done."""
-    world = DemoWorld(time_scale=0.01, base_error_rate=0.0)
+    world = DemoWorld(time_scale=0.1, base_error_rate=0.0)
     spoiled: list[str] = []
     world.spoiled = spoiled.append
     FaultBoard(world).turn(KINDS[kind].fault, on=True, target=target)
