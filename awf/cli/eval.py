@@ -3,7 +3,7 @@
 Each scenario runs the whole product (telemetry backend, service, demo, mcp-grafana) on ports and data of its own, and
 lasts two to four minutes; several run at a time. With --keep a run that was interrupted goes on where it was.
 
-awf eval --seed 7                          a campaign of 24 scenarios
+awf eval --seed 7                          17 scenarios, one of each kind
 awf eval --seed 7 --seed 8 --scenarios 10  two of ten
 awf eval --seed 1 --kinds rate_limit,false_alarm --scenarios 4
 
@@ -37,7 +37,9 @@ BEGIN, END = "<!-- begin: awf eval -->", "<!-- end: awf eval -->"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, action="append", metavar="N", help="seed; may be repeated")
-    parser.add_argument("--scenarios", type=int, default=24, metavar="K", help="scenarios of each seed (24)")
+    parser.add_argument(
+        "--scenarios", type=int, default=17, metavar="K", help="scenarios of each seed (17, one of each kind)"
+    )
     parser.add_argument("--jobs", type=int, default=6, metavar="J", help="scenarios at a time (6)")
     parser.add_argument("--kinds", default="", metavar="NAME,...", help="only these kinds of trouble")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep data and logs, and go on from there")

@@ -31,7 +31,7 @@ class Pace:
     """How long a scenario lasts at least. A wrong action may come late, so it goes on when its incident is over."""
 
     warm_up_s: float = math.inf  # at most
-    least_s: float = 80.0  # since the trouble began
+    least_s: float = 70.0  # since the trouble began
     quiet_s: float = 15.0  # since everything was over
     watch_s: float = math.inf  # at most
 
@@ -100,7 +100,7 @@ class _Watch:
 
     def _is_over(self, incidents: Sequence[Json], began: datetime, now: datetime) -> bool:
         """Whether the watcher is done, and those who were helped can be seen to be well served."""
-        about = [each for each in incidents if is_about_users(each) or not self._scenario.truth.helps]
+        about = [each for each in incidents if is_about(self._scenario, each)]
         if not about or any(each["status"] in _OPEN for each in about):
             return False
         if not any(each["action"] and each["action"]["name"] != TELLING for each in about):
@@ -109,12 +109,12 @@ class _Watch:
         return service.recovered_at is not None or not service.suffered
 
 
-def is_about_users(incident: Json) -> bool:
-    """Whether an incident has an alert that is not about AWF itself."""
-    return any(
-        alert["labels"].get(sc.LABEL_COMPONENT) not in (sc.PIPELINE, sc.WATCHER)
-        for alert in incident["alerts"]
-    )
+def is_about(scenario: Scenario, incident: Json) -> bool:
+    """Whether an incident is about the scenario's trouble: alerts about AWF itself belong to a telemetry gap only."""
+    about_awf = [
+        alert["labels"].get(sc.LABEL_COMPONENT) in (sc.PIPELINE, sc.WATCHER) for alert in incident["alerts"]
+    ]
+    return any(about_awf) if scenario.kind == "telemetry_gap" else not all(about_awf)
 
 
 async def _incidents(stack: Stack) -> list[Json]:

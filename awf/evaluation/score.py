@@ -9,7 +9,7 @@ from datetime import datetime
 from awf.core.clock import parse_time
 from awf.core.types import Json
 from awf.evaluation.requests import Request, judge_service
-from awf.evaluation.run import Observation, is_about_users
+from awf.evaluation.run import Observation, is_about
 from awf.evaluation.scenario import Scenario
 from awf.evaluation.truth import Judgement, Truth
 
@@ -69,15 +69,14 @@ def score(scenario: Scenario, seen: Observation, requests: Sequence[Request]) ->
     """Compare what was seen with what is true."""
     truth = scenario.truth
     incidents = [each for each in seen.incidents if parse_time(each["opened_at"]) >= seen.began_at]
-    main = next((each for each in incidents if is_about_users(each)), None)
-    if main is None or scenario.kind == "telemetry_gap":
-        main = next(iter(incidents), None)
+    about = {each["id"] for each in incidents if is_about(scenario, each)}
+    main = next((each for each in incidents if each["id"] in about), None)
     actions = _actions(seen, truth)
     changes = [each for each in actions if each.judgement is not Judgement.TOLD]
     right = [each for each in changes if each.judgement is Judgement.RIGHT]
     wrong = tuple(each.name for each in changes if each.judgement is Judgement.WRONG)
     service = judge_service(requests, seen.began_at, seen.ended_at)
-    is_told = any(each.judgement is Judgement.TOLD for each in actions)
+    is_told = any(each.judgement is Judgement.TOLD and each.incident_id in about for each in actions)
     is_helped = bool(right) and (service.recovered_at is not None or not service.suffered)
     asked = [each for each in seen.answers if each["judgement"] == Judgement.RIGHT.value]
     hypotheses = main["hypotheses"] if main else []

@@ -138,11 +138,20 @@ def test_a_false_alarm_has_to_be_left_alone() -> None:
 
 
 def test_a_rank_is_that_of_the_first_right_hypothesis_and_alerts_about_awf_do_not_speak_for_users() -> None:
-    about_us = incident(("telemetry_gap", {}), alerts=[{"labels": {"component": "pipeline"}}])
+    about_us = incident(("telemetry_gap", {}), alerts=[{"labels": {"component": "pipeline"}}], id="inc_0")
     second = incident(("agent_error", {"agent_id": "planner-llm"}), RIGHT)
     found = score(WRITER, seen([about_us, second], []), requests(90))
     assert (found.cause_rank, found.target_rank) == (1, 2)
     assert found.found == "agent_error planner-llm"
+
+
+def test_people_who_are_told_of_awfs_own_trouble_know_nothing_of_this_one() -> None:
+    about_us = incident(("telemetry_gap", {}), alerts=[{"labels": {"component": "pipeline"}}])
+    found = score(
+        scenario("agent_errors", "linter"), seen([about_us], [intent("notify_oncall", {})]), requests(90)
+    )
+    assert not found.is_right
+    assert found.found == "nothing: no alert"
 
 
 def test_without_an_alert_nothing_is_right() -> None:
