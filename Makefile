@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 export AWF_DATA_DIR ?= $(CURDIR)/.awf
 
-.PHONY: up test test-bridges lint bench bench-docs conformance faults generate pictures lock clean help
+.PHONY: up test test-bridges lint bench bench-docs conformance faults eval generate pictures lock clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -35,6 +35,9 @@ bench-docs: $(STAMP) ## Run the embedded stack's benchmarks and write docs/bench
 
 faults: $(STAMP) ## Run the fault suite in its long form: about a quarter of an hour
 	@AWF_TEST_FAULTS=long $(BIN)/pytest -n 2 -rP tests/faults
+
+eval: $(STAMP) ## Evaluate the watcher on SEEDS="1 2 3" and write docs/evaluation.md
+	@$(BIN)/awf eval $(SEEDS:%=--seed %) --write docs/evaluation.md
 
 generate: $(STAMP) ## Write dashboards/ and rules/ anew
 	@$(BIN)/awf generate
