@@ -119,7 +119,7 @@ def payload(answer: Any) -> Any:
 
 
 @_of_known_form
-def annotations(answer: Any) -> list[Json]:
+def listed_annotations(answer: Any) -> list[Json]:
     """Read annotations."""
     return [each for each in payload(answer) or () if isinstance(each, dict)]
 

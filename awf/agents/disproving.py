@@ -11,7 +11,7 @@ from awf.core.incidents import Alert, Evidence, Target
 from awf.core.increase import total
 
 _COUNT, _SUM = f"{sc.STEP_DURATION}_count", f"{sc.STEP_DURATION}_sum"
-LEAST_SEEN, SLOWER = 10, 1.5
+LEAST_SEEN, FEW, SLOWER = 10, 0.05, 1.5
 
 
 def disprove(alerts: Sequence[Alert], picture: Picture) -> list[Evidence]:
@@ -40,10 +40,14 @@ def _works_well(place: Target, picture: Picture) -> Evidence | None:
         if place.agent_id
         else (sc.WORKFLOWS, {sc.WORKFLOW_ID: place.workflow_id})
     )
-    count = total(picture.rises(name), start, end, labels)
-    failed = total(picture.rises(name), start, end, labels | {sc.STATUS: sc.FAILED})
-    if count < LEAST_SEEN or failed >= 3 or failed > 0.05 * count:
+    bad = labels | {sc.STATUS: sc.FAILED}
+    count, failed = (total(picture.rises(name), start, end, each) for each in (labels, bad))
+    if count < LEAST_SEEN or failed > FEW * count:
         return None
+    near = picture.alert_start.timestamp() - ALERT_LAG_S
+    lately, failed_lately = (total(picture.rises(name), near, end, each) for each in (labels, bad))
+    if failed_lately >= 3 and failed_lately > 2 * FEW * lately:
+        return None  # few in all, but just when the alert counted them
     statement = f"{place}: {failed:.0f} of {count:.0f} failed since {picture.start:%H:%M:%S} UTC"
     query = picture.queries.get(name, "")
     return Evidence("metrics", statement, query, picture.start, picture.end, failed / count)

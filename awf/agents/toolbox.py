@@ -142,7 +142,7 @@ class GrafanaMCPClient:
 
     async def annotations(self, *, start: datetime, end: datetime, tags: Sequence[str] = ()) -> list[Json]:
         window = {"from": _milliseconds(start), "to": _milliseconds(end)}
-        return answers.annotations(
+        return answers.listed_annotations(
             await self._read(tools.LIST_ANNOTATIONS, **window, tags=list(tags), limit=100)
         )
 

@@ -123,8 +123,7 @@ def _telemetry_gap(picture: Picture) -> str:
     seen = [at for each in picture.rises(sc.EVENTS) for at, _ in each.steps]
     if not seen:
         return ""
-    last = min(max(seen), picture.last_report or max(seen))
-    return f"the engines reported at {clock_time(last)}"
+    return f"the engines reported at {clock_time(picture.last_report or max(seen))}"
 
 
 _TELL: Mapping[CauseClass, Callable[[Picture], str]] = {

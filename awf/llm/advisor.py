@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +17,6 @@ from awf.errors import MissingDependency, Unavailable
 from awf.llm.prompt import INSTRUCTIONS, fenced
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent
     from pydantic_ai.models import Model
 
 PIP_LINE = "pip install 'awf[llm]'"
@@ -51,16 +53,20 @@ class ModelAdvisor:
 
     def __init__(self, config: ModelConfig) -> None:
         self._config = config
-        self._agent = _agent(config)
+        try:  # at the start, because it takes seconds that no question has
+            import_module("pydantic_ai")
+            import_module(f"pydantic_ai.models.{config.provider}")
+            import_module(f"pydantic_ai.providers.{config.provider}")
+        except ImportError as error:
+            raise MissingDependency(
+                f"AWF_LLM_MODEL={config.model} needs {error.name or 'pydantic-ai'}", hint=PIP_LINE
+            ) from error
 
     async def advise(self, question: Question) -> Answer:
-        from pydantic_ai import UsageLimits
-
         config = self._config
         try:
             async with asyncio.timeout(config.timeout_s):
-                limits = UsageLimits(request_limit=MAX_REQUESTS)
-                found = (await self._agent.run(fenced(question), usage_limits=limits)).output
+                found = await _ask(config, fenced(question))
         except TimeoutError as error:
             raise Unavailable(
                 f"{config.model} did not answer within {config.timeout_s:g} s", hint=HINT
@@ -71,25 +77,25 @@ class ModelAdvisor:
         return Answer(found.hypothesis, found.action, found.summary, found.reason)
 
 
-def _agent(config: ModelConfig) -> Agent[None, Choice]:
-    try:
-        from pydantic_ai import Agent, PromptedOutput
-        from pydantic_ai.settings import ModelSettings
+async def _ask(config: ModelConfig, text: str) -> Choice:
+    from pydantic_ai import Agent, PromptedOutput, UsageLimits
+    from pydantic_ai.settings import ModelSettings
 
-        model = _model(config)
-    except ImportError as error:
-        raise MissingDependency(f"AWF_LLM_MODEL={config.model} needs {error.name}", hint=PIP_LINE) from error
-    return Agent(
-        model,
-        # Prompted: tools and schemas of answers are what local models and proxies most often lack.
-        output_type=PromptedOutput(Choice),
-        instructions=INSTRUCTIONS,
-        retries=1,
-        model_settings=ModelSettings(temperature=0.0, max_tokens=MAX_TOKENS),
-    )
+    async with _model(config) as model:
+        agent = Agent(
+            model,
+            # Prompted: tools and schemas of answers are what local models and proxies most often lack.
+            output_type=PromptedOutput(Choice),
+            instructions=INSTRUCTIONS,
+            retries=1,
+            model_settings=ModelSettings(temperature=0.0, max_tokens=MAX_TOKENS),
+        )
+        return (await agent.run(text, usage_limits=UsageLimits(request_limit=MAX_REQUESTS))).output
 
 
-def _model(config: ModelConfig) -> Model:
+@asynccontextmanager
+async def _model(config: ModelConfig) -> AsyncIterator[Model]:
+    """Open a client for one question: there are few, and none leaves a connection behind."""
     # The SDKs' own retries are off: the time limit is short, and the rules are waiting.
     url = config.base_url or None
     if config.provider == "anthropic":
@@ -97,14 +103,13 @@ def _model(config: ModelConfig) -> Model:
         from pydantic_ai.models.anthropic import AnthropicModel
         from pydantic_ai.providers.anthropic import AnthropicProvider
 
-        claude = AsyncAnthropic(api_key=config.api_key, base_url=url, max_retries=0, timeout=config.timeout_s)
-        return AnthropicModel(config.model, provider=AnthropicProvider(anthropic_client=claude))
+        async with AsyncAnthropic(api_key=config.api_key, base_url=url, max_retries=0) as claude:
+            yield AnthropicModel(config.model, provider=AnthropicProvider(anthropic_client=claude))
+        return
     from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
     # The SDK refuses to start without a key; local servers want none.
-    client = AsyncOpenAI(
-        api_key=config.api_key or "none", base_url=url, max_retries=0, timeout=config.timeout_s
-    )
-    return OpenAIChatModel(config.model, provider=OpenAIProvider(openai_client=client))
+    async with AsyncOpenAI(api_key=config.api_key or "none", base_url=url, max_retries=0) as client:
+        yield OpenAIChatModel(config.model, provider=OpenAIProvider(openai_client=client))

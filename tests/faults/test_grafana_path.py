@@ -100,15 +100,15 @@ async def _tell(
 
 
 @asynccontextmanager
-async def watcher(command: str, grafana: str) -> AsyncIterator[System]:
-    """A watcher whose telemetry is this program's, with little patience."""
+async def watcher(command: str, grafana: str, *, patience_s: float = 3.0) -> AsyncIterator[System]:
+    """A watcher whose telemetry is this program's."""
     clock = FakeClock(datetime.now(UTC))
-    box = GrafanaMCPClient(grafana, token=TOKEN, command=command, timeout_s=2.0)
+    box = GrafanaMCPClient(grafana, token=TOKEN, command=command, timeout_s=patience_s)
     async with await State.open(clock=clock) as state:
         system = System(
             state, clock, box, FakeControls(engine()), FakePeople(), Counters(), RemediationConfig()  # type: ignore[arg-type]
         )  # fmt: skip
-        investigator = Investigator(box, clock, budget=Budget(seconds=3.0))
+        investigator = Investigator(box, clock, budget=Budget(seconds=patience_s))
         system.start(investigator=investigator, config=WatcherConfig(looks=1))
         try:
             yield system
@@ -139,7 +139,7 @@ def says_what_it_did_not_see(incident: Incident) -> bool:
 
 
 async def test_the_scene_is_acted_on_when_nothing_is_in_the_way(tmp_path: Path, scene: Any) -> None:
-    async with backend(tmp_path, scene) as grafana, watcher(COMMAND, grafana) as system:
+    async with backend(tmp_path, scene) as grafana, watcher(COMMAND, grafana, patience_s=60.0) as system:
         incident = await handle(system, scene[1])
     assert incident.cause is CauseClass.AGENT_ERROR
     assert incident.not_looked_at == ()
@@ -156,7 +156,7 @@ async def test_a_program_that_dies_once_in_the_middle_is_started_again_and_nothi
     tmp_path: Path, scene: Any
 ) -> None:
     command = lying(tmp_path, "die once", 4)
-    async with backend(tmp_path, scene) as grafana, watcher(command, grafana) as system:
+    async with backend(tmp_path, scene) as grafana, watcher(command, grafana, patience_s=60.0) as system:
         incident = await handle(system, scene[1])
     assert (tmp_path / "calls.died").exists()
     assert incident.not_looked_at == ()

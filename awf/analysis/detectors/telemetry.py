@@ -22,7 +22,7 @@ def silence(picture: Picture) -> list[Finding]:
     steps = [at for each in picture.rises(sc.EVENTS) for at, _ in each.steps]
     if not steps:
         return []  # nothing in the whole window: nobody knows whether anything should run
-    last = min(max(steps), picture.last_report or max(steps))
+    last = picture.last_report or max(steps)
     if picture.end.timestamp() - last < SILENT_S:
         return []
     statement = f"no event of any engine is reported since {clock_time(last)}"

@@ -63,8 +63,8 @@ class ModelServer:
     async def _answer(self, request: Request, key: str, body: Callable[[str], dict[str, Any]]) -> Response:
         self.asked.append(await request.json())
         self.keys.append(key)
-        if self.hangs:
-            await asyncio.sleep(3600)
+        while self.hangs and not await request.is_disconnected():
+            await asyncio.sleep(0.05)
         if self.status != 200:
             return JSONResponse({"error": {"message": "out of order", "type": "server_error"}}, self.status)
         text = self.say(self.told)

@@ -42,7 +42,7 @@ ACTIONS = {name: spec.info for name, spec in discover("awf.remediation.actions",
 
 @asynccontextmanager
 async def advised(
-    system: System, server: ModelServer, *, provider: Any = "openai", timeout_s: float = 10.0, **more: Any
+    system: System, server: ModelServer, *, provider: Any = "openai", timeout_s: float = 60.0, **more: Any
 ) -> AsyncIterator[System]:
     """Start the watcher with a model behind it."""
     async with serving(server.app()) as url:
