@@ -58,7 +58,9 @@ class ModelServer:
                 "usage": {"input_tokens": 10, "output_tokens": 5},
             }  # fmt: skip
 
-        return await self._answer(request, request.headers.get("x-api-key", ""), body)
+        return await self._answer(
+            request, request.headers.get("x-api-key") or request.headers.get("authorization", ""), body
+        )
 
     async def _answer(self, request: Request, key: str, body: Callable[[str], dict[str, Any]]) -> Response:
         self.asked.append(await request.json())
