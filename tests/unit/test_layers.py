@@ -29,6 +29,11 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"core", "errors"},
     "orchestration": {"core", "errors"},
     "demo": {"core", "errors", "orchestration"},
+    "evaluation": {
+        "core",
+        "errors",
+        "demo",
+    },  # a harness: it drives the product over HTTP, and shares nothing with it
     "agents": {"core", "errors", "analysis"},
     "mcpserver": {"core", "errors", "analysis"},
     "api": {"core", "errors"},
