@@ -19,6 +19,7 @@ LEAVES = (
     "remediation",
     "generate",
     "connectors",
+    "llm",
     "stack",
     "state",
 )
