@@ -11,8 +11,8 @@ import yaml
 from awf.generate.output import render_rules, write
 
 WINDOWS: Final[Mapping[str, Mapping[str, str]]] = {
-    "AWFTokenSurge": {"[5m]": "[1m]", "[1h] offset 10m": "[45s] offset 70s", "offset 70m": "offset 115s"},
-    "AWFCostSurge": {"[10m]": "[1m]", "[1h] offset 10m": "[45s] offset 70s", "offset 70m": "offset 115s"},
+    "AWFTokenSurge": {"[5m]": "[1m]", "[1h] offset 10m": "[45s] offset 105s", "offset 70m": "offset 150s"},
+    "AWFCostSurge": {"[10m]": "[1m]", "[1h] offset 10m": "[45s] offset 105s", "offset 70m": "offset 150s"},
     "AWFTelemetryAbsent": {"[5m]": "[1m]"},
 }
 HOLDS: Final[Mapping[str, str]] = {"AWFTokenSurge": "20s", "AWFCostSurge": "20s", "AWFTelemetryAbsent": "12s"}

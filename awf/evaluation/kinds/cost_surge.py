@@ -20,7 +20,7 @@ SPEC = Kind(
     targets=lambda _: DEARER,
     truth=truth,
     fault="cost_surge",
-    warm_up_s=95.0,
+    warm_up_s=125.0,
     watch_s=170.0,
     noise=MISSING | {ERRORS, POISON},
 )

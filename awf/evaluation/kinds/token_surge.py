@@ -17,7 +17,7 @@ SPEC = Kind(
     targets=lambda plant: [agent for agent in plant.agents if agent in plant.providers],
     truth=truth,
     fault="token_surge",
-    warm_up_s=95.0,
+    warm_up_s=125.0,
     watch_s=170.0,
     noise=MISSING | {ERRORS, POISON},
 )
