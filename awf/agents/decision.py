@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from awf.agents.investigation import CONVINCING
 from awf.core import semconv as sc
+from awf.core.actions import ActionInfo
 from awf.core.incidents import SEVERITIES, ActionCall, Alert, CauseClass, Hypothesis, PolicyDecision, Verdict
 from awf.core.ports import Playbook, Remediation
 
@@ -30,8 +31,9 @@ async def decide(
     """Return the first candidate that can be planned and that the policy does not deny; None if there is none."""
     severity = worst_severity(alerts)
     considered: list[str] = []
-    candidates = _candidates(hypothesis, alerts, playbook)
-    names = [name for name in candidates if name in remediation.actions()]
+    actions = remediation.actions()
+    candidates = _candidates(hypothesis, alerts, playbook, actions)
+    names = [name for name in candidates if name in actions]
     for place, name in enumerate(names):
         plan = await remediation.plan(name, hypothesis)
         if plan.call is None:
@@ -52,7 +54,9 @@ def worst_severity(alerts: Sequence[Alert]) -> str:
     return min(known, key=SEVERITIES.index) if known else "none"
 
 
-def _candidates(hypothesis: Hypothesis, alerts: Sequence[Alert], playbook: Playbook) -> dict[str, str]:
+def _candidates(
+    hypothesis: Hypothesis, alerts: Sequence[Alert], playbook: Playbook, actions: Mapping[str, ActionInfo]
+) -> dict[str, str]:
     """Return names of actions, best first, each with whose candidate it is."""
     found: dict[str, str] = {}
     # Without a convincing cause nothing was observed that an action could be about.
@@ -61,5 +65,7 @@ def _candidates(hypothesis: Hypothesis, alerts: Sequence[Alert], playbook: Playb
         found = dict.fromkeys(candidates.actions, candidates.play)
         for alert in alerts:
             for annotation in sc.ACTION_ANNOTATIONS:
-                found.setdefault(alert.annotations.get(annotation, ""), f"the alert's {annotation}")
+                named = actions.get(alert.annotations.get(annotation, ""))
+                if named is not None and not named.is_custom:
+                    found.setdefault(named.name, f"the alert's {annotation}")
     return found | {NOTIFY: found.get(NOTIFY, "people are told when nothing else can be done")}
