@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from awf.agents.parts import WatcherParts
 from awf.core import semconv as sc
 from awf.core.escape import plain_text
+from awf.core.incident_history import stages_of, with_status
 from awf.core.incidents import Incident, IncidentStatus, TimelineEntry
 from awf.core.types import IncidentId
 
@@ -33,6 +34,8 @@ class Journal:
         opened = incident.with_entry(self._entry("alert", text, {}))
         await self._parts.incidents.save(opened)
         self._count(opened)
+        waited_ms = (opened.opened_at - opened.began_at).total_seconds() * 1000
+        self._parts.counters.observe(sc.WATCHER_DETECTION_MS, waited_ms)
         return opened
 
     async def record(
@@ -46,13 +49,16 @@ class Journal:
         """Add an entry and change the given fields, on the incident as it is stored now."""
         async with self._alone(incident_id):
             before = await self._parts.incidents.get(incident_id)
-            after = before.with_entry(self._entry(kind, text, detail or {}), **changes)
+            detail = with_status(detail or {}, before.status, changes.get("status", before.status))
+            after = before.with_entry(self._entry(kind, text, detail), **changes)
             if len(after.timeline) > MAX_ENTRIES:  # a flapping alert must not grow an incident without end
                 newest = after.timeline[-MAX_ENTRIES + 1 :]
                 after = replace(after, timeline=(after.timeline[0], *newest))
             await self._parts.incidents.save(after)
         if before.status is not after.status:
             self._count(after)
+            ended = stages_of(after)[-1 - after.status.is_open]
+            self._parts.counters.observe(sc.WATCHER_STAGE_MS, ended.duration_ms, stage=ended.status)
         if before.resolved_at is None and after.resolved_at is not None:
             self._time_recovery(after)
         return after

@@ -238,6 +238,7 @@ class WatcherAgent:
         for stage in sc.WATCHER_STAGES:
             prepare(sc.WATCHER_FAILURES, stage=stage)
         prepare(sc.WATCHER_INVESTIGATION_MS)
+        prepare(sc.WATCHER_DETECTION_MS)
         prepare(sc.WATCHER_RECOVERY_MS, status=IncidentStatus.RESOLVED.value)
 
     async def _sweep_forever(self) -> None:

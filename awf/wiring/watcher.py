@@ -8,11 +8,13 @@ from functools import partial
 
 from awf.agents.investigation import Investigator
 from awf.agents.parts import WatcherConfig, WatcherParts
+from awf.agents.reconciling import ReconcileConfig, Reconciler
 from awf.agents.toolbox import GrafanaMCPClient, McpServer
 from awf.agents.watcher import WatcherAgent
+from awf.core.alert_source import AlertSource
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
-from awf.core.ports import People
+from awf.core.ports import AlertIntake, People
 from awf.core.registry import discover
 from awf.remediation.custom import load_actions
 from awf.remediation.playbook import PlaybookRules, load_playbook
@@ -100,6 +102,15 @@ def build_watcher(
         counters=counters,
     )
     return WatcherAgent(parts)
+
+
+def build_reconciler(
+    settings: Settings, state: State, source: AlertSource, intake: AlertIntake, counters: Counters
+) -> Reconciler:
+    """Return what looks for alerts that no webhook told."""
+    folders = frozenset(filter(None, (name.strip() for name in settings.alert_folders.split(","))))
+    config = ReconcileConfig(poll_s=settings.alert_poll_s, folders=folders)
+    return Reconciler(source, intake, state.incidents, config, counters=counters)
 
 
 def action_specs(settings: Settings) -> dict[str, ActionSpec]:
