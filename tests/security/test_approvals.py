@@ -28,7 +28,7 @@ async def test_of_many_who_approve_at_once_one_is_first_and_the_action_is_taken_
         assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 23}
         (winner,) = [answer.json()["decided_by"] for answer in answers if answer.status_code == 200]
         done = await service.ended(incident)
-    assert system.kinds == ["force_fallback"]
+    assert system.kinds == ["set_fallback_forced"]
     assert (done.decided_by, done.outcome) == (winner, ActionOutcome.VERIFIED)
     page = await system.state.audit.list(limit=200)
     assert [entry.actor for entry in page.items if entry.event == "approval.approved"] == [winner]
@@ -49,7 +49,7 @@ async def test_a_quorum_counts_people_not_requests(system: System) -> None:
         rest = await asyncio.gather(*(service.post(path, name) for name in ("bo", "cy") for _ in range(6)))
         assert Counter(answer.status_code for answer in rest)[200] == 2
         await service.ended(incident)
-    assert system.kinds == ["force_fallback"]
+    assert system.kinds == ["set_fallback_forced"]
     people = (await system.state.approvals.get(approval.id)).approved_by
     assert people[0] == "ana"
     assert set(people) == {"ana", "bo", "cy"}
@@ -73,7 +73,7 @@ async def test_when_some_approve_and_some_reject_at_once_one_answer_holds(system
         assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 15}
         done = await service.ended(incident)
     is_approved = (await system.state.approvals.get(approval.id)).status is ApprovalStatus.APPROVED
-    assert system.kinds == (["force_fallback"] if is_approved else [])
+    assert system.kinds == (["set_fallback_forced"] if is_approved else [])
     assert done.outcome is (ActionOutcome.VERIFIED if is_approved else ActionOutcome.REJECTED)
 
 
