@@ -79,8 +79,8 @@ class Stages:
         found = await self._look(incident)
         best = found.hypotheses[0]
         detail = {
-            "queries": found.queries, "duration_ms": round(found.duration_ms),
-            "not_looked_at": list(found.not_looked_at),
+            "queries": found.queries, "duration_ms": round(found.duration_ms), "bytes": found.bytes_read,
+            "not_looked_at": list(found.not_looked_at), "ruled_out": list(found.ruled_out),
         }  # fmt: skip
         incident = await self._journal.record(
             incident.id,
@@ -90,6 +90,10 @@ class Stages:
             hypotheses=found.hypotheses,
             cause=best.cause,
             target=best.target,
+            ruled_out=found.ruled_out,
+            not_looked_at=found.not_looked_at,
+            is_blind=found.is_blind,
+            advice=found.advice,
         )
         async with self._deciding:
             return await self._decide(await self._parts.incidents.get(incident.id))
@@ -119,7 +123,10 @@ class Stages:
             text = f"the same cause as incident {leader.id}, which is being handled: this one waits for it"
             await self._journal.record(incident.id, "decision", text)
             return False
-        decision = await self.choose(incident.hypotheses[0], incident.alerts)
+        advice = incident.advice
+        decision = await self.choose(
+            incident.hypotheses[0], incident.alerts, first=advice.action, is_blind=incident.is_blind
+        )
         if decision is None:
             await self.report.escalate(incident, "no action is possible or allowed", page=False)
             return True
@@ -127,15 +134,20 @@ class Stages:
             incident.id, "decision", f"{decision.call.name}: {decision.why}",
             {
                 "arguments": to_json(decision.call.arguments), "play": decision.play,
-                "considered": list(decision.considered),
+                "considered": list(decision.considered), "advice": to_json(advice),
             },
-            action=decision.call, decided_by="rules",
+            action=decision.call, decided_by=advice.decided_by,
         )  # fmt: skip
         return await self._under_policy(incident, decision)
 
-    async def choose(self, hypothesis: Hypothesis, alerts: Sequence[Alert]) -> Decision | None:
+    async def choose(
+        self, hypothesis: Hypothesis, alerts: Sequence[Alert], *, first: str = "", is_blind: bool = False
+    ) -> Decision | None:
         """Return the action to take against a cause, None when even telling people is denied."""
-        return await decide(hypothesis, alerts, self._parts.remediation, self._parts.playbook)
+        parts = self._parts
+        return await decide(
+            hypothesis, alerts, parts.remediation, parts.playbook, first=first, is_blind=is_blind
+        )
 
     async def _under_policy(self, incident: Incident, decision: Decision) -> bool:
         policy, name = decision.policy, decision.call.name

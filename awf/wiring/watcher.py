@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from awf.agents.investigation import Investigator
+from awf.agents.investigation import Investigator, Memory
 from awf.agents.parts import WatcherConfig, WatcherParts
 from awf.agents.reconciling import ReconcileConfig, Reconciler
 from awf.agents.toolbox import GrafanaMCPClient, McpServer
@@ -23,6 +23,7 @@ from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
 from awf.settings import PREFIX, Settings
 from awf.state import State
+from awf.wiring.advice import adviser_of
 from awf.wiring.doctor import mcp_grafana_path
 from awf.wiring.secrets import find
 
@@ -83,16 +84,23 @@ def build_watcher(
             max_actions_per_hour=settings.max_actions_per_hour,
         ),
     )
+    remediation = ActionRunner(specs, policy=policy_of(settings, specs), audit=state.audit, tools=tools)
+    playbook = playbook_of(settings, specs)
     parts = WatcherParts(
         incidents=state.incidents,
         approvals=state.approvals,
         audit=state.audit,
         switch=state.switch,
         people=people,
-        remediation=ActionRunner(specs, policy=policy_of(settings, specs), audit=state.audit, tools=tools),
-        playbook=playbook_of(settings, specs),
+        remediation=remediation,
+        playbook=playbook,
         telemetry=telemetry,
-        investigator=Investigator(telemetry, clock),
+        investigator=Investigator(
+            telemetry,
+            clock,
+            memory=Memory(state.controls, state.incidents, settings.public_base),
+            adviser=adviser_of(settings, playbook, remediation),
+        ),
         config=WatcherConfig(
             may_act=bool(find(settings, "webhook_secret")),
             approval_ttl_s=settings.approval_ttl_s,
