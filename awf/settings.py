@@ -140,6 +140,13 @@ class Settings(BaseSettings):
     playbook_file: Path | None = Field(
         None, description="Playbook (YAML): what may help against which cause, before the built-in plays."
     )
+    actions_dir: Path | None = Field(
+        None, description="Actions of your own: Python files with a SPEC, and scripts with a manifest (YAML)."
+    )
+    actions_open_network: Literal["refuse", "warn"] = Field(
+        "refuse",
+        description="What happens where a script's network cannot be closed: `refuse` the start, or `warn`.",
+    )
     llm_model: str = Field(
         "",
         description="Model that may advise the watcher, such as gpt-5-mini; empty: the rules alone decide.",

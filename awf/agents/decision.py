@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from awf.agents.investigation import CONVINCING
 from awf.core import semconv as sc
+from awf.core.actions import ActionInfo
 from awf.core.incidents import SEVERITIES, ActionCall, Alert, CauseClass, Hypothesis, PolicyDecision, Verdict
 from awf.core.ports import Playbook, Remediation
 
@@ -41,8 +42,9 @@ async def decide(
     """
     severity = worst_severity(alerts)
     considered: list[str] = []
-    candidates = _preferring(first, _candidates(hypothesis, alerts, playbook))
-    names = [name for name in candidates if name in remediation.actions()]
+    actions = remediation.actions()
+    candidates = _preferring(first, _candidates(hypothesis, alerts, playbook, actions))
+    names = [name for name in candidates if name in actions]
     for place, name in enumerate(names):
         plan = await remediation.plan(name, hypothesis)
         if plan.call is None:
@@ -69,7 +71,9 @@ def worst_severity(alerts: Sequence[Alert]) -> str:
     return min(known, key=SEVERITIES.index) if known else "none"
 
 
-def _candidates(hypothesis: Hypothesis, alerts: Sequence[Alert], playbook: Playbook) -> dict[str, str]:
+def _candidates(
+    hypothesis: Hypothesis, alerts: Sequence[Alert], playbook: Playbook, actions: Mapping[str, ActionInfo]
+) -> dict[str, str]:
     """Return names of actions, best first, each with whose candidate it is."""
     found: dict[str, str] = {}
     # Without a convincing cause nothing was observed that an action could be about.
@@ -78,5 +82,7 @@ def _candidates(hypothesis: Hypothesis, alerts: Sequence[Alert], playbook: Playb
         found = dict.fromkeys(candidates.actions, candidates.play)
         for alert in alerts:
             for annotation in sc.ACTION_ANNOTATIONS:
-                found.setdefault(alert.annotations.get(annotation, ""), f"the alert's {annotation}")
+                named = actions.get(alert.annotations.get(annotation, ""))
+                if named is not None and not named.is_custom:
+                    found.setdefault(named.name, f"the alert's {annotation}")
     return found | {NOTIFY: found.get(NOTIFY, "people are told when nothing else can be done")}

@@ -12,6 +12,7 @@ from awf.core.actions import Applied, ApplyStatus, WorkOrder
 from awf.core.escape import plain_text
 from awf.core.incidents import ActionCall, ActionOutcome, Approval, Incident, IncidentStatus
 from awf.core.notices import Notice, NoticeKind
+from awf.core.types import ApprovalId
 from awf.errors import AwfError
 
 TAGS = ("awf", "remediation")
@@ -25,10 +26,20 @@ class Reporter:
         self._journal = journal
         self._reminded: set[str] = set()  # the outbox sends each once: this only spares looking there
 
-    async def tell(self, incident: Incident, kind: NoticeKind, key: str, text: str) -> None:
+    async def tell(
+        self,
+        incident: Incident,
+        kind: NoticeKind,
+        key: str,
+        text: str,
+        *,
+        approval_id: ApprovalId | None = None,
+    ) -> None:
         """Tell people, once for each key. What fails is noted, not fatal: the outbox tries again."""
-        link = self._link(incident)
-        notice = Notice.about(incident.id, kind, key, text, severity=incident.severity, link=link)
+        notice = Notice.about(
+            incident.id, kind, key, text,
+            severity=incident.severity, link=self._link(incident), approval_id=approval_id,
+        )  # fmt: skip
         told = await self._parts.people.tell(notice)
         if told.reached or told.waiting:
             await self._journal.record(incident.id, "notification", told.text)
@@ -44,7 +55,7 @@ class Reporter:
                 f"{approval.summary}. {begins} whether to do {approval.action.name}: {approval.why_asked}. "
                 f"The question expires at {approval.expires_at:%Y-%m-%d %H:%M} UTC"
             )
-            await self.tell(incident, NoticeKind.ASKED, key, text)
+            await self.tell(incident, NoticeKind.ASKED, key, text, approval_id=approval.id)
             self._reminded.add(key)
 
     async def annotate(self, incident: Incident, applied: Applied, text: str) -> None:

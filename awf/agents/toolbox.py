@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,10 +20,11 @@ from awf.core.alert_source import RuleState
 from awf.core.clock import isoformat
 from awf.core.ports import LogLine, Sample, Series
 from awf.core.types import Json
-from awf.errors import Unavailable
+from awf.errors import NotFound, Unavailable
 
 __all__ = ["GrafanaMCPClient", "McpServer"]
 
+_TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")
 MAX_LOG_LINES = 100  # mcp-grafana cuts there without saying so
 MAX_RULES, MAX_FIRING_RULES = 2_000, 100  # each rule that fires is a call of its own
 
@@ -122,6 +124,8 @@ class GrafanaMCPClient:
         )
 
     async def trace(self, trace_id: str) -> Json:
+        if not _TRACE_ID.fullmatch(trace_id):  # it may come from a log line, and becomes part of a path
+            raise NotFound(f"{trace_id!r:.60} is no id of a trace")
         return answers.one_trace(
             await self._read(tools.GET_TRACE, datasourceUid=self._uids["traces"], trace_id=trace_id)
         )

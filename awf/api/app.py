@@ -15,6 +15,7 @@ from awf.api.routers import (
     executions,
     health,
     incidents,
+    slack,
     tokens,
     watcher,
     webhooks,
@@ -37,6 +38,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     for part in (
         health,
         webhooks,
+        slack,
         incidents,
         approvals,
         executions,

@@ -21,7 +21,7 @@ from awf.core.ports import Session
 from awf.errors import AwfError, Forbidden, TooLarge, Unauthorized
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/ui/login"})
-OPEN_PREFIXES: Final = ("/webhooks/", "/ui/static/")
+OPEN_PREFIXES: Final = ("/webhooks/", "/ui/static/", "/ui/decide/")  # each proves in its own way who asks
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 BODY_MAX_BYTES: Final = 1_000_000

@@ -12,10 +12,12 @@ from fastapi import Depends, Request
 
 from awf.core.clock import Clock, SystemClock
 from awf.core.counters import Counters
+from awf.core.decision_links import DecisionLinks
 from awf.core.ports import (
     AlertIntake,
     ApprovalStore,
     AuditLog,
+    Buttons,
     ControlStore,
     DashboardSource,
     EngineDirectory,
@@ -46,6 +48,8 @@ class Runtime:
     switch: WatcherSwitch
     intake: AlertIntake
     dashboards: DashboardSource | None = None
+    buttons: Buttons | None = None
+    links: DecisionLinks | None = None
     webhook_secret: str = ""
     webhook_max_bytes: int = 1_000_000
     public_url: str = "http://127.0.0.1:8000"

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from awf.core.escape import printable
 from awf.errors import ConfigError, Unavailable
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def show(args: argparse.Namespace, value: Any, rows: Sequence[Sequence[object]],
     elif not rows:
         print(empty)
     else:
-        widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
-        for row in rows:
-            print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        # Names, reasons and titles are other people's.
+        shown = [[printable(str(cell)) for cell in row] for row in rows]
+        widths = [max(len(row[i]) for row in shown) for i in range(len(shown[0]))]
+        for row in shown:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from awf.settings import load
     from awf.wiring.channels import channels_of
 
-    channels = channels_of(load())
+    channels = channels_of(load()).by_name
     if args.verb == "list":
         items = [
             {"name": each.name, "kinds": sorted(each.kinds), "severities": sorted(each.severities)}

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from awf.cli._client import add_output, call, call_for_text, show
+from awf.core.escape import printable
 from awf.errors import InvalidInput
 
 HELP = "list incidents, show one, or write its report"
@@ -50,7 +51,7 @@ def _show_one(args: argparse.Namespace, incident: dict[str, Any]) -> int:
         (entry["at"], entry["kind"], entry["text"]) for entry in incident["timeline"]
     ]
     if not args.json:
-        print(f"{incident['id']}  {incident['status']}  {incident['title']}")
+        print(printable(f"{incident['id']}  {incident['status']}  {incident['title']}"))
         for hypothesis in incident["hypotheses"][:3]:
-            print(f"  {hypothesis['score']:.2f}  {hypothesis['summary']}")
+            print(printable(f"  {hypothesis['score']:.2f}  {hypothesis['summary']}"))
     return show(args, incident, rows, "Nothing happened yet.")

@@ -14,6 +14,7 @@ import sys
 
 from awf import __version__
 from awf.cli._logging import configure_logging
+from awf.core.escape import printable
 from awf.errors import AwfError, MissingDependency
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _say(error: AwfError) -> int:
-    print(f"awf: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"     {error.hint}", file=sys.stderr)
+    said = f"awf: {error.message}" + (f"\n     {error.hint}" if error.hint else "")
+    for line in said.splitlines():
+        print(printable(line), file=sys.stderr)
     return error.exit_code

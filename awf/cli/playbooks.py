@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load()
     if args.verb == "check" and args.what:
         settings = settings.model_copy(update={"playbook_file": Path(args.what)})
-    specs = action_specs()
+    specs = action_specs(settings)
     playbook = playbook_of(settings, specs)
     if args.verb == "explain":
         return _explain(args, playbook, policy_of(settings, specs), specs)

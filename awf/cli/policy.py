@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load()
     if args.verb == "check" and args.what:
         settings = settings.model_copy(update={"policy_file": Path(args.what)})
-    specs = action_specs()
+    specs = action_specs(settings)
     policy = policy_of(settings, specs)
     if args.verb == "check":
         source = str(settings.policy_file or "the built-in table")

@@ -20,6 +20,7 @@ class ActionInfo:
     description: str
     is_reversible: bool
     blast_radius: str
+    is_custom: bool = False  # the operator's own: an alert's text cannot name it, the playbook can
 
 
 @dataclass(frozen=True, slots=True)

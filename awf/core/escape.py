@@ -42,6 +42,11 @@ def plain_text(text: str, limit: int = MAX_VALUE_CHARS) -> str:
     return kept if len(kept) <= limit else f"{kept[: limit - 1]}…"
 
 
+def printable(text: str) -> str:
+    """Return text at its full length, with a mark in place of each character that a terminal would obey or hide."""
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
 def _quoted(value: str) -> str:
     if len(value) > 4 * MAX_VALUE_CHARS:
         raise QueryError(

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from awf.core.types import IncidentId
+from awf.core.types import ApprovalId, IncidentId
 
 
 class NoticeKind(StrEnum):
@@ -20,7 +20,10 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to tell. Two with the same id are the same: it is sent once to each channel."""
+    """One thing to tell. Two with the same id are the same: it is sent once to each channel.
+
+    `approval_id` is the question that it asks, if it asks one.
+    """
 
     id: str
     incident_id: IncidentId
@@ -29,14 +32,23 @@ class Notice:
     text: str
     severity: str
     link: str = ""
+    approval_id: ApprovalId | None = None
 
     @classmethod
     def about(
-        cls, incident_id: IncidentId, kind: NoticeKind, key: str, text: str, *, severity: str, link: str
+        cls,
+        incident_id: IncidentId,
+        kind: NoticeKind,
+        key: str,
+        text: str,
+        *,
+        severity: str,
+        link: str,
+        approval_id: ApprovalId | None = None,
     ) -> Self:
         """Return a notice of an incident; `key` tells it from others of its kind."""
-        title = f"AWF incident {incident_id}"
-        return cls(f"{incident_id}/{kind.value}/{key}", incident_id, kind, title, text, severity, link)
+        number, title = f"{incident_id}/{kind.value}/{key}", f"AWF incident {incident_id}"
+        return cls(number, incident_id, kind, title, text, severity, link, approval_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -407,6 +407,32 @@ class Notifier(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button that someone pressed on a question in a chat: `user` as the chat knows them, `person` as we do, which is
+    empty for a stranger."""
+
+    user: str
+    person: str
+    approval_id: ApprovalId
+    approve: bool
+    reason: str
+    reply_to: str
+
+
+class Buttons(Protocol):
+    """Questions that are answered in a chat."""
+
+    def read(self, body: bytes, headers: Mapping[str, str], *, now: float) -> Press | None:
+        """Return what was pressed, None when nothing is asked of us. Raises Unauthorized for what the chat did not sign,
+        signed minutes ago or sent before, and InvalidInput."""
+        ...
+
+    async def reply(self, press: Press, text: str, *, is_final: bool) -> None:
+        """Say what became of it: in place of the question when that is decided, else to who pressed. Never raises."""
+        ...
+
+
 class People(Protocol):
     """Those who are told about incidents, by all channels at once."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from awf.core.escape import plain_text
 from awf.core.incidents import SEVERITIES
 from awf.core.notices import Notice, NoticeKind
 from awf.errors import ConfigError, Unavailable
@@ -50,7 +51,7 @@ def _event(key: str, notice: Notice) -> dict[str, Any]:
         return event | {"event_action": "resolve"}
     severity = notice.severity if notice.severity in SEVERITIES else "warning"
     payload = {
-        "summary": f"{notice.title}: {notice.text}"[:_MAX_SUMMARY], "source": "awf-watcher", "severity": severity,
+        "summary": plain_text(f"{notice.title}: {notice.text}", _MAX_SUMMARY), "source": "awf-watcher", "severity": severity,
         "component": "awf", "custom_details": {"kind": notice.kind.value, "notice": notice.id},
     }  # fmt: skip
     links = [{"href": notice.link, "text": "Incident in AWF"}] if notice.link else []

@@ -98,7 +98,7 @@ class ActionRunner:
         if not spec.is_reversible or not applied.before:
             why = "it cannot be undone" if not spec.is_reversible else "nothing is known to restore"
             return Applied(ApplyStatus.REFUSED, why, self._tools.clock.now())
-        undone = await take_back(order, applied, self._tools)
+        undone = await (spec.undo or take_back)(order, applied, self._tools)
         await self._note("action.undone", order, {"detail": undone.detail, "status": undone.status.value})
         return undone
 

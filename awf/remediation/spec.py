@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from awf.core.actions import ActionInfo, Applied, Plan, Verification, WorkOrder
 from awf.core.clock import Clock
 from awf.core.incidents import ActionCall, Hypothesis, Target, Verdict
-from awf.core.ports import ControlStore, People, Telemetry
+from awf.core.ports import AuditLog, ControlStore, People, Telemetry
 from awf.core.types import EngineInfo
 
 
@@ -38,6 +38,7 @@ class Tools:
     people: People
     clock: Clock
     config: RemediationConfig
+    audit: AuditLog | None = None  # scripts need it, to be run once
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,15 @@ class Situation:
 PlanAction = Callable[[Situation], Plan]
 ApplyAction = Callable[[WorkOrder, Tools], Awaitable[Applied]]
 VerifyAction = Callable[[WorkOrder, Applied, Tools], Awaitable[Verification]]
+UndoAction = Callable[[WorkOrder, Applied, Tools], Awaitable[Applied]]
 
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
     """One remediation. `plan` builds exact arguments from what was observed, or says why it cannot;
     `places` names what a call touches, for policy and limits; `verify` reads what `apply` did not write.
-    A reversible action leaves in `Applied.before` the orders that undo it."""
+    A reversible action leaves in `Applied.before` the orders that undo it, or has an `undo` of its own that reads it.
+    `is_custom`: it came from the operator's directory, and only the playbook can name it."""
 
     name: str
     description: str
@@ -69,7 +72,11 @@ class ActionSpec:
     places: Callable[[ActionCall], tuple[Target, ...]]
     apply: ApplyAction
     verify: VerifyAction
+    undo: UndoAction | None = None
+    is_custom: bool = False
 
     @property
     def info(self) -> ActionInfo:
-        return ActionInfo(self.name, self.description, self.is_reversible, self.blast_radius)
+        return ActionInfo(
+            self.name, self.description, self.is_reversible, self.blast_radius, is_custom=self.is_custom
+        )

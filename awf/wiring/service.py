@@ -15,6 +15,7 @@ from awf.api.app import create_app
 from awf.api.runtime import ReadinessCheck, Runtime
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
+from awf.core.decision_links import DecisionLinks
 from awf.core.ports import AlertIntake
 from awf.embedded.ports import reserve
 from awf.embedded.web import WebServers
@@ -26,7 +27,7 @@ from awf.wiring.engine import load_registry, open_exporter, start_engine
 from awf.wiring.grafana import GrafanaReader
 from awf.wiring.incident_traces import build_incident_traces
 from awf.wiring.secrets import find
-from awf.wiring.state import open_state
+from awf.wiring.state import admin_token, open_state
 from awf.wiring.watcher import build_reconciler, build_telemetry, build_watcher
 
 
@@ -51,7 +52,9 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         traces.start()
         telemetry = await build_telemetry(settings).open()
         opened.push_async_callback(telemetry.aclose)
-        teller = Teller(state.outbox, channels_of(settings), SystemClock(), counters)
+        links = DecisionLinks(admin_token(settings), settings.public_base)
+        channels = channels_of(settings, links)
+        teller = Teller(state.outbox, channels.by_name, SystemClock(), counters)
         opened.push_async_callback(teller.aclose)
         watcher = build_watcher(settings, state, telemetry, teller, counters)
         opened.push_async_callback(watcher.aclose)
@@ -61,7 +64,12 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         }
         dashboards = GrafanaReader(settings.grafana_base, find(settings, "grafana_token"))
         opened.push_async_callback(dashboards.aclose)
-        runtime = replace(_runtime(settings, state, watcher, readiness, counters), dashboards=dashboards)
+        runtime = replace(
+            _runtime(settings, state, watcher, readiness, counters),
+            dashboards=dashboards,
+            buttons=channels.buttons,
+            links=links,
+        )
         servers = WebServers()
         opened.push_async_callback(servers.stop)
         opened.callback(runtime.stopping.set)

@@ -25,7 +25,7 @@ _RETRY_S = 1.0
 
 async def open_state(settings: Settings, *, wait_s: float = WAIT_S) -> State:
     """Open the state and make the first tokens valid. Raises DataDirError, MissingDependency, StateUnavailable."""
-    admin = settings.secret("bootstrap_token") or read_or_make(settings.data_dir, ADMIN)
+    admin = admin_token(settings)
     worker = settings.secret("worker_token") or read_or_make(settings.data_dir, WORKER)
     state = await _open_when_it_answers(settings, wait_s)
     try:
@@ -35,6 +35,11 @@ async def open_state(settings: Settings, *, wait_s: float = WAIT_S) -> State:
         await state.aclose()
         raise
     return state
+
+
+def admin_token(settings: Settings) -> str:
+    """Return the first admin's token, which is made when there is none. Raises DataDirError."""
+    return settings.secret("bootstrap_token") or read_or_make(settings.data_dir, ADMIN)
 
 
 async def copy_state(settings: Settings, source: Path) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import partial
 
@@ -15,6 +16,7 @@ from awf.core.clock import SystemClock
 from awf.core.counters import Counters
 from awf.core.ports import AlertIntake, People
 from awf.core.registry import discover
+from awf.remediation.custom import load_actions
 from awf.remediation.playbook import PlaybookRules, load_playbook
 from awf.remediation.policy import RulePolicy, default_policy, load_policy
 from awf.remediation.runner import ActionRunner
@@ -68,12 +70,13 @@ def build_watcher(
 ) -> WatcherAgent:
     """Return the watcher. Raises ConfigError for a policy or a playbook that cannot be read."""
     clock = SystemClock()
-    specs = action_specs()
+    specs = action_specs(settings)
     tools = Tools(
         controls=state.controls,
         telemetry=telemetry,
         people=people,
         clock=clock,
+        audit=state.audit,
         config=RemediationConfig(
             settle_s=settings.settle_s,
             verify_timeout_s=settings.verify_timeout_s,
@@ -118,9 +121,14 @@ def build_reconciler(
     return Reconciler(source, intake, state.incidents, config, counters=counters)
 
 
-def action_specs() -> dict[str, ActionSpec]:
-    """Return the registered actions. Raises ConfigError naming a file that is none."""
-    return discover("awf.remediation.actions", ActionSpec)
+def action_specs(settings: Settings) -> dict[str, ActionSpec]:
+    """Return the registered actions, ours and the operator's. Raises ConfigError naming a file that is none."""
+    specs = discover("awf.remediation.actions", ActionSpec)
+    if settings.actions_dir is None:
+        return specs
+    may_stay_open = settings.actions_open_network == "warn"
+    own = load_actions(settings.actions_dir, taken=specs, environ=os.environ, may_stay_open=may_stay_open)
+    return specs | own
 
 
 def policy_of(settings: Settings, specs: Mapping[str, ActionSpec]) -> RulePolicy:

@@ -13,6 +13,7 @@ import yaml
 from awf.agents.advising import NEAR
 from awf.agents.investigation import Budget
 from awf.core import semconv
+from awf.core.decision_links import DecisionLinks
 from awf.core.incidents import CauseClass, Hypothesis, Target, Verdict
 from awf.core.registry import discover
 from awf.core.types import ExecutionId, ExecutionStatus, WorkflowId
@@ -34,11 +35,14 @@ from awf.orchestration.otel_exporter import SpoolOptions
 from awf.orchestration.spool import MAX_BYTES
 from awf.orchestration.telemetry.aggregate import MAX_SERIES
 from awf.orchestration.telemetry.pipeline import MAX_AGE_S
+from awf.remediation.custom import load_actions
 from awf.remediation.playbook import PlaybookRules, load_playbook
 from awf.remediation.policy import load_policy
+from awf.remediation.sandbox import run_confined
 from awf.remediation.spec import ActionSpec, RemediationConfig
 from awf.settings import Settings
 from awf.wiring.channels import channels_of
+from awf.wiring.personal import PersonalNotifier
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
@@ -91,13 +95,45 @@ def test_the_example_playbook_loads_and_says_what_the_page_says(tmp_path: Path) 
 def test_the_example_channels_open(tmp_path: Path) -> None:
     text = re.findall(r"```yaml\n(channels:.*?)```", WATCHER, re.DOTALL)[0]
     (tmp_path / "awf-signing-secret").write_text("whsec_c2VjcmV0c2VjcmV0c2VjcmV0")
+    (tmp_path / "apprise-url").write_text("ntfys://ntfy.example.com/awf")
     for name in re.findall(r"/run/secrets/([a-z-]+)", text):
         (tmp_path / name).touch()
         (tmp_path / name).write_text((tmp_path / name).read_text() or "secret")
     path = tmp_path / "channels.yaml"
     path.write_text(text.replace("/run/secrets", str(tmp_path)))
-    channels = channels_of(Settings(channels_file=path))
-    assert list(channels) == ["log", "slack", "night shift", "email", "our bus"]
+    channels = channels_of(Settings(channels_file=path)).by_name
+    assert list(channels) == ["log", "slack", "night shift", "email", "our bus", "phones"]
+
+
+def test_the_examples_of_deciding_elsewhere_open(tmp_path: Path) -> None:
+    for name in ("slack-bot-token", "slack-signing-secret"):
+        (tmp_path / name).write_text("secret")
+    path = tmp_path / "channels.yaml"
+    buttons, links = re.findall(r"```yaml\n(channels:.*?)```", WATCHER, re.DOTALL)[1:]
+    path.write_text(buttons.replace("/run/secrets", str(tmp_path)))
+    assert channels_of(Settings(channels_file=path)).buttons is not None
+    path.write_text(links)
+    opened = channels_of(Settings(channels_file=path), DecisionLinks("token", "https://awf.example"))
+    assert isinstance(opened.by_name["alice by mail"].notifier, PersonalNotifier)
+
+
+async def test_the_script_of_the_page_of_actions_is_loaded_and_runs(tmp_path: Path) -> None:
+    text = (DOCS / "custom-actions.md").read_text()
+    (tmp_path / "restart_pods.yaml").write_text(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])  # type: ignore[index]
+    for name in ("restart-pods.sh", "restart-pods-undo.sh"):
+        (tmp_path / name).write_text(re.search(r"```sh\n(.*?)```", text, re.DOTALL)[1])  # type: ignore[index]
+        (tmp_path / name).chmod(0o755)
+    own = load_actions(tmp_path, taken=SPECS, environ={"KUBECONFIG": "/none"}, may_stay_open=False)
+    assert own["restart_pods"].is_reversible
+    action = own["restart_pods"].apply.__self__  # type: ignore[attr-defined]
+    ended = await run_confined(action.command, b"{}", action.bounds)
+    assert (ended.code, json.loads(ended.output)) == (0, {"before": {"replicas": 2}})
+
+
+def test_the_tests_that_the_threat_model_names_exist() -> None:
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", (DOCS / "threat-model.md").read_text()))
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not (REPOSITORY / name).exists()] == []
 
 
 def test_the_table_of_actions_is_that_of_the_code() -> None:

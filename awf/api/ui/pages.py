@@ -14,7 +14,7 @@ from awf.api.routers.approvals import Reason, decide
 from awf.api.routers.watcher import set_paused
 from awf.api.runtime import Parts
 from awf.api.shapes import Cursor
-from awf.api.ui import dashboards, login, traces
+from awf.api.ui import dashboards, decide_page, login, traces
 from awf.api.ui.event_rows import event_row
 from awf.api.ui.frame import frame
 from awf.api.ui.incidents import pages as incidents
@@ -30,6 +30,7 @@ router = APIRouter(prefix="/ui", include_in_schema=False, dependencies=[allow("r
 def add_pages(app: FastAPI) -> None:
     """Mount the pages, their files and /docs."""
     app.include_router(login.router)
+    app.include_router(decide_page.router)
     app.include_router(router)
     app.include_router(incidents.router)
     app.include_router(dashboards.router)

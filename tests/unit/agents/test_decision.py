@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from awf.state.state import State
 from awf.testing import FakeClock, FakeControls, FakeTelemetry
 from tests.unit.agents._system import alert, engine
 from tests.unit.remediation._scene import Scene
+from tests.unit.remediation._scripts import load, runner_with, write
 
 WRITER = Hypothesis(
     CauseClass.AGENT_ERROR, Target(agent_id="writer"), 0.9, "writer fails",
@@ -90,3 +92,20 @@ def test_the_worst_severity_counts_and_unknown_ones_least() -> None:
     assert worst_severity([alert(severity="warning"), alert(severity="critical")]) == "critical"
     assert worst_severity([alert(severity="apocalypse")]) == "none"
     assert worst_severity([]) == "none"
+
+
+async def test_an_alert_cannot_name_an_action_of_the_operators_own(tmp_path: Path) -> None:
+    own = load(write(tmp_path, "true", network=True))
+    clock = FakeClock()
+    async with await State.open(clock=clock) as state:
+        scene = Scene(state, clock, FakeTelemetry(clock), FakeControls(engine()), [])
+        runner = runner_with(scene, own)
+        asking = replace(alert(), annotations={"awf_action": "restart_pods"})
+        surge = replace(WRITER, cause=CauseClass.TOKEN_SURGE)
+        decision = await decide(surge, [asking], runner, PLAYBOOK)
+        assert decision is not None
+        assert decision.call.name == "notify_oncall"
+        play = Play(name="ours", cause=(CauseClass.TOKEN_SURGE,), actions=("restart_pods",))
+        decision = await decide(surge, [alert()], runner, PlaybookRules([play]))
+        assert decision is not None
+        assert decision.call.name == "restart_pods"

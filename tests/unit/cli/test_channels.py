@@ -73,6 +73,19 @@ def test_channels_are_listed_and_tested(tmp_path: Path, hook: tuple[str, list[di
             "routing_key_file /nowhere/s cannot be read",
         ),
         ("channels: [{type: log, kinds: [everything]}]", "channel log: kinds"),
+        (
+            "channels: [{name: x, type: log, severities: [critcal]}]",
+            "channel x: severities: Value error, there is no severity 'critcal' (critical, error, warning, info, none)",
+        ),
+        (
+            "channels: [{type: slack, webhook_url: 'https://x/s3cret', people: {U1: ana}}]",
+            "channel slack: buttons in Slack need both signing_secret and people",
+        ),
+        (
+            "channels: [{type: slack, webhook_url: 'https://x/', signing_secret: s3cret}]",
+            "channel slack: buttons in Slack need both signing_secret and people",
+        ),
+        ("channels: [{type: apprise, url: 'nosuch://s3cret'}]", "channel apprise: the url is no address"),
         ("channels: [{type: log}]", "two channels are named 'log'"),
         ("channels: [7]", "channel 1:"),
         ("channels: {}", "no list `channels`"),

@@ -180,3 +180,20 @@ async def test_the_token_of_the_server_on_this_machine_is_found(server: Server, 
     settings = {name: value for name, value in server.settings.items() if name != "AWF_TOKEN"}
     done = await asyncio.to_thread(awf, tmp_path, "incidents", **settings)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_a_terminal_gets_no_commands_from_what_others_wrote(server: Server, run: Run) -> None:
+    nasty = "\x1b]0;title\x07 \x1b[31mred \u202eright\r\nleft"
+    await server.state.approvals.create(replace(make_approval(), summary=nasty, why_asked=nasty))
+    await server.state.audit.append(actor=nasty, event=nasty, subject=nasty, detail={})
+    await server.state.incidents.save(
+        make_incident(
+            hypotheses=(),
+            cause=None,
+            alerts=(replace(make_incident().alerts[0], annotations={"summary": nasty}),),
+        )
+    )
+    for command in (("approvals",), ("approvals", "show", "apr_1"), ("audit",), ("incidents",)):
+        shown = await run(*command)
+        assert "red" in shown
+        assert all(char.isprintable() or char == "\n" for char in shown), command

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from tests.unit.cli._program import awf
+from tests.unit.remediation._scripts import write
 
 POLICY = "rules: [{name: by people, action: disable_agent, target: {agent_id: writer}, decision: deny}]"
 PLAYBOOK = "plays: [{name: ours, cause: agent_error, target: {agent_id: writer}, actions: [disable_agent]}]"
@@ -43,3 +44,20 @@ def test_mistakes_are_told_in_one_sentence(tmp_path: Path) -> None:
     assert told.returncode != 0
     assert "switch_fallback" in told.stderr
     assert "agent_error" in awf(tmp_path, "playbooks", "explain", "bad_luck").stderr
+
+
+def test_actions_of_ones_own_are_known_to_both(tmp_path: Path) -> None:
+    own = write(tmp_path / "own", "true", network=True)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("rules: [{name: ours, action: restart_pods, severity: critical, decision: allow}]")
+    ask = ("policy", "explain", "restart_pods", "--agent", "writer", "--json")
+    assert json.loads(awf(tmp_path, *ask, AWF_ACTIONS_DIR=own).stdout)["verdict"] == "ask"
+    told = awf(tmp_path, *ask, AWF_ACTIONS_DIR=own, AWF_POLICY_FILE=policy)
+    assert json.loads(told.stdout)["verdict"] == "allow"
+    playbook = tmp_path / "playbook.yaml"
+    playbook.write_text("plays: [{name: ours, cause: agent_error, actions: [restart_pods]}]")
+    assert awf(tmp_path, "playbooks", "check", str(playbook)).returncode == 2
+    assert awf(tmp_path, "playbooks", "check", str(playbook), AWF_ACTIONS_DIR=own).returncode == 0
+    (own / "restart_pods.sh").chmod(0o644)
+    told = awf(tmp_path, *ask, AWF_ACTIONS_DIR=own)
+    assert (told.returncode, "is no program" in told.stderr, "Traceback" in told.stderr) == (2, True, False)

@@ -8,10 +8,12 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from email import message_from_string
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -21,9 +23,10 @@ from pydantic import SecretStr, ValidationError
 from awf.core.notices import Notice, NoticeKind
 from awf.core.ports import Notifier
 from awf.core.registry import discover
-from awf.core.types import IncidentId
+from awf.core.types import ApprovalId, IncidentId
 from awf.errors import ConfigError, Unavailable
 from awf.notify import NotifierSpec
+from awf.notify.apprise import AppriseNotifier, AppriseOptions
 from awf.notify.email import EmailNotifier, EmailOptions
 from awf.notify.pagerduty import PagerDutyNotifier, PagerDutyOptions
 from awf.notify.slack import SlackNotifier, SlackOptions
@@ -54,7 +57,9 @@ class Asked(list[httpx.Request]):
 
 
 def test_every_channel_is_found_by_its_file() -> None:
-    assert set(discover("awf.notify", NotifierSpec)) == {"log", "webhook", "slack", "pagerduty", "email"}
+    assert set(discover("awf.notify", NotifierSpec)) == {
+        "log", "webhook", "slack", "pagerduty", "email", "apprise",
+    }  # fmt: skip
 
 
 async def test_the_log_channel_writes_a_structured_record(caplog: pytest.LogCaptureFixture) -> None:
@@ -145,6 +150,52 @@ class TestSlack:
         with pytest.raises(ConfigError, match="token and channel, or webhook_url"):
             SlackNotifier(SlackOptions(token=SecretStr("xoxb-1")))
 
+    async def test_a_question_has_buttons_where_they_are_set_up(self) -> None:
+        asked = Asked()
+        options = SlackOptions(
+            webhook_url=SecretStr("https://hooks.slack.com/x"),
+            signing_secret=SecretStr("s"),
+            people={"U1": "ana"},
+        )
+        notifier = SlackNotifier(options, transport=asked.transport)
+        question = replace(NOTICE, kind=NoticeKind.ASKED, approval_id=ApprovalId("apr_1"))
+        await notifier.send(question, thread="")
+        await notifier.send(NOTICE, thread="")
+        first, second = ([block["type"] for block in body["blocks"]] for body in asked.bodies)
+        assert (first, second) == (["section", "input", "actions", "actions"], ["section", "actions"])
+        approve, reject = asked.bodies[0]["blocks"][2]["elements"]
+        assert (approve["action_id"], approve["value"]) == ("awf.approve", "apr_1")
+        assert (reject["action_id"], reject["value"]) == ("awf.reject", "apr_1")
+        assert asked.bodies[0]["blocks"][3]["elements"][0]["text"]["text"] == "Open incident"
+
+
+class TestApprise:
+    async def test_it_hands_over_plain_text(self) -> None:
+        came: list[tuple[str, Any]] = []
+        with _hook(came, 204) as address:
+            notifier = AppriseNotifier(AppriseOptions(url=SecretStr(f"json://{address}/awf")))
+            assert await notifier.send(NASTY, thread="") == ""
+        ((path, body),) = came
+        assert (path, body["title"], body["type"]) == ("/awf", "AWF incident inc_1", "failure")
+        assert body["message"].splitlines() == [
+            "‹!channel› a & b ‹https://evil|approve›",
+            "http://awf/ui/incidents/inc_1",
+        ]
+
+    async def test_one_that_does_not_take_it_is_unavailable_and_its_address_stays_secret(self) -> None:
+        with _hook([], 500) as address:
+            notifier = AppriseNotifier(AppriseOptions(url=SecretStr(f"json://user:pw@{address}/secret")))
+            with pytest.raises(Unavailable, match="json://") as caught:
+                await notifier.send(NOTICE, thread="")
+        assert "secret" not in str(caught.value)
+        assert "pw" not in str(caught.value)
+
+    @pytest.mark.parametrize("url", ["", "nosuch://x", "hush"])
+    def test_an_address_that_is_none_is_refused_and_not_shown(self, url: str) -> None:
+        with pytest.raises(ConfigError, match="no address that Apprise knows") as caught:
+            AppriseNotifier(AppriseOptions(url=SecretStr(url)))
+        assert "hush" not in str(caught.value)
+
 
 class TestPagerDuty:
     async def test_one_alert_an_incident_is_opened_and_resolved(self) -> None:
@@ -193,6 +244,28 @@ class TestEmail:
     def test_a_letter_without_a_receiver_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="to"):
             EmailOptions(host="h", sender="awf@example.com", to=())
+
+
+@contextmanager
+def _hook(came: list[tuple[str, Any]], status: int) -> Iterator[str]:
+    """Take JSON at an address of this machine, and answer with a status."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append((self.path, json.loads(self.rfile.read(int(self.headers["content-length"])))))
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @asynccontextmanager
