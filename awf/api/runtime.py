@@ -21,6 +21,7 @@ from awf.core.ports import (
     EngineDirectory,
     ExecutionStore,
     IncidentStore,
+    Leases,
     SessionStore,
     TokenStore,
     WatcherSwitch,
@@ -46,6 +47,7 @@ class Runtime:
     switch: WatcherSwitch
     intake: AlertIntake
     dashboards: DashboardSource | None = None
+    leases: Leases | None = None
     webhook_secret: str = ""
     webhook_max_bytes: int = 1_000_000
     public_url: str = "http://127.0.0.1:8000"

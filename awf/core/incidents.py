@@ -228,6 +228,7 @@ class Incident:
     change_before: Mapping[str, Any] = field(default_factory=dict)  # captured inverse
     decided_by: str = ""  # rules | llm | the approver's name
     approval_id: ApprovalId | None = None
+    follows: IncidentId | None = None  # an incident of the same cause that is handled: this one waits for it
     resolved_at: datetime | None = None
     timeline: tuple[TimelineEntry, ...] = ()
 

@@ -11,7 +11,7 @@ from awf.agents.toolbox import GrafanaMCPClient, McpServer
 from awf.agents.watcher import WatcherAgent
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
-from awf.core.ports import People
+from awf.core.ports import Leases, People
 from awf.core.registry import discover
 from awf.remediation.playbook import PlaybookRules, load_playbook
 from awf.remediation.policy import RulePolicy, default_policy, load_policy
@@ -61,7 +61,13 @@ def _servers(settings: Settings) -> dict[str, McpServer]:
 
 
 def build_watcher(
-    settings: Settings, state: State, telemetry: GrafanaMCPClient, people: People, counters: Counters
+    settings: Settings,
+    state: State,
+    *,
+    leases: Leases,
+    telemetry: GrafanaMCPClient,
+    people: People,
+    counters: Counters,
 ) -> WatcherAgent:
     """Return the watcher. Raises ConfigError for a policy or a playbook that cannot be read."""
     clock = SystemClock()
@@ -76,15 +82,20 @@ def build_watcher(
             verify_timeout_s=settings.verify_timeout_s,
             cooldown_s=settings.cooldown_s,
             max_actions_per_hour=settings.max_actions_per_hour,
+            block_after=settings.block_after,
+            block_window_s=settings.block_window_s,
         ),
     )
     parts = WatcherParts(
         incidents=state.incidents,
+        leases=leases,
         approvals=state.approvals,
         audit=state.audit,
         switch=state.switch,
         people=people,
-        remediation=ActionRunner(specs, policy=policy_of(settings, specs), audit=state.audit, tools=tools),
+        remediation=ActionRunner(
+            specs, policy=policy_of(settings, specs), audit=state.audit, attempts=state.attempts, tools=tools
+        ),
         playbook=playbook_of(settings, specs),
         telemetry=telemetry,
         investigator=Investigator(telemetry, clock),
@@ -92,6 +103,8 @@ def build_watcher(
             may_act=bool(find(settings, "webhook_secret")),
             approval_ttl_s=settings.approval_ttl_s,
             public_url=settings.public_base,
+            dry_run=settings.dry_run,
+            beat_s=settings.lease_s / 3,
         ),
         clock=clock,
         counters=counters,

@@ -84,4 +84,10 @@ class Scene:
     def runner(self, *, policy: RulePolicy | None = None, **config: Any) -> ActionRunner:
         tools = Tools(self.controls, self.telemetry, self.people, self.clock, RemediationConfig(**config))
         usual = default_policy((name, spec.default) for name, spec in SPECS.items())
-        return ActionRunner(SPECS, policy=policy or usual, audit=self.state.audit, tools=tools)
+        return ActionRunner(
+            SPECS,
+            policy=policy or usual,
+            audit=self.state.audit,
+            attempts=self.state.attempts,
+            tools=tools,
+        )
