@@ -148,6 +148,14 @@ class Settings(BaseSettings):
     settle_s: float = Field(
         15.0, ge=0, description="Wait between an action and its verification, in seconds."
     )
+    alert_poll_s: float = Field(
+        30.0, ge=0,
+        description="How often Grafana is asked what fires, for webhooks that were lost, in seconds; 0: never.",
+    )  # fmt: skip
+    alert_folders: str = Field(
+        "AWF,AWF alerts",
+        description="Folders of Grafana whose alerts concern the watcher though no webhook came.",
+    )
     verify_timeout_s: float = Field(
         120.0, gt=0, description="How long verification waits for enough data before it is inconclusive."
     )

@@ -38,10 +38,20 @@ QUERY_LOGS: Final = Tool(
 )
 SEARCH_TRACES: Final = Tool("search_tempo_traces", ("datasourceUid", "query", "start", "end"))
 GET_TRACE: Final = Tool("get_tempo_trace", ("datasourceUid", "trace_id"))
+READ_RULES: Final = Tool("alerting_rules_read", ("operation", "rule_uid", "rule_limit"))
+READ_SILENCES: Final = Tool("alerting_silences_read", ("operation",))
 LIST_ANNOTATIONS: Final = Tool("get_annotations", ("from", "to", "tags", "limit"))
 CREATE_ANNOTATION: Final = Tool("create_annotation", ("time", "timeEnd", "tags", "text"), is_repeatable=False)
 
-READ_TOOLS: Final = (QUERY_METRICS, QUERY_LOGS, SEARCH_TRACES, GET_TRACE, LIST_ANNOTATIONS)
+READ_TOOLS: Final = (
+    QUERY_METRICS,
+    QUERY_LOGS,
+    SEARCH_TRACES,
+    GET_TRACE,
+    READ_RULES,
+    READ_SILENCES,
+    LIST_ANNOTATIONS,
+)
 WRITE_TOOLS: Final = (CREATE_ANNOTATION,)
 
 

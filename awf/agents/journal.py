@@ -11,6 +11,7 @@ from typing import Any
 from awf.agents.parts import WatcherParts
 from awf.core import semconv as sc
 from awf.core.escape import plain_text
+from awf.core.incident_history import stages_of, with_status
 from awf.core.incidents import Incident, IncidentStatus, TimelineEntry
 from awf.core.leases import Lease
 from awf.core.ports import Changed, Opened
@@ -53,6 +54,8 @@ class Journal:
         opened = await self._parts.incidents.add(entered, seen=seen, joins=joins)
         if opened.incident.id == incident.id:
             self._count(entered)
+            waited_ms = (entered.opened_at - entered.began_at).total_seconds() * 1000
+            self._parts.counters.observe(sc.WATCHER_DETECTION_MS, waited_ms)
         return opened
 
     async def record(
@@ -112,6 +115,8 @@ class Journal:
         before, after = changed.before, changed.after
         if before.status is not after.status:
             self._count(after)
+            ended = stages_of(after)[-1 - after.status.is_open]
+            self._parts.counters.observe(sc.WATCHER_STAGE_MS, ended.duration_ms, stage=ended.status)
         if before.resolved_at is None and after.resolved_at is not None:
             self._time_recovery(after)
         return after
@@ -133,7 +138,8 @@ class Journal:
 
 
 def _with_entry(before: Incident, entry: TimelineEntry, changes: Mapping[str, Any]) -> Incident:
-    after = before.with_entry(entry, **changes)
+    detail = with_status(entry.detail, before.status, changes.get("status", before.status))
+    after = before.with_entry(replace(entry, detail=detail), **changes)
     if len(after.timeline) <= MAX_ENTRIES:
         return after
     newest = after.timeline[-MAX_ENTRIES + 1 :]  # a flapping alert must not grow an incident without end

@@ -114,7 +114,10 @@ class Reporter:
     def count_action(self, incident: Incident, outcome: ActionOutcome | None) -> None:
         """Count how an action ended."""
         if incident.action is not None and outcome is not None:
-            self._parts.counters.add(sc.WATCHER_ACTIONS, action=incident.action.name, outcome=outcome.value)
+            by = incident.decided_by if incident.decided_by in ("", "rules", "llm") else "person"
+            self._parts.counters.add(
+                sc.WATCHER_ACTIONS, action=incident.action.name, outcome=outcome.value, decided_by=by
+            )
 
     def count_page(self, applied: Applied) -> None:
         """Count that on-call could not be told."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 
+from awf.agents import _mcp_alerts as alerts
 from awf.agents import _mcp_answers as answers
 from awf.agents import _mcp_tools as tools
 from awf.agents._mcp_child import ChildConfig, McpChild
 from awf.agents._mcp_remote import McpRemote, McpServer
 from awf.agents._mcp_session import McpSession
+from awf.core.alert_source import RuleState
 from awf.core.clock import isoformat
 from awf.core.ports import LogLine, Sample, Series
 from awf.core.types import Json
@@ -20,10 +23,11 @@ from awf.errors import Unavailable
 __all__ = ["GrafanaMCPClient", "McpServer"]
 
 MAX_LOG_LINES = 100  # mcp-grafana cuts there without saying so
+MAX_RULES, MAX_FIRING_RULES = 2_000, 100  # each rule that fires is a call of its own
 
 
 class GrafanaMCPClient:
-    """Implements `Telemetry`. `open()` checks that both have the tools we call.
+    """Implements `Telemetry` and `AlertSource`. `open()` checks that both have the tools we call.
 
     Each is a process of our own, started by `open()`, unless a server is given for it.
     Raises MissingDependency (no such program), ConfigError (another version, a server that refuses us), Unavailable.
@@ -118,6 +122,20 @@ class GrafanaMCPClient:
     async def trace(self, trace_id: str) -> Json:
         found: Json = await self._read(tools.GET_TRACE, datasourceUid=self._uids["traces"], trace_id=trace_id)
         return found
+
+    async def alert_rules(self) -> list[RuleState]:
+        """Return Grafana's rules, with what fires of the first 100 that do."""
+        found = alerts.rule_states(await self._read(tools.READ_RULES, operation="list", rule_limit=MAX_RULES))
+        asked = [rule for rule in found if rule.firing is None][:MAX_FIRING_RULES]
+        if not asked:
+            return found
+        silenced = alerts.silenced_by(await self._read(tools.READ_SILENCES, operation="list"))
+        calls = (self._read(tools.READ_RULES, operation="get", rule_uid=rule.uid) for rule in asked)
+        firing = {
+            rule.uid: alerts.firing_alerts(answer, silenced)
+            for rule, answer in zip(asked, await asyncio.gather(*calls), strict=True)
+        }
+        return [replace(rule, firing=firing.get(rule.uid, rule.firing)) for rule in found]
 
     async def annotations(self, *, start: datetime, end: datetime, tags: Sequence[str] = ()) -> list[Json]:
         window = {"from": _milliseconds(start), "to": _milliseconds(end)}

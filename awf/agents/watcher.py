@@ -263,6 +263,7 @@ class WatcherAgent:
         for stage in sc.WATCHER_STAGES:
             prepare(sc.WATCHER_FAILURES, stage=stage)
         prepare(sc.WATCHER_INVESTIGATION_MS)
+        prepare(sc.WATCHER_DETECTION_MS)
         prepare(sc.WATCHER_RECOVERY_MS, status=IncidentStatus.RESOLVED.value)
 
     async def _again_and_again(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -57,9 +57,13 @@ class CauseClass(StrEnum):
     AGENT_LATENCY = "agent_latency"
     RATE_LIMIT = "rate_limit"
     PROVIDER_OUTAGE = "provider_outage"
+    DEPENDENCY = "dependency"
+    BAD_INPUT = "bad_input"
+    CONFIG_CHANGE = "config_change"
     WORKER_SATURATION = "worker_saturation"
     WORKFLOW_FAILURE = "workflow_failure"
     TOKEN_SURGE = "token_surge"  # noqa: S105 - language-model tokens
+    COST_SURGE = "cost_surge"
     TELEMETRY_GAP = "telemetry_gap"
     FALSE_ALARM = "false_alarm"
     UNKNOWN = "unknown"

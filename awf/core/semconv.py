@@ -47,7 +47,10 @@ WATCHER_ACTIONS: Final = "awf_watcher_actions_total"
 WATCHER_APPROVALS_PENDING: Final = "awf_watcher_approvals_pending"
 WATCHER_INVESTIGATION_MS: Final = "awf_watcher_investigation_duration_ms"
 WATCHER_RECOVERY_MS: Final = "awf_watcher_recovery_duration_ms"
+WATCHER_DETECTION_MS: Final = "awf_watcher_detection_duration_ms"
+WATCHER_STAGE_MS: Final = "awf_watcher_stage_duration_ms"
 WATCHER_FAILURES: Final = "awf_watcher_failures_total"
+WATCHER_RECONCILED: Final = "awf_watcher_reconciled_alerts_total"
 WATCHER_APPROVAL_EXPIRES: Final = "awf_watcher_approval_expires_seconds"
 
 # -- service level objectives, recorded by generated rules; labelled by `slo` and what the indicator is about
@@ -87,6 +90,8 @@ HISTOGRAM_BUCKETS: Final[dict[str, tuple[float, ...]]] = {
     EXPORT_DURATION: STEP_DURATION_BUCKETS_MS,
     WATCHER_INVESTIGATION_MS: STEP_DURATION_BUCKETS_MS,
     WATCHER_RECOVERY_MS: WATCHER_RECOVERY_BUCKETS_MS,
+    WATCHER_DETECTION_MS: WATCHER_RECOVERY_BUCKETS_MS,
+    WATCHER_STAGE_MS: WATCHER_RECOVERY_BUCKETS_MS,
 }
 """Our histograms with their buckets: each has series with the suffixes _bucket, _sum and _count."""
 
@@ -115,6 +120,7 @@ METRIC: Final = "metric"
 SLO: Final = "slo"
 SUBJECT: Final = "subject"  # of an SLO's series: what it is about in one word, such as a workflow's id
 STAGE: Final = "stage"
+DECIDED_BY: Final = "decided_by"  # rules, llm or person
 
 METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     STEP_DURATION: (WORKFLOW_ID, STEP_ID, AGENT_ID, FRAMEWORK, STATUS),
@@ -145,11 +151,14 @@ METRIC_LABELS: Final[dict[str, tuple[str, ...]]] = {
     SERIES_OVERFLOWS: (METRIC,),
     WATCHER_ALERTS: (STATUS,),
     WATCHER_INCIDENTS: (STATUS,),
-    WATCHER_ACTIONS: ("action", "outcome"),
+    WATCHER_ACTIONS: ("action", "outcome", DECIDED_BY),
     WATCHER_APPROVALS_PENDING: (),
     WATCHER_INVESTIGATION_MS: (),
     WATCHER_RECOVERY_MS: (STATUS,),
+    WATCHER_DETECTION_MS: (),
+    WATCHER_STAGE_MS: (STAGE,),
     WATCHER_FAILURES: (STAGE,),
+    WATCHER_RECONCILED: (KIND,),
     WATCHER_APPROVAL_EXPIRES: (),
     RULER_EVALUATIONS: ("group",),
     RULER_EVALUATION_FAILURES: ("group",),
@@ -166,7 +175,7 @@ SKIPPED: Final = "skipped"
 
 WATCHER_STAGES: Final = (
     "receiving", "investigating", "querying", "held", "awaiting_approval", "acting", "verifying", "annotating",
-    "notifying", "escalating", "sweeping",
+    "notifying", "escalating", "sweeping", "polling",
 )  # fmt: skip
 """Where the watcher can fail, the values of `stage`: the status an incident had, or what was tried."""
 
@@ -183,6 +192,7 @@ LOST_ON_EXPORT: Final = (*REFUSED, *GIVEN_UP, *REJECTED, *NOT_WRITTEN)
 SPAN_WORKFLOW: Final = "awf.workflow"
 SPAN_STEP: Final = "awf.step"
 SPAN_AGENT_INVOKE: Final = "awf.agent.invoke"
+SPAN_INCIDENT: Final = "awf.incident"  # its children are named by it and a status: awf.incident.verifying
 
 GENAI_OPERATION_NAME: Final = "gen_ai.operation.name"
 GENAI_AGENT_ID: Final = "gen_ai.agent.id"

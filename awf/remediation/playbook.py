@@ -42,6 +42,7 @@ BUILT_IN = tuple(
         CauseClass.AGENT_LATENCY: ("switch_fallback", "increase_timeout"),
         CauseClass.RATE_LIMIT: ("switch_fallback",),
         CauseClass.PROVIDER_OUTAGE: ("switch_fallback",),
+        CauseClass.CONFIG_CHANGE: ("switch_fallback",),
         CauseClass.WORKER_SATURATION: ("scale_workers",),
         CauseClass.WORKFLOW_FAILURE: ("restart_workflow", "retry_step"),
     }.items()

@@ -24,9 +24,10 @@ from awf.state import State
 from awf.wiring.channels import channels_of
 from awf.wiring.engine import load_registry, open_exporter, start_engine
 from awf.wiring.grafana import GrafanaReader
+from awf.wiring.incident_traces import build_incident_traces
 from awf.wiring.secrets import find
 from awf.wiring.state import open_state
-from awf.wiring.watcher import build_telemetry, build_watcher
+from awf.wiring.watcher import build_reconciler, build_telemetry, build_watcher
 
 
 async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
@@ -44,6 +45,9 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
             opened.push_async_callback(_start_own_engine(settings, state))
         counters = Counters()
         opened.push_async_callback(open_exporter(settings, "awf-watcher", counters).shutdown, 1.0)
+        traces = build_incident_traces(settings, state.incidents, counters)
+        opened.push_async_callback(traces.aclose)
+        traces.start()
         telemetry = await build_telemetry(settings).open()
         opened.push_async_callback(telemetry.aclose)
         teller = Teller(state.outbox, channels_of(settings), SystemClock(), counters)
@@ -67,6 +71,10 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         await servers.start(create_app(runtime), listener)
         teller.start()
         await watcher.start()
+        if settings.alert_poll_s:
+            reconciler = build_reconciler(settings, state, telemetry, watcher, counters)
+            opened.push_async_callback(reconciler.aclose)
+            reconciler.start()
         return opened.pop_all().aclose
 
 

@@ -7,11 +7,13 @@ from functools import partial
 
 from awf.agents.investigation import Investigator
 from awf.agents.parts import WatcherConfig, WatcherParts
+from awf.agents.reconciling import ReconcileConfig, Reconciler
 from awf.agents.toolbox import GrafanaMCPClient, McpServer
 from awf.agents.watcher import WatcherAgent
+from awf.core.alert_source import AlertSource
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
-from awf.core.ports import Leases, People
+from awf.core.ports import AlertIntake, Leases, People
 from awf.core.registry import discover
 from awf.remediation.playbook import PlaybookRules, load_playbook
 from awf.remediation.policy import RulePolicy, default_policy, load_policy
@@ -110,6 +112,15 @@ def build_watcher(
         counters=counters,
     )
     return WatcherAgent(parts)
+
+
+def build_reconciler(
+    settings: Settings, state: State, source: AlertSource, intake: AlertIntake, counters: Counters
+) -> Reconciler:
+    """Return what looks for alerts that no webhook told."""
+    folders = frozenset(filter(None, (name.strip() for name in settings.alert_folders.split(","))))
+    config = ReconcileConfig(poll_s=settings.alert_poll_s, folders=folders)
+    return Reconciler(source, intake, state.incidents, config, counters=counters)
 
 
 def action_specs() -> dict[str, ActionSpec]:

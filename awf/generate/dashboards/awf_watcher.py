@@ -108,6 +108,9 @@ def _actions() -> list[Any]:
                      "refused: policy or a limit; failed: the engine said no; inconclusive: a person must look.", stacked=True),
         p.pie("Actions in the time shown", _grown(sc.WATCHER_ACTIONS, ("action", "outcome")), "{{action}} {{outcome}}",
               "short", "Which action ended how. One that is mostly undone should be asked for, not allowed."),
+        p.pie("Who decided", _grown(sc.WATCHER_ACTIONS, (sc.DECIDED_BY,)), "{{decided_by}}",
+              "short", "Actions that ended in the time shown, by who let them happen: the rules, a language model among "
+              "what the rules allow, or a person. The rules' share is how autonomous the watcher is."),
         p.timeseries("Questions without an answer", [(f"sum({sc.WATCHER_APPROVALS_PENDING})", "waiting")],
                      "short", "How many questions wait. A line that stays up: nobody is told, or nobody may approve."),
         p.timeseries("Until the first approval expires", [(EXPIRES, "expires in")],
@@ -127,6 +130,14 @@ def _times() -> list[Any]:
                      [(_took(q, sc.WATCHER_RECOVERY_MS, (sc.STATUS,), "1h"), f"{{{{status}}}} p{round(q * 100)}") for q in both],
                      "ms", "From an alert's start until its end was seen, over an hour each: resolved by the watcher, or "
                      "after it told people. Long for resolved: approvals that wait, or slow verification."),
+        p.timeseries("Time by stage",
+                     [(_took(0.5, sc.WATCHER_STAGE_MS, (sc.STAGE,), "1h"), "{{stage}} p50")],
+                     "ms", "How long incidents were in each status, the median over an hour each: where the time to "
+                     "recovery goes. awaiting_approval high: people; verifying high: little traffic after an action."),
+        p.timeseries("Alert to incident",
+                     [(_took(q, sc.WATCHER_DETECTION_MS, (), "1h"), f"p{round(q * 100)}") for q in both],
+                     "ms", "From when an alert says that it began until its incident was open, over an hour each. Long: the "
+                     "group wait of the notification policy, or webhooks that are lost and found by polling."),
         p.timeseries("Closed without on-call, by hour",
                      [(_share(ALONE, CLOSED, "1h"), "closed alone or with an approval"),
                       (_share("awaiting_approval", LOOKED_INTO, "1h"), "asked")],

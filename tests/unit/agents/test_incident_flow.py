@@ -93,7 +93,8 @@ async def test_the_watcher_counts_what_it_did(system: System) -> None:
     await system.alert(WRITER)
     assert system.counters.get(sc.WATCHER_ALERTS, status="firing") == 1
     assert system.counters.get(sc.WATCHER_INCIDENTS, status="resolved") == 1
-    assert system.counters.get(sc.WATCHER_ACTIONS, action="switch_fallback", outcome="verified") == 1
+    ended = {"action": "switch_fallback", "outcome": "verified", "decided_by": "rules"}
+    assert system.counters.get(sc.WATCHER_ACTIONS, **ended) == 1
 
 
 async def test_an_intent_is_in_the_audit_log_before_the_engines_hear_of_it(system: System) -> None:

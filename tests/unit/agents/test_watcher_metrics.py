@@ -13,6 +13,7 @@ from awf.agents.investigation import Investigator
 from awf.agents.watcher import WatcherConfig
 from awf.core import semconv as sc
 from awf.core.counters import Distribution
+from awf.core.incident_history import stages_of
 from awf.core.incidents import IncidentStatus
 from tests.unit.agents._system import ALERT_AT, NOW, System, alert, failing_writer, healthy, queue
 
@@ -81,6 +82,19 @@ async def test_investigations_are_timed(system: System) -> None:
     assert sum(found[sc.WATCHER_INVESTIGATION_MS].counts) == 1
 
 
+async def test_detection_and_every_stage_are_timed(system: System) -> None:
+    failing_writer(system.telemetry, recovers_at=SOON)
+    incident = await system.alert(WRITER)
+    found = {(name, labels.get("stage")): each for name, labels, each in system.counters.distributions()}
+    assert found[sc.WATCHER_DETECTION_MS, None].sum == (NOW - ALERT_AT).total_seconds() * 1000
+    stages = stages_of(incident)
+    assert [each.status for each in stages] == ["investigating", "acting", "verifying"]
+    timed = {stage: each.sum for (name, stage), each in found.items() if name == sc.WATCHER_STAGE_MS}
+    assert timed == {each.status: each.duration_ms for each in stages}
+    assert incident.resolved_at is not None
+    assert sum(timed.values()) == (incident.resolved_at - incident.opened_at).total_seconds() * 1000
+
+
 async def test_an_investigation_that_breaks_is_a_failure_of_its_stage(system: System) -> None:
     class Broken(Investigator):
         async def investigate(self, alerts: Any) -> Any:
@@ -146,4 +160,4 @@ async def test_a_watcher_that_has_begun_shows_zeros_with_bounded_labels(system: 
     )
     assert {labels["status"] for name, labels in shown if name == sc.WATCHER_INCIDENTS} == set(IncidentStatus)
     histograms = {name for name, _, _ in system.counters.distributions()}
-    assert histograms == {sc.WATCHER_INVESTIGATION_MS, sc.WATCHER_RECOVERY_MS}
+    assert histograms == {sc.WATCHER_INVESTIGATION_MS, sc.WATCHER_DETECTION_MS, sc.WATCHER_RECOVERY_MS}
