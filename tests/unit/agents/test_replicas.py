@@ -167,13 +167,13 @@ async def test_of_two_that_decide_about_the_same_cause_one_acts_and_the_other_wa
     system: System, other: WatcherAgent
 ) -> None:
     failing_writer(system.telemetry, recovers_at=SOON)
-    second = alert("AWFStepFailing", workflow_id="research", step_id="draft")
-    await system.state.incidents.receive([WRITER, second], b"{}")
+    second = _elsewhere(alert("AWFAgentErrors", pod="p"))
     first_gate, second_gate = (Gate(system.telemetry, system.clock) for _ in range(2))
     one = system.start(name="one", investigator=first_gate)
     two = system.start(name="two", investigator=second_gate)
-    await asyncio.gather(one.handle_alert([WRITER], b"{}"), two.handle_alert([_elsewhere(second)], b"{}"))
-    await asyncio.gather(first_gate.is_reached.wait(), second_gate.is_reached.wait())
+    await asyncio.gather(one.handle_alert([WRITER], b"{}"), two.handle_alert([second], b"{}"))
+    async with asyncio.timeout(10):
+        await asyncio.gather(first_gate.is_reached.wait(), second_gate.is_reached.wait())
     for gate in (first_gate, second_gate):
         gate.may_pass.set()
     await asyncio.gather(one.settled(), two.settled())

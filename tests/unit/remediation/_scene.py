@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from awf.core import semconv as sc
-from awf.core.actions import WorkOrder
+from awf.core.actions import Attempt, WorkOrder
 from awf.core.incidents import ActionCall, Approval, ApprovalStatus, CauseClass, Hypothesis, Target
 from awf.core.registry import discover
 from awf.core.types import (
@@ -91,3 +91,8 @@ class Scene:
             attempts=self.state.attempts,
             tools=tools,
         )
+
+    async def finish(self, done: WorkOrder, outcome: str = "effective") -> None:
+        """Let an action come to its end, so that its place is free again."""
+        attempt = Attempt(done.incident_id, done.call.name, done.call.digest, (), self.clock.now())
+        await self.state.attempts.end(attempt, outcome, detail={}, lease=None)
