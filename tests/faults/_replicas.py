@@ -55,11 +55,13 @@ class Service:
 
     def __init__(self, folder: Path, name: str, *, database: str = "") -> None:
         self.port = free_ports(1)[0]
+        data_dir = folder / (name if database else "data")
+        data_dir.mkdir(exist_ok=True)
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}.log"
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWF_", "OTEL_"))}
         self._environ = kept | {
-            "AWF_API_PORT": str(self.port), "AWF_DATA_DIR": str(folder / ("data" if not database else name)),
+            "AWF_API_PORT": str(self.port), "AWF_DATA_DIR": str(data_dir), "AWF_ALERT_POLL_S": "0",
             "AWF_DATABASE_URL": database, "AWF_DATABASE_PASSWORD": PASSWORD if database else "",
             "AWF_BOOTSTRAP_TOKEN": ADMIN, "AWF_WORKER_TOKEN": WORKER, "AWF_WEBHOOK_SECRET": SECRET,
             "AWF_LEASE_S": str(LEASE_S), "AWF_SETTLE_S": "0.2", "AWF_COOLDOWN_S": "0",
@@ -159,10 +161,9 @@ class Stories:
             "annotations": {}, "startsAt": to_json(now), "fingerprint": agent,
         }  # fmt: skip
 
-    async def deliver(self, alert: dict[str, Any], *, first: Service) -> None:
-        """Send an alert until somebody takes it, as Grafana does."""
-        if not await first.deliver(alert):
-            await until("a service that takes it", lambda: self.services[-1].deliver(alert), 60)
+    async def deliver(self, alert: dict[str, Any]) -> None:
+        """Send an alert to the service that stays until it is taken, as Grafana does."""
+        await until("a service that takes it", lambda: self.services[-1].deliver(alert), 60)
 
     async def incidents(self, agent: str) -> list[dict[str, Any]]:
         found = await self.services[-1].get("/incidents?limit=200")
