@@ -145,6 +145,19 @@ class Settings(BaseSettings):
     playbook_file: Path | None = Field(
         None, description="Playbook (YAML): what may help against which cause, before the built-in plays."
     )
+    llm_model: str = Field(
+        "",
+        description="Model that may advise the watcher, such as gpt-5-mini; empty: the rules alone decide.",
+    )
+    llm_provider: Literal["openai", "anthropic"] = Field(
+        "openai", description="Whose API it speaks: openai (also local servers and proxies) or anthropic."
+    )
+    llm_base_url: str = Field("", description="Where it answers; default: the provider's own service.")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="Key or token for the model.")
+    llm_api_key_file: Path | None = Field(None, description="File that holds AWF_LLM_API_KEY.")
+    llm_timeout_s: float = Field(
+        10.0, gt=0, description="After how many seconds without its answer the rules decide."
+    )
     settle_s: float = Field(
         15.0, ge=0, description="Wait between an action and its verification, in seconds."
     )

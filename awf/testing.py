@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from awf.core.leases import Lease
 from awf.core.notices import Notice, NoticeKind, Told
@@ -83,6 +84,8 @@ def gauge(*phases: tuple[datetime, float]) -> ValueAt:
 _EXPR = re.compile(
     r"(?:(?P<op>sum|max|min)(?: by \((?P<by>[\w, ]+)\))? ?\()?(?P<name>[\w:]+)(?:\{(?P<sel>.*)\})?\)?"
 )
+_NEWEST = re.compile(r"max\(timestamp\(([\w:]+)\)\)")
+_SIGNALS = ("metrics", "logs", "traces")
 _MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -90,7 +93,7 @@ _MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*")')
 class FakeTelemetry:
     """A `Telemetry` over series, log lines and traces that a test puts in.
 
-    Metrics: `name{matchers}` and sum, max, min of it, with or without `by`. Logs: a selector and label filters.
+    Metrics: `name{matchers}` and sum, max, min of it, with or without `by`, and `max(timestamp(name))`. Logs: a selector and label filters.
     Other expressions raise QueryError. Nothing later than the clock's now is visible.
     """
 
@@ -112,6 +115,8 @@ class FakeTelemetry:
         self.log_lines.append(LogLine(at, line, labels))
 
     async def instant(self, expr: str, *, at: datetime) -> list[Sample]:
+        if (newest := _NEWEST.fullmatch(expr)) is not None:
+            return self._newest(newest[1], at)
         found = self._evaluate(expr, [at.timestamp()])
         return [Sample(labels, points[0][1]) for labels, points in found]
 
@@ -139,14 +144,30 @@ class FakeTelemetry:
 
     async def annotations(self, *, start: datetime, end: datetime, tags: Sequence[str] = ()) -> list[Json]:
         self._ask("annotations", "list")
-        return [each for each in self.written if set(tags) <= set(each["tags"])]
+        first, last = start.timestamp() * 1000, end.timestamp() * 1000
+        return [
+            each for each in self.written if set(tags) <= set(each["tags"]) and first <= each["time"] <= last
+        ]
 
     async def annotate(
         self, text: str, *, tags: Sequence[str], at: datetime, end: datetime | None = None
     ) -> str:
         self._ask("annotations", text)
-        self.written.append({"id": len(self.written) + 1, "text": text, "tags": list(tags), "time": at})
+        moment = int(at.timestamp() * 1000)
+        self.written.append({"id": len(self.written) + 1, "text": text, "tags": list(tags), "time": moment})
         return str(len(self.written))
+
+    def link(self, signal: str, query: str, *, start: datetime, end: datetime) -> str:
+        return f"http://grafana.invalid/explore?{signal}={quote(query)}" if signal in _SIGNALS else ""
+
+    def _newest(self, name: str, at: datetime) -> list[Sample]:
+        """Answer when a metric was sampled last, as if every second, within Prometheus' five minutes."""
+        self._ask("metrics", f"max(timestamp({name}))")
+        now = min(at, self.clock.now()).timestamp()
+        found = [value_at for labels, value_at in self._series if labels["__name__"] == name]
+        seen = (now - age for age in range(300) if any(each(now - age) is not None for each in found))
+        last = next(seen, None)
+        return [] if last is None else [Sample({}, last)]
 
     def _ask(self, signal: str, query: str) -> None:
         self.queries.append(query)

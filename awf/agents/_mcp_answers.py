@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from mcp_types import CallToolResult, TextContent
 
+from awf.agents._mcp_tools import PINNED_VERSION
 from awf.core.escape import plain_text
 from awf.core.ports import LogLine, Sample, Series
 from awf.core.types import Json
 from awf.errors import AwfError, NotFound, QueryError, Unavailable
+
+T = TypeVar("T")
 
 MAX_LINE_CHARS = 2000
 _STATUS = re.compile(r"(?:status(?: code)?:?|returned|error:|\]\[|HTTP) ?(4\d\d|5\d\d)\b")
@@ -48,6 +52,30 @@ def _error(tool: str, text: str) -> AwfError:
     return Unavailable(message, hint="Check that Grafana and its datasources answer.")
 
 
+def _of_known_form(read: Callable[[Any], list[T]]) -> Callable[[Any], list[T]]:
+    """Let a reader say in our words that an answer is JSON, but not what this tool answers."""
+
+    @wraps(read)
+    def careful(answer: Any) -> list[T]:
+        try:
+            return read(answer)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+            raise Unavailable(
+                f"mcp-grafana answered in a form that AWF does not know: {plain_text(repr(answer)[:1000], 200)}",
+                hint=f"AWF works with version {PINNED_VERSION}.",
+            ) from error
+
+    return careful
+
+
+def grafana_base(answer: Any) -> str:
+    """Return where browsers reach Grafana, if the answer's link into Explore says so."""
+    link = answer.get("exploreUrl") if isinstance(answer, Mapping) else None
+    base, found, _ = link.partition("/explore") if isinstance(link, str) else ("", "", "")
+    return base if found and base.startswith(("http://", "https://")) else ""
+
+
+@_of_known_form
 def samples(answer: Any) -> list[Sample]:
     """Read an instant query's vector or scalar."""
     data = _data(answer)
@@ -56,6 +84,7 @@ def samples(answer: Any) -> list[Sample]:
     return [Sample(dict(each["metric"]), float(each["value"][1])) for each in data]
 
 
+@_of_known_form
 def series(answer: Any) -> list[Series]:
     """Read a range query's matrix."""
     return [
@@ -64,6 +93,7 @@ def series(answer: Any) -> list[Series]:
     ]
 
 
+@_of_known_form
 def log_lines(answer: Any) -> list[LogLine]:
     """Read log entries; structured metadata and parsed labels join the labels."""
     return [
@@ -76,14 +106,31 @@ def log_lines(answer: Any) -> list[LogLine]:
     ]
 
 
+@_of_known_form
 def traces(answer: Any) -> list[Json]:
     """Read trace summaries."""
-    return list(answer.get("traces") or ()) if isinstance(answer, Mapping) else []
+    found = answer.get("traces") if isinstance(answer, Mapping) else None
+    return [each for each in found or () if isinstance(each, dict)]
 
 
 def payload(answer: Any) -> Any:
     """Read what an annotation tool wraps."""
     return answer.get("Payload") if isinstance(answer, Mapping) else None
+
+
+@_of_known_form
+def listed_annotations(answer: Any) -> list[Json]:
+    """Read annotations."""
+    return [each for each in payload(answer) or () if isinstance(each, dict)]
+
+
+def one_trace(answer: Any) -> Json:
+    """Read one trace. Raises Unavailable."""
+    if not isinstance(answer, dict):
+        raise Unavailable(
+            f"mcp-grafana answered a trace that is none: {plain_text(repr(answer)[:1000], 200)}"
+        )
+    return answer
 
 
 def _data(answer: Any) -> Sequence[Any]:

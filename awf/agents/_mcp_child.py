@@ -12,9 +12,11 @@ from typing import Any
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp_types import CONNECTION_CLOSED, CallToolResult
+from pydantic import ValidationError
 
 from awf.agents._mcp_session import require_allowed
 from awf.agents._mcp_tools import PIP_LINE, Tool, check_tools
+from awf.core.escape import plain_text
 from awf.errors import ConfigError, MissingDependency, QueryError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -110,6 +112,11 @@ class McpChild:
                 raise QueryError(f"{tool.name}: {error.message}") from error
             await self._forget(client)
             raise _Died from error
+        except ValidationError as error:
+            said = plain_text(str(error), 200)
+            raise Unavailable(
+                f"{tool.name}: mcp-grafana answered something that is no MCP: {said}"
+            ) from error
         except (ClosedResourceError, BrokenResourceError, EndOfStream, OSError) as error:
             await self._forget(client)
             raise _Died from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from awf.agents.investigation import CONVINCING
 from awf.core import semconv as sc
@@ -11,6 +11,7 @@ from awf.core.incidents import SEVERITIES, ActionCall, Alert, CauseClass, Hypoth
 from awf.core.ports import Playbook, Remediation
 
 NOTIFY = "notify_oncall"
+UNSEEN = "a part of telemetry could not be read, so another cause cannot be ruled out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,22 @@ class Decision:
 
 
 async def decide(
-    hypothesis: Hypothesis, alerts: Sequence[Alert], remediation: Remediation, playbook: Playbook
+    hypothesis: Hypothesis,
+    alerts: Sequence[Alert],
+    remediation: Remediation,
+    playbook: Playbook,
+    *,
+    first: str = "",
+    is_blind: bool = False,
 ) -> Decision | None:
-    """Return the first candidate that can be planned and that the policy does not deny; None if there is none."""
+    """Return the first candidate that can be planned and that the policy does not deny; None if there is none.
+
+    `first` names the candidate that a model prefers; what is none of them changes nothing. `is_blind` says that a
+    signal that decides could not be read: then people are asked before anything is done.
+    """
     severity = worst_severity(alerts)
     considered: list[str] = []
-    candidates = _candidates(hypothesis, alerts, playbook)
+    candidates = _preferring(first, _candidates(hypothesis, alerts, playbook))
     names = [name for name in candidates if name in remediation.actions()]
     for place, name in enumerate(names):
         plan = await remediation.plan(name, hypothesis)
@@ -41,9 +52,15 @@ async def decide(
         if policy.verdict is Verdict.DENY:
             considered.append(f"{name}: denied by policy: {policy.reason}")
             continue
+        if is_blind and policy.verdict is Verdict.ALLOW and name != NOTIFY:
+            policy = replace(policy, verdict=Verdict.ASK, reason=UNSEEN)
         considered += [f"{later}: comes after it" for later in names[place + 1 :]]
         return Decision(plan.call, policy, plan.why, candidates[name], tuple(considered))
     return None
+
+
+def _preferring(first: str, candidates: dict[str, str]) -> dict[str, str]:
+    return {first: candidates[first]} | candidates if first in candidates else candidates
 
 
 def worst_severity(alerts: Sequence[Alert]) -> str:

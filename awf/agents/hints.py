@@ -8,21 +8,28 @@ from awf.analysis.root_cause import Hints
 from awf.core import semconv as sc
 from awf.core.incidents import Alert, CauseClass, Incident, Target
 
+_FAILING = frozenset(
+    {
+        CauseClass.AGENT_ERROR, CauseClass.AGENT_LATENCY, CauseClass.RATE_LIMIT, CauseClass.PROVIDER_OUTAGE,
+        CauseClass.DEPENDENCY, CauseClass.CONFIG_CHANGE,
+    }
+)  # fmt: skip
+
 # The alerts that `awf generate` writes. Others are understood by their labels.
 _CAUSES = {
-    "AWFAgentErrors": {CauseClass.AGENT_ERROR, CauseClass.AGENT_LATENCY, CauseClass.RATE_LIMIT},
+    "AWFAgentErrors": _FAILING | {CauseClass.BAD_INPUT},
     "AWFStepSlow": {CauseClass.AGENT_LATENCY},
-    "AWFWorkflowFailures": {CauseClass.WORKFLOW_FAILURE},
+    "AWFWorkflowFailures": {CauseClass.WORKFLOW_FAILURE, CauseClass.BAD_INPUT, CauseClass.DEPENDENCY},
     "AWFWorkersSaturated": {CauseClass.WORKER_SATURATION},
     "AWFTokenSurge": {CauseClass.TOKEN_SURGE},
-    "AWFCostSurge": {CauseClass.TOKEN_SURGE},
-    "AWFRetryStorm": {CauseClass.AGENT_ERROR, CauseClass.AGENT_LATENCY, CauseClass.RATE_LIMIT},
-    "AWFFallbackSurge": {CauseClass.AGENT_ERROR, CauseClass.AGENT_LATENCY, CauseClass.RATE_LIMIT},
+    "AWFCostSurge": {CauseClass.TOKEN_SURGE, CauseClass.COST_SURGE},
+    "AWFRetryStorm": _FAILING,
+    "AWFFallbackSurge": _FAILING,
     "AWFExecutionStuck": {CauseClass.AGENT_LATENCY, CauseClass.WORKER_SATURATION},
     "AWFTelemetryAbsent": {CauseClass.TELEMETRY_GAP},
 }
 # Alerts about an error budget say by their labels what they are about; any cause can have spent it.
-_DISPROVABLE = frozenset({"AWFAgentErrors", "AWFWorkflowFailures", "AWFWorkersSaturated"})
+_DISPROVABLE = frozenset({"AWFAgentErrors", "AWFWorkflowFailures", "AWFWorkersSaturated", "AWFStepSlow"})
 _LABELS = (sc.WORKFLOW_ID, sc.STEP_ID, sc.AGENT_ID, sc.PROVIDER)
 
 

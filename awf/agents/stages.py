@@ -93,8 +93,8 @@ class Stages:
         found = await self._look(incident)
         best = found.hypotheses[0]
         detail = {
-            "queries": found.queries, "duration_ms": round(found.duration_ms),
-            "not_looked_at": list(found.not_looked_at),
+            "queries": found.queries, "duration_ms": round(found.duration_ms), "bytes": found.bytes_read,
+            "not_looked_at": list(found.not_looked_at), "ruled_out": list(found.ruled_out),
         }  # fmt: skip
         incident = await self._journal.record(
             incident.id,
@@ -104,6 +104,10 @@ class Stages:
             hypotheses=found.hypotheses,
             cause=best.cause,
             target=best.target,
+            ruled_out=found.ruled_out,
+            not_looked_at=found.not_looked_at,
+            is_blind=found.is_blind,
+            advice=found.advice,
         )
         return await self._decide(await self._parts.incidents.get(incident.id))
 
@@ -130,7 +134,10 @@ class Stages:
         leader = await self._parts.incidents.rival(incident.id, is_leader)
         if leader is not None:
             return await self._wait_for(incident, leader)
-        decision = await self.choose(incident.hypotheses[0], incident.alerts)
+        advice = incident.advice
+        decision = await self.choose(
+            incident.hypotheses[0], incident.alerts, first=advice.action, is_blind=incident.is_blind
+        )
         if decision is None:
             await self.report.escalate(incident, "no action is possible or allowed", page=False)
             return True
@@ -138,17 +145,22 @@ class Stages:
             incident.id, f"{decision.call.name}: {decision.why}",
             {
                 "arguments": to_json(decision.call.arguments), "play": decision.play,
-                "considered": list(decision.considered),
+                "considered": list(decision.considered), "advice": to_json(advice),
             },
-            unless=is_leader, action=decision.call, decided_by="rules",
+            unless=is_leader, action=decision.call, decided_by=advice.decided_by,
         )  # fmt: skip
         if chosen.rival is not None:
             return await self._wait_for(incident, chosen.rival)
         return await self._under_policy(chosen.after, decision)
 
-    async def choose(self, hypothesis: Hypothesis, alerts: Sequence[Alert]) -> Decision | None:
+    async def choose(
+        self, hypothesis: Hypothesis, alerts: Sequence[Alert], *, first: str = "", is_blind: bool = False
+    ) -> Decision | None:
         """Return the action to take against a cause, None when even telling people is denied."""
-        return await decide(hypothesis, alerts, self._parts.remediation, self._parts.playbook)
+        parts = self._parts
+        return await decide(
+            hypothesis, alerts, parts.remediation, parts.playbook, first=first, is_blind=is_blind
+        )
 
     async def _under_policy(self, incident: Incident, decision: Decision) -> bool:
         policy, name = decision.policy, decision.call.name

@@ -11,6 +11,7 @@ from typing import Any, Self
 from awf.agents import _mcp_alerts as alerts
 from awf.agents import _mcp_answers as answers
 from awf.agents import _mcp_tools as tools
+from awf.agents._explore_links import explore_link
 from awf.agents._mcp_child import ChildConfig, McpChild
 from awf.agents._mcp_remote import McpRemote, McpServer
 from awf.agents._mcp_session import McpSession
@@ -51,6 +52,7 @@ class GrafanaMCPClient:
         self._uids = {"metrics": "mimir", "logs": "loki", "traces": "tempo"} | dict(datasources or {})
         self._limit = asyncio.Semaphore(max_concurrency)
         self.call_count = 0
+        self._base = grafana_url.rstrip("/")
         given = servers or {}
         environ = {"GRAFANA_URL": grafana_url, "GRAFANA_USAGE_STATS": "disabled"}
 
@@ -120,8 +122,9 @@ class GrafanaMCPClient:
         )
 
     async def trace(self, trace_id: str) -> Json:
-        found: Json = await self._read(tools.GET_TRACE, datasourceUid=self._uids["traces"], trace_id=trace_id)
-        return found
+        return answers.one_trace(
+            await self._read(tools.GET_TRACE, datasourceUid=self._uids["traces"], trace_id=trace_id)
+        )
 
     async def alert_rules(self) -> list[RuleState]:
         """Return Grafana's rules, with what fires of the first 100 that do."""
@@ -139,8 +142,9 @@ class GrafanaMCPClient:
 
     async def annotations(self, *, start: datetime, end: datetime, tags: Sequence[str] = ()) -> list[Json]:
         window = {"from": _milliseconds(start), "to": _milliseconds(end)}
-        found = await self._read(tools.LIST_ANNOTATIONS, **window, tags=list(tags), limit=100)
-        return list(answers.payload(found) or ())
+        return answers.listed_annotations(
+            await self._read(tools.LIST_ANNOTATIONS, **window, tags=list(tags), limit=100)
+        )
 
     async def annotate(
         self, text: str, *, tags: Sequence[str], at: datetime, end: datetime | None = None
@@ -154,13 +158,19 @@ class GrafanaMCPClient:
             raise Unavailable("Grafana did not store the annotation: it returned no id")
         return str(written["id"])
 
+    def link(self, signal: str, query: str, *, start: datetime, end: datetime) -> str:
+        return explore_link(self._base, self._uids, signal, query, start=start, end=end)
+
     async def _read(self, tool: tools.Tool, **arguments: Any) -> Any:
         return await self._call(self._reader, tool, arguments)
 
     async def _call(self, session: McpSession, tool: tools.Tool, arguments: Mapping[str, Any]) -> Any:
         async with self._limit:
             self.call_count += 1
-            return answers.content(await session.call(tool, arguments), tool.name)
+            found = answers.content(await session.call(tool, arguments), tool.name)
+        # Grafana's own word for where browsers reach it, which may not be where we do.
+        self._base = answers.grafana_base(found) or self._base
+        return found
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -127,7 +127,11 @@ class WatcherAgent:
 
     async def determine_action(self, found: Investigation, alerts: Sequence[Alert]) -> Decision | None:
         """Return the action that would be taken against the likeliest cause, and what the policy says."""
-        return await self._stages.choose(found.hypotheses[0], alerts) if found.best else None
+        if found.best is None:
+            return None
+        return await self._stages.choose(
+            found.best, alerts, first=found.advice.action, is_blind=found.is_blind
+        )
 
     async def execute_remediation(self, incident_id: IncidentId) -> Incident:
         """Carry an incident on, as far as policy and people let it, and return it. Raises NotFound."""

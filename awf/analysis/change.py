@@ -33,7 +33,9 @@ def robust_z(value: float, baseline: Sequence[float]) -> float:
 def onset(values: Sequence[float], *, least_gain: float = 0.3) -> int | None:
     """Return the index at which the mean rises, by the split that leaves the least squared error.
 
-    None when no split explains at least `least_gain` of the variance, or when the mean falls there.
+    The maximum-likelihood estimate of one change of a normal mean: Hinkley, "Inference about the change-point in a
+    sequence of random variables", Biometrika 57 (1970). None when no split explains at least `least_gain` of the
+    variance, or when the mean falls there.
     """
     count = len(values)
     if count < 2:

@@ -14,6 +14,19 @@ ALERT_LAG_S = 90.0  # an alert starts this long after its cause at most: its ran
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Something that people or programs changed: a deployment that Grafana was told of, an order to engines.
+
+    `words` are the names in it that may be those of agents, steps, workflows or providers.
+    """
+
+    at: datetime
+    text: str
+    words: frozenset[str]
+    source: str  # annotations | controls
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """Everything that was fetched for one investigation, in [start, end]. `queries` says what was asked for
     each field; a signal that could not be fetched is in `missing` and its field is empty."""
@@ -25,6 +38,8 @@ class Picture:
     gauges: Mapping[str, Sequence[Series]] = field(default_factory=dict)
     failures: Sequence[LogLine] = ()  # failed invocations, newest first
     errors: Sequence[LogLine] = ()  # failed steps and workflows, newest first
+    changes: Sequence[Change] = ()  # in time order; they may lie before `start`
+    last_report: float | None = None  # when engines last reported their counters, in unix seconds
     queries: Mapping[str, str] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
 
@@ -43,6 +58,7 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     against: tuple[str, ...] = ()
     affected: tuple[Target, ...] = ()
+    shows_at: tuple[Target, ...] = ()  # where its consequences are seen, when that is elsewhere
     since: datetime | None = None
     # Of a full queue: more work comes in than before, so slow agents alone do not explain it.
     has_more_arrivals: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,15 +32,14 @@ def spans(trace: Mapping[str, Any]) -> list[TraceSpan]:
     """Return the spans by start time, from mcp-grafana's form of a trace or from Tempo's OTLP JSON. Parts
     that look like neither are left out."""
     body = trace.get("trace", trace)
-    found = [_compact_span(span) for span in body.get("spans") or () if isinstance(span, Mapping)]
+    found = [_read(_compact_span, span) for span in _list(body, "spans")]
     found += [
-        _span(span)
-        for resource in body.get("resourceSpans") or body.get("batches") or ()
-        for scope in resource.get("scopeSpans") or resource.get("instrumentationLibrarySpans") or ()
-        for span in scope.get("spans") or ()
-        if isinstance(span, Mapping)
+        _read(_span, span)
+        for resource in (*_list(body, "resourceSpans"), *_list(body, "batches"))
+        for scope in (*_list(resource, "scopeSpans"), *_list(resource, "instrumentationLibrarySpans"))
+        for span in _list(scope, "spans")
     ]
-    return sorted(found, key=lambda span: span.start_ns)
+    return sorted((span for span in found if span is not None), key=lambda span: span.start_ns)
 
 
 def failing(found: Sequence[TraceSpan]) -> list[TraceSpan]:
@@ -87,6 +86,18 @@ def _covered(span: TraceSpan, children: Sequence[TraceSpan]) -> int:
             covered += end - begin
             reached = end
     return covered
+
+
+def _list(body: object, key: str) -> list[Any]:
+    found = body.get(key) if isinstance(body, Mapping) else None
+    return found if isinstance(found, list) else []
+
+
+def _read(form: Callable[[Mapping[str, Any]], TraceSpan], span: object) -> TraceSpan | None:
+    try:
+        return form(span) if isinstance(span, Mapping) else None
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        return None
 
 
 def _span(span: Mapping[str, Any]) -> TraceSpan:

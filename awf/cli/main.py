@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 COMMANDS = (
     "up", "serve", "embedded", "demo", "generate", "doctor", "incidents", "approvals", "executions",
     "audit", "token", "pause", "resume", "policy", "playbooks", "channels", "spool", "redact", "state", "stack", "slo",
-    "annotate",
+    "annotate", "eval",
 )  # fmt: skip
 
 EXIT_CODES = """\

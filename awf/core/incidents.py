@@ -91,7 +91,7 @@ class Target:
 class Evidence:
     """One observation: what was asked, over which window, and what it said."""
 
-    signal: str  # metrics | logs | traces | annotations
+    signal: str  # metrics | logs | traces | annotations | controls | incidents
     statement: str  # in words, with numbers and units
     query: str
     start: datetime
@@ -115,13 +115,28 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """Who ordered the hypotheses and chose among the playbook's candidates, and why it was not the model."""
+
+    decided_by: str = "rules"  # rules | llm
+    action: str = ""  # the candidate to try first; empty: the playbook's order
+    summary: str = ""  # the model's, for people
+    reason: str = ""  # the model's, or why the rules decided although there is one
+    took_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Investigation:
     """What was found, what was asked in vain, and how long it took."""
 
     hypotheses: tuple[Hypothesis, ...]
     not_looked_at: tuple[str, ...] = ()  # what could not be queried, and why
-    duration_ms: float = 0.0
+    ruled_out: tuple[str, ...] = ()  # causes that are none, and how that is known
+    is_blind: bool = False  # a signal that decides could not be read: nothing is done without asking
+    duration_ms: float = 0.0  # of the investigation, without the model
     queries: int = 0
+    bytes_read: int = 0
+    advice: Advice = Advice()
 
     @property
     def best(self) -> Hypothesis | None:
@@ -231,6 +246,10 @@ class Incident:
     outcome: ActionOutcome | None = None
     change_before: Mapping[str, Any] = field(default_factory=dict)  # captured inverse
     decided_by: str = ""  # rules | llm | the approver's name
+    ruled_out: tuple[str, ...] = ()
+    not_looked_at: tuple[str, ...] = ()
+    is_blind: bool = False  # see Investigation
+    advice: Advice = field(default_factory=Advice)
     approval_id: ApprovalId | None = None
     follows: IncidentId | None = None  # an incident of the same cause that is handled: this one waits for it
     resolved_at: datetime | None = None

@@ -109,6 +109,10 @@ class Telemetry(Protocol):
         """Write an annotation and return its id."""
         ...
 
+    def link(self, signal: str, query: str, *, start: datetime, end: datetime) -> str:
+        """Return the address at which Grafana shows a query of metrics, logs or traces; empty where it cannot."""
+        ...
+
 
 # -- Grafana, as the dashboard pages see it: reading only, with the server's own token
 
@@ -174,6 +178,14 @@ class ControlStore(Protocol):
 
     async def engines(self) -> list[EngineInfo]:
         """Return the engines heard of lately."""
+        ...
+
+
+class ChangeHistory(Protocol):
+    """What engines were ordered."""
+
+    async def changes_since(self, since: datetime) -> list[ControlChange]:
+        """Return the newest hundred orders since then, oldest first, whoever gave them and whatever came of them."""
         ...
 
 
@@ -540,6 +552,35 @@ class Outbox(Protocol):
 
     async def channels_of(self, incident_id: IncidentId) -> set[str]:
         """Return the channels that have letters of an incident."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a model is asked about an investigation: text that is masked already, and what it may choose among.
+
+    `candidates` has, for each hypothesis by its place in the list, the names of the actions that the playbook gives.
+    """
+
+    text: str
+    candidates: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said; nobody has checked it."""
+
+    hypothesis: int
+    action: str
+    summary: str
+    reason: str
+
+
+class Advisor(Protocol):
+    """A language model that may re-rank hypotheses and choose among candidates. It decides nothing about safety."""
+
+    async def advise(self, question: Question) -> Answer:
+        """Ask once, within a time limit. Raises Unavailable when no usable answer came."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from awf.core.clock import Clock, SystemClock
 from awf.core.types import Json
+from awf.demo.ledger import Ledger
 from awf.demo.workflows import CODE_REVIEW, RESEARCH_REPORT, SUPPORT_TRIAGE
 from awf.demo.world import DemoWorld
 from awf.orchestration import Engine
@@ -23,11 +24,18 @@ class Traffic:
     """Starts executions of all three workflows, `rate_per_s` times the world's arrival factor."""
 
     def __init__(
-        self, engine: Engine, world: DemoWorld, rate_per_s: float = 1.0, *, clock: Clock | None = None
+        self,
+        engine: Engine,
+        world: DemoWorld,
+        rate_per_s: float = 1.0,
+        *,
+        ledger: Ledger | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._engine = engine
         self._world = world
         self._rate_per_s = rate_per_s
+        self._ledger = ledger
         self._clock = clock or SystemClock()
         self.started = 0
 
@@ -36,13 +44,17 @@ class Traffic:
         while True:
             rate = self._rate_per_s * self._world.arrival_factor
             await self._clock.sleep(self._world.random.uniform(0.5, 1.5) / rate * self._world.time_scale)
+            workflow_id, subject = self._next()
             if sum(self._engine.snapshot().pending.values()) < MAX_PENDING:
-                workflow_id, subject = self._next()
-                await self._engine.submit(workflow_id, subject)
+                execution_id = await self._engine.submit(workflow_id, subject)
                 self.started += 1
+                if self._ledger:
+                    self._ledger.asked(execution_id, workflow_id)
+            elif self._ledger:
+                self._ledger.turned_away(workflow_id)
 
     def _next(self) -> tuple[str, Json]:
         draw = self._world.random
         (workflow_id,) = draw.choices(list(_SHARES), list(_SHARES.values()))
-        subject: Json = {"subject": draw.choice(_SUBJECTS[workflow_id]), "number": self.started + 1}
-        return workflow_id, subject
+        subject = self._world.draw_subject(workflow_id, draw.choice(_SUBJECTS[workflow_id]))
+        return workflow_id, {"subject": subject, "number": self.started + 1}

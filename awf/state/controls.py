@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -32,10 +32,11 @@ from awf.state.schema import change_targets, changes, engines, take_numbers
 ORDERED, ACKNOWLEDGED = "changes", "acks"
 DELIVERED_FOR = timedelta(minutes=5)
 """An order that nobody took for this long is void: whoever gave it has long read it as inconclusive."""
+MOST_CHANGES = 100
 
 
 class Controls:
-    """Implements `ControlStore` and `EngineDirectory`."""
+    """Implements `ControlStore`, `ChangeHistory` and `EngineDirectory`."""
 
     def __init__(self, database: Database, *, timeout_s: float = 10.0) -> None:
         self._db = database
@@ -84,6 +85,12 @@ class Controls:
                 yield from_json(ControlChange, row.doc)
             if not rows:
                 await self._db.wait(ticket)
+
+    async def changes_since(self, since: datetime) -> list[ControlChange]:
+        newest = select(changes.c.doc).where(changes.c.created_at >= isoformat(since))
+        query = newest.order_by(changes.c.token.desc()).limit(MOST_CHANGES)
+        rows = await self._db.read(lambda conn: conn.execute(query).scalars().all())
+        return [from_json(ControlChange, doc) for doc in reversed(rows)]
 
     async def acknowledge(self, ack: ControlAck) -> None:
         await self._db.write(lambda conn: _record(conn, ack), topic=ACKNOWLEDGED)

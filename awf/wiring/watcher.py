@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from awf.agents.investigation import Investigator
+from awf.agents.investigation import Investigator, Memory
 from awf.agents.parts import WatcherConfig, WatcherParts
 from awf.agents.reconciling import ReconcileConfig, Reconciler
 from awf.agents.toolbox import GrafanaMCPClient, McpServer
@@ -21,6 +21,7 @@ from awf.remediation.runner import ActionRunner
 from awf.remediation.spec import ActionSpec, RemediationConfig, Tools
 from awf.settings import PREFIX, Settings
 from awf.state import State
+from awf.wiring.advice import adviser_of
 from awf.wiring.doctor import mcp_grafana_path
 from awf.wiring.secrets import find
 
@@ -88,6 +89,10 @@ def build_watcher(
             block_window_s=settings.block_window_s,
         ),
     )
+    remediation = ActionRunner(
+        specs, policy=policy_of(settings, specs), audit=state.audit, attempts=state.attempts, tools=tools
+    )
+    playbook = playbook_of(settings, specs)
     parts = WatcherParts(
         incidents=state.incidents,
         leases=leases,
@@ -95,12 +100,15 @@ def build_watcher(
         audit=state.audit,
         switch=state.switch,
         people=people,
-        remediation=ActionRunner(
-            specs, policy=policy_of(settings, specs), audit=state.audit, attempts=state.attempts, tools=tools
-        ),
-        playbook=playbook_of(settings, specs),
+        remediation=remediation,
+        playbook=playbook,
         telemetry=telemetry,
-        investigator=Investigator(telemetry, clock),
+        investigator=Investigator(
+            telemetry,
+            clock,
+            memory=Memory(state.controls, state.incidents, settings.public_base),
+            adviser=adviser_of(settings, playbook, remediation),
+        ),
         config=WatcherConfig(
             may_act=bool(find(settings, "webhook_secret")),
             approval_ttl_s=settings.approval_ttl_s,

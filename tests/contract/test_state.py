@@ -317,6 +317,15 @@ class TestControls:
         tokens = [outcome.change.token for outcome in outcomes]
         assert tokens == sorted(set(tokens))
 
+    async def test_orders_since_a_moment_are_told_oldest_first_whoever_gave_them(self, state: State) -> None:
+        before = datetime.now(UTC) - timedelta(seconds=1)
+        for number in range(3):
+            await self.order(state, ControlKind.SET_WORKER_LIMIT, f"k{number}", workers=number + 1)
+        found = await state.controls.changes_since(before)
+        assert [each.arguments["workers"] for each in found] == [1, 2, 3]
+        assert {each.requested_by for each in found} == {"test"}
+        assert await state.controls.changes_since(datetime.now(UTC) + timedelta(minutes=1)) == []
+
     async def test_without_an_engine_nothing_is_applied(self, state: State) -> None:
         outcome = await self.order(state, ControlKind.SET_WORKER_LIMIT, workers=8)
         assert (outcome.acks, outcome.waiting_for, outcome.is_applied) == ((), (), False)

@@ -98,6 +98,33 @@ def test_the_remediation_is_annotated_in_grafana(product: Product) -> None:
     assert any("switch_fallback" in item["text"] for item in found)
 
 
+def test_the_incident_is_a_trace_and_no_webhook_was_missed(product: Product) -> None:
+    def trace() -> Any:
+        query = '{ name = "awf.incident" && span.outcome = "verified" }'
+        parameters = {"q": query, "start": int(time.time()) - 600, "end": int(time.time()) + 5}
+        return product.query("TEMPO", "/api/search", parameters).get("traces")
+
+    product.wait_for("trace of the incident", trace, 30)
+    query = 'max(awf_watcher_reconciled_alerts_total{kind="missed"})'
+    result = product.query("MIMIR", "/prometheus/api/v1/query", {"query": query})["data"]["result"]
+    assert [value for _, value in (each["value"] for each in result)] == ["0"]
+
+
+def test_the_incidents_page_is_walked_with_the_keyboard_and_draws_its_evidence(product: Product) -> None:
+    with browser_page() as page:
+        page.goto(product.login_link())
+        page.goto(product.url("API", "/ui/incidents?cause=agent_error"))
+        page.keyboard.press("?")
+        assert page.get_by_role("dialog", name="Keys").is_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("j")
+        assert page.locator("tr.at-hand").count() == 1
+        page.keyboard.press("Enter")
+        page.locator(".evidence-chart path.line").first.wait_for(timeout=20_000)
+        page.get_by_text("Why this action").click()
+        assert page.get_by_text("built-in: switch_fallback").is_visible()
+
+
 def test_what_needs_a_person_waits_and_is_carried_out_from_the_page(product: Product) -> None:
     approval = product.wait_for(
         "pending approval",

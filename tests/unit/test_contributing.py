@@ -90,11 +90,11 @@ from awf.demo.fault import Fault
 from awf.demo.world import DemoWorld
 
 
-def start(world: DemoWorld, target: str | None) -> None:
+def start(world: DemoWorld, target: str, level: float) -> None:
     world.arrival_factor *= 2
 
 
-def stop(world: DemoWorld, target: str | None) -> None:
+def stop(world: DemoWorld, target: str) -> None:
     world.arrival_factor /= 2
 
 
@@ -220,9 +220,9 @@ async def _use_dashboard(spec: DashboardSpec) -> None:
 
 async def _use_fault(spec: Fault) -> None:
     world = DemoWorld()
-    spec.start(world, None)
+    spec.start(world, "", 1.0)
     assert world.arrival_factor == 2
-    spec.stop(world, None)
+    spec.stop(world, "")
     assert world.arrival_factor == 1
 
 

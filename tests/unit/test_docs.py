@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from awf.agents.advising import NEAR
+from awf.agents.investigation import Budget
 from awf.core import semconv
 from awf.core.incidents import CauseClass, Hypothesis, Target, Verdict
 from awf.core.registry import discover
@@ -32,7 +34,7 @@ from awf.orchestration.otel_exporter import SpoolOptions
 from awf.orchestration.spool import MAX_BYTES
 from awf.orchestration.telemetry.aggregate import MAX_SERIES
 from awf.orchestration.telemetry.pipeline import MAX_AGE_S
-from awf.remediation.playbook import load_playbook
+from awf.remediation.playbook import PlaybookRules, load_playbook
 from awf.remediation.policy import load_policy
 from awf.remediation.spec import ActionSpec, RemediationConfig
 from awf.settings import Settings
@@ -106,6 +108,20 @@ def test_the_table_of_actions_is_that_of_the_code() -> None:
         assert SPECS[name].is_reversible is (undo == "yes")
     verified = re.findall(r"`([a-z_]+)`", " ".join(cells[0] for cells in rows(WATCHER, "`[a-z_]+`.*") if len(cells) == 2))  # fmt: skip
     assert sorted(verified) == sorted(SPECS)
+
+
+def test_the_table_of_causes_is_that_of_the_code_and_of_the_built_in_playbook() -> None:
+    table = {cells[0].strip("`"): cells[2] for cells in rows(WATCHER, "`[a-z_]+`") if len(cells) == 3}
+    assert set(table) == {cause.value for cause in CauseClass}
+    for name, tried in table.items():
+        actions = PlaybookRules().candidates(Hypothesis(CauseClass(name), Target(), 0.9, "")).actions
+        assert tuple(re.findall(r"`([a-z_]+)`", tried)) == actions
+    assert (
+        f"{Budget().calls} queries, {Budget().seconds:g} s and {Budget().size_bytes // 1_000_000} MB"
+        in WATCHER
+    )
+    assert f"({NEAR} of the score)" in WATCHER
+    assert f"`AWF_LLM_TIMEOUT_S` ({Settings.model_fields['llm_timeout_s'].default:g} s)" in WATCHER
 
 
 def test_the_limits_are_those_of_the_code() -> None:

@@ -41,9 +41,13 @@ class Shift:
 
 def failed_shift(found: Sequence[Rises], picture: Picture, label: str, value: str) -> Shift:
     """Return how `status` of the counters with this label value shifted within the picture."""
-    mine = [each for each in found if each.labels.get(label) == value]
-    failed = [each for each in mine if each.labels.get(sc.STATUS) == sc.FAILED]
-    done = [each for each in mine if each.labels.get(sc.STATUS) in (sc.COMPLETED, sc.FAILED)]
+    return shift_of([each for each in found if each.labels.get(label) == value], picture)
+
+
+def shift_of(found: Sequence[Rises], picture: Picture) -> Shift:
+    """Return how the failed share of these counters shifted within the picture."""
+    failed = [each for each in found if each.labels.get(sc.STATUS) == sc.FAILED]
+    done = [each for each in found if each.labels.get(sc.STATUS) in (sc.COMPLETED, sc.FAILED)]
     first, last = picture.start.timestamp(), picture.end.timestamp()
     since = rise_begins(failed, picture)
     if total(failed, since, last, {}) < LEAST_FAILED:

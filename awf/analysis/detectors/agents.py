@@ -2,113 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from awf.analysis.detectors._shares import Shift, failed_shift, values
-from awf.analysis.findings import Finding, Picture, clock_time, confidence
+from awf.analysis.detectors._failing import Failing, health_of
+from awf.analysis.findings import Finding, Picture, clock_time
 from awf.core import semconv as sc
-from awf.core.escape import plain_text
 from awf.core.incidents import CauseClass, Evidence, Target
-from awf.core.ports import LogLine
 
-TIMEOUT, RATE_LIMIT, DISABLED = "timeout", "rate_limit", "agent_disabled"
-DOMINANT = 0.6
-LOG_MARGIN_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Failing:
-    """One failing agent: how much, in which way, where, and on which provider."""
-
-    agent_id: str
-    shift: Shift
-    kinds: Counter[str]
-    places: tuple[Target, ...]  # most failures first
-    provider: str
-    example: str
-
-    @property
-    def kind(self) -> str:
-        """The error type that most failures have, empty when there is none or the logs are silent."""
-        if not self.kinds:
-            return ""
-        name, count = self.kinds.most_common(1)[0]
-        return name if count >= DOMINANT * self.kinds.total() else ""
-
-    @property
-    def strength(self) -> float:
-        known = 1.0 if self.kind else 0.75  # without its error type a cause is half a guess
-        still = 1.0 if self.shift.failed_lately else 0.5
-        return min(1.0, 0.4 + self.shift.share) * confidence(self.shift.count) * known * still
+TIMEOUT, RATE_LIMIT = "timeout", "rate_limit"
 
 
 def failing_agents(picture: Picture) -> list[Finding]:
     """Return one finding for each failing agent, or one for all agents of a provider that fail together."""
-    invocations = picture.rises(sc.AGENT_INVOCATIONS)
-    providers = _providers(picture)
-    found, healthy = [], set()
-    for agent_id in values(invocations, sc.AGENT_ID):
-        shift = failed_shift(invocations, picture, sc.AGENT_ID, agent_id)
-        if shift.is_bad:
-            found.append(_describe(agent_id, shift, picture, providers.get(agent_id, "")))
-        elif shift.count - shift.failed >= 3 and shift.share < 0.1:
-            healthy.add(agent_id)
+    health = health_of(picture)
+    found = list(health.failing)
     findings = []
     for provider in sorted({each.provider for each in found if each.provider}):
         group = [each for each in found if each.provider == provider]
-        well = sorted(agent for agent in healthy if providers.get(agent) == provider)
+        well = health.healthy_at(provider)
         limited = [each for each in group if each.kind == RATE_LIMIT]
         if limited:
             findings.append(_of_provider(CauseClass.RATE_LIMIT, provider, limited, well, picture))
             found = [each for each in found if each not in limited]
-        elif len(group) >= 2 and not well:
+        elif len(group) + len(health.suspects_at(provider)) >= 2 and not well:
             findings.append(_of_provider(CauseClass.PROVIDER_OUTAGE, provider, group, well, picture))
             found = [each for each in found if each not in group]
     return findings + [_of_agent(each, picture) for each in found]
 
 
-def _describe(agent_id: str, shift: Shift, picture: Picture, provider: str) -> _Failing:
-    lines = [
-        line
-        for line in picture.failures
-        if line.labels.get(sc.AGENT_ID) == agent_id and line.at.timestamp() >= shift.since - LOG_MARGIN_S
-    ]
-    named = Counter(line.labels[sc.PROVIDER] for line in lines if line.labels.get(sc.PROVIDER))
-    return _Failing(
-        agent_id=agent_id,
-        shift=shift,
-        kinds=Counter(line.labels[sc.ERROR_TYPE] for line in lines if line.labels.get(sc.ERROR_TYPE)),
-        places=_places(lines, agent_id),
-        provider=named.most_common(1)[0][0] if named else provider,
-        example=plain_text(lines[0].line, 300) if lines else "",
-    )
-
-
-def _places(lines: Sequence[LogLine], agent_id: str) -> tuple[Target, ...]:
-    seen = Counter(
-        (line.labels[sc.WORKFLOW_ID], line.labels[sc.STEP_ID])
-        for line in lines
-        if line.labels.get(sc.WORKFLOW_ID) and line.labels.get(sc.STEP_ID)
-    )
-    return tuple(
-        Target(workflow_id=workflow, step_id=step, agent_id=agent_id)
-        for (workflow, step), _ in seen.most_common()
-    )
-
-
-def _providers(picture: Picture) -> dict[str, str]:
-    """Return the provider that each agent spends money at."""
-    return {
-        each.labels[sc.AGENT_ID]: each.labels[sc.PROVIDER]
-        for each in picture.rises(sc.COST)
-        if each.labels.get(sc.AGENT_ID) and each.labels.get(sc.PROVIDER)
-    }
-
-
-def _of_agent(failing: _Failing, picture: Picture) -> Finding:
+def _of_agent(failing: Failing, picture: Picture) -> Finding:
     is_slow = failing.kind == TIMEOUT
     cause = {TIMEOUT: CauseClass.AGENT_LATENCY, RATE_LIMIT: CauseClass.RATE_LIMIT}.get(
         failing.kind, CauseClass.AGENT_ERROR
@@ -130,7 +53,7 @@ def _of_agent(failing: _Failing, picture: Picture) -> Finding:
 
 
 def _of_provider(
-    cause: CauseClass, provider: str, group: Sequence[_Failing], well: Sequence[str], picture: Picture
+    cause: CauseClass, provider: str, group: Sequence[Failing], well: Sequence[str], picture: Picture
 ) -> Finding:
     worst = max(group, key=lambda each: each.shift.failed)
     names = ", ".join(sorted(each.agent_id for each in group))
@@ -156,7 +79,7 @@ def _of_provider(
     )
 
 
-def _evidence(failing: _Failing, picture: Picture) -> tuple[Evidence, ...]:
+def _evidence(failing: Failing, picture: Picture) -> tuple[Evidence, ...]:
     shift = failing.shift
     statement = (
         f"agent {failing.agent_id}: {shift.share:.0%} of {shift.count:.0f} invocations failed since "
@@ -175,7 +98,7 @@ def _evidence(failing: _Failing, picture: Picture) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-def _doubts(failing: _Failing) -> tuple[str, ...]:
+def _doubts(failing: Failing) -> tuple[str, ...]:
     doubts = []
     if not failing.kinds:
         doubts.append(f"no log line says how agent {failing.agent_id} fails")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from awf.analysis.change import ratio
@@ -17,13 +19,41 @@ VERY_SLOW_MS = 10_000.0
 
 
 def slow_steps(picture: Picture) -> list[Finding]:
-    """Return a finding for each step whose mean duration at least doubled and rose by half a second."""
+    """Return a finding for each agent with a step whose mean duration at least doubled and rose by half a second.
+
+    Agents of one provider that slow down together are one finding, at that provider.
+    """
     keys = {
         (each.labels.get(sc.WORKFLOW_ID, ""), each.labels.get(sc.STEP_ID, ""))
         for each in picture.rises(COUNT)
     }
     found = [_judge(picture, workflow, step) for workflow, step in sorted(keys) if workflow and step]
-    return [finding for finding in found if finding is not None]
+    providers = {
+        each.labels.get(sc.AGENT_ID, ""): each.labels.get(sc.PROVIDER, "") for each in picture.rises(sc.COST)
+    }
+    groups: dict[str, list[Finding]] = {}
+    for finding in found:
+        if finding is not None:
+            agent_id = finding.target.agent_id
+            groups.setdefault(providers.get(agent_id) or agent_id or str(finding.target), []).append(finding)
+    return [_merged(group, providers.get(group[0].target.agent_id, "")) for group in groups.values()]
+
+
+def _merged(group: Sequence[Finding], provider: str) -> Finding:
+    """Return the strongest finding with the places and the evidence of all."""
+    ordered = sorted(group, key=lambda each: -each.strength)
+    agents = {each.target.agent_id for each in ordered}
+    first = ordered[0]
+    return replace(
+        first,
+        target=replace(first.target, provider=provider) if len(agents) > 1 else first.target,
+        summary=first.summary
+        if len(agents) == 1
+        else f"Agents {', '.join(sorted(agents))} at provider {provider} are slow: {first.summary}",
+        evidence=tuple(item for each in ordered for item in each.evidence),
+        affected=tuple(place for each in ordered for place in each.affected),
+        since=min((each.since for each in ordered if each.since), default=None),
+    )
 
 
 def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:

@@ -12,13 +12,17 @@ SILENT_S = 60.0
 
 
 def silence(picture: Picture) -> list[Finding]:
-    """Return a finding when the engines' own counter of events is no longer there."""
+    """Return a finding when the engines' own counter of events is no longer there.
+
+    Engines without work report it too, unchanged: no traffic is no silence. A counter that ended is answered with its
+    last value for minutes, so the time of its last sample counts where that could be asked for.
+    """
     if sc.EVENTS in picture.missing:
         return []  # it could not be asked for: that says nothing about the engines
     steps = [at for each in picture.rises(sc.EVENTS) for at, _ in each.steps]
     if not steps:
         return []  # nothing in the whole window: nobody knows whether anything should run
-    last = max(steps)
+    last = picture.last_report or max(steps)
     if picture.end.timestamp() - last < SILENT_S:
         return []
     statement = f"no event of any engine is reported since {clock_time(last)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from awf.analysis.findings import Finding, Picture, clock_time
 from awf.core import semconv as sc
@@ -46,6 +47,7 @@ def full_queue(picture: Picture) -> list[Finding]:
                 Evidence("metrics", statement, query, picture.start, picture.end, waiting, pending[0][1]),
             ),
             against=tuple(against),
+            since=datetime.fromtimestamp(since, UTC),
             has_more_arrivals=more,
         )
     ]

@@ -9,11 +9,12 @@ from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from awf.api.access import allow
+from awf.api.incident_filter import IncidentFilter, Severity, Words, find_incidents
 from awf.api.report import render_report
 from awf.api.runtime import Parts
 from awf.api.shapes import Cursor, Limit, incident_json, page_json
 from awf.api.streams import message, stream
-from awf.core.incidents import Incident, IncidentStatus
+from awf.core.incidents import CauseClass, Incident, IncidentStatus
 from awf.core.types import IncidentId, Json
 
 
@@ -26,11 +27,18 @@ router = APIRouter(tags=["incidents"], dependencies=[allow("read")])
 
 @router.get("/incidents")
 async def list_incidents(
-    parts: Parts, status: IncidentStatus | None = None, limit: Limit = 50, cursor: Cursor = None
+    *,
+    parts: Parts,
+    status: IncidentStatus | None = None,
+    severity: Severity = "",
+    cause: CauseClass | None = None,
+    q: Words = "",
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Json:
-    """Incidents, newest first."""
-    page = await parts.incidents.list(status=status.value if status else None, limit=limit, cursor=cursor)
-    return page_json(page, incident_json)
+    """Incidents, newest first: all, or those of a status, a severity, a cause, and with words in their alerts."""
+    wanted = IncidentFilter(status, severity, cause, q)
+    return page_json(await find_incidents(parts.incidents, wanted, limit=limit, cursor=cursor), incident_json)
 
 
 @router.get("/incidents/{incident_id}")

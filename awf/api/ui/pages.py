@@ -1,4 +1,4 @@
-"""The pages: incidents, approvals, executions, and the list of endpoints."""
+"""The pages: approvals, executions, runbooks, and the list of endpoints."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from fastapi.staticfiles import StaticFiles
 from awf.api.access import Asker, allow, require
 from awf.api.routers.approvals import Reason, decide
 from awf.api.routers.watcher import set_paused
-from awf.api.runtime import Parts, Runtime
-from awf.api.shapes import Cursor, incident_title
+from awf.api.runtime import Parts
+from awf.api.shapes import Cursor
 from awf.api.ui import dashboards, login, traces
-from awf.api.ui.dashboard_link import dashboard_link
 from awf.api.ui.event_rows import event_row
 from awf.api.ui.frame import frame
+from awf.api.ui.incidents import pages as incidents
 from awf.api.ui.login import local_path
 from awf.api.ui.render import HERE, render
 from awf.api.ui.runbooks import runbooks
-from awf.core.incidents import ApprovalStatus, Incident, IncidentStatus
-from awf.core.types import ExecutionId, ExecutionStatus, IncidentId, Json, WorkflowId
+from awf.core.types import ExecutionId, ExecutionStatus, Json, WorkflowId
 from awf.errors import InvalidInput
 
 router = APIRouter(prefix="/ui", include_in_schema=False, dependencies=[allow("read")])
@@ -32,6 +31,7 @@ def add_pages(app: FastAPI) -> None:
     """Mount the pages, their files and /docs."""
     app.include_router(login.router)
     app.include_router(router)
+    app.include_router(incidents.router)
     app.include_router(dashboards.router)
     app.include_router(traces.router)
     app.mount("/ui/static", StaticFiles(directory=HERE / "static"), name="static")
@@ -45,39 +45,6 @@ def add_pages(app: FastAPI) -> None:
 @router.get("")
 async def home() -> RedirectResponse:
     return RedirectResponse(login.HOME, status_code=303)
-
-
-@router.get("/incidents")
-async def incidents_page(request: Request, parts: Parts, asker: Asker, cursor: Cursor = None) -> HTMLResponse:
-    """Open incidents first, then the rest, newest first."""
-    page = await parts.incidents.list(limit=50, cursor=cursor)
-    return render(
-        request,
-        "incidents.html",
-        opened=[] if cursor else await _open_incidents(parts),
-        closed=[incident for incident in page.items if not incident.status.is_open],
-        next_cursor=page.next_cursor,
-        is_first=cursor is None,
-        incident_title=incident_title,
-        **await frame(parts, asker),
-    )
-
-
-@router.get("/incidents/{incident_id}")
-async def incident_page(request: Request, incident_id: str, parts: Parts, asker: Asker) -> HTMLResponse:
-    incident = await parts.incidents.get(IncidentId(incident_id))
-    approval = await parts.approvals.get(incident.approval_id) if incident.approval_id else None
-    return render(
-        request,
-        "incident.html",
-        incident=incident,
-        title=incident_title(incident),
-        approval=approval,
-        is_asked=approval is not None and approval.status is ApprovalStatus.PENDING,
-        runbooks=runbooks(),
-        dashboard=dashboard_link(incident) if parts.dashboards else "",
-        **await frame(parts, asker),
-    )
 
 
 @router.get("/approvals")
@@ -152,14 +119,6 @@ async def execution_page(request: Request, execution_id: str, parts: Parts, aske
     record = await parts.executions.get(ExecutionId(execution_id))
     events = [event_row(event) async for _, event in parts.executions.events(record.id, follow=False)]
     return render(request, "execution.html", execution=record, events=events, **await frame(parts, asker))
-
-
-async def _open_incidents(parts: Runtime) -> list[Incident]:
-    found: list[Incident] = []
-    for status in IncidentStatus:
-        if status.is_open:
-            found += (await parts.incidents.list(status=status.value, limit=100)).items
-    return sorted(found, key=lambda incident: incident.opened_at, reverse=True)
 
 
 def _endpoints(openapi: Json) -> dict[str, list[Json]]:

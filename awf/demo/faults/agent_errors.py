@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from awf.core.types import AgentId
-from awf.demo.fault import Fault
-from awf.demo.world import DemoWorld
+from awf.demo.fault import Fault, failing
+from awf.demo.world import AGENT
 
-TARGET = "writer-llm"
-ERROR_RATE = 0.95
+START, STOP = failing(AGENT, "upstream_error", "provider returned 502: bad gateway")
 
-
-def start(world: DemoWorld, target: str | None) -> None:
-    world.error_rates[AgentId(target or TARGET)] = ERROR_RATE
-
-
-def stop(world: DemoWorld, target: str | None) -> None:
-    world.error_rates.pop(AgentId(target or TARGET), None)
-
-
-SPEC = Fault("agent_errors", f"Agent {TARGET} fails 95% of its calls (upstream_error).", start, stop)
+SPEC = Fault(
+    "agent_errors",
+    "Agent {target} fails {level:.0%} of its calls (upstream_error).",
+    START,
+    STOP,
+    aims_at=AGENT,
+    target="writer-llm",
+    levels=(0.5, 1.0),
+    intensity=0.9,
+)

@@ -1,19 +1,18 @@
-"""A whole provider refuses: every agent that runs on it is told 429."""
+"""A provider refuses: agents that run on it are told 429."""
 
 from __future__ import annotations
 
-from awf.demo.fault import Fault
-from awf.demo.world import DemoWorld
+from awf.demo.fault import Fault, failing
+from awf.demo.world import PROVIDER
 
-TARGET = "openai"
+START, STOP = failing(PROVIDER, "rate_limit", "provider returned 429: too many requests")
 
-
-def start(world: DemoWorld, target: str | None) -> None:
-    world.limited_providers.add(target or TARGET)
-
-
-def stop(world: DemoWorld, target: str | None) -> None:
-    world.limited_providers.discard(target or TARGET)
-
-
-SPEC = Fault("rate_limit", f"Provider {TARGET} answers 429 to every call (rate_limit).", start, stop)
+SPEC = Fault(
+    "rate_limit",
+    "Provider {target} answers 429 to {level:.0%} of all calls (rate_limit).",
+    START,
+    STOP,
+    aims_at=PROVIDER,
+    target="openai",
+    levels=(0.6, 1.0),
+)

@@ -449,7 +449,7 @@ async def test_telemetry_that_is_down_leads_to_a_person(system: System) -> None:
     assert (incident.cause, incident.outcome) == (CauseClass.UNKNOWN, ActionOutcome.NOTIFIED)
     looks = [entry for entry in incident.timeline if entry.kind == "investigation"]
     assert len(looks) == WatcherConfig().looks
-    assert len(looks[-1].detail["not_looked_at"]) == 12
+    assert len(looks[-1].detail["not_looked_at"]) == 14
 
 
 async def test_a_cause_that_telemetry_shows_only_later_is_found_on_the_second_look(system: System) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
-from awf.agents.investigation import Investigator
+from awf.agents.investigation import Budget, Investigator
 from awf.core import semconv as sc
 from awf.core.incidents import CauseClass, Hypothesis
 from awf.core.ports import Series
@@ -29,8 +29,8 @@ def telemetry() -> FakeTelemetry:
     return FakeTelemetry(FakeClock(NOW))
 
 
-async def best(found: FakeTelemetry, *alerts: Any, **budget: Any) -> Hypothesis:
-    result = await Investigator(found, found.clock, **budget).investigate(alerts)
+async def best(found: FakeTelemetry, *alerts: Any) -> Hypothesis:
+    result = await Investigator(found, found.clock).investigate(alerts)
     return result.hypotheses[0]
 
 
@@ -209,7 +209,9 @@ async def test_without_logs_the_agent_is_named_with_less_certainty() -> None:
 async def test_the_budget_of_queries_is_kept_and_the_rest_is_listed() -> None:
     found = telemetry()
     failing_writer(found)
-    result = await Investigator(found, found.clock, max_calls=5).investigate([alert(agent_id="writer")])
+    result = await Investigator(found, found.clock, budget=Budget(calls=5)).investigate(
+        [alert(agent_id="writer")]
+    )
     assert result.queries == len(found.queries) == 5
     assert any("budget of 5 queries" in item for item in result.not_looked_at)
 
@@ -222,7 +224,9 @@ async def test_a_backend_that_hangs_does_not_hold_the_investigation_up() -> None
 
     found = Hanging(FakeClock(NOW))
     async with asyncio.timeout(10):
-        result = await Investigator(found, found.clock, seconds=0.05).investigate([alert(agent_id="writer")])
+        result = await Investigator(found, found.clock, budget=Budget(seconds=0.05)).investigate(
+            [alert(agent_id="writer")]
+        )
     assert any("no answer within" in item for item in result.not_looked_at)
 
 
