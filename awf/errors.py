@@ -12,6 +12,7 @@
     ├── InvalidInput           a request that names a wrong field           422, exit 2
     ├── MalformedPayload       bytes that cannot be decoded                 400
     ├── Unauthorized 401   Forbidden 403   NotFound 404   Conflict 409   Expired 410   TooLarge 413
+    │   └── LeaseLost          another service carries the incident on      409
     └── Unavailable            a backend that does not answer (retryable)   503, exit 7
         ├── StateUnavailable   the state database does not answer           503, exit 7
         ├── QueryTimeout       a query that took too long                   504
@@ -119,6 +120,12 @@ class NotFound(AwfError):
 class Conflict(AwfError):
     reason = "conflict"
     http_status = 409
+
+
+class LeaseLost(Conflict):
+    """Whoever meets it stops: another service has taken the incident over, and goes on from what was stored."""
+
+    reason = "lease_lost"
 
 
 class Expired(AwfError):

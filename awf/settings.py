@@ -136,6 +136,11 @@ class Settings(BaseSettings):
         False, description="Keep what is masked, encrypted in the data directory, for `awf redact reveal`."
     )
 
+    lease_s: float = Field(
+        15.0,
+        ge=1,
+        description="After how long without a heartbeat another service takes this one's incidents over, in seconds.",
+    )
     policy_file: Path | None = Field(None, description="Policy (YAML); default: the built-in table.")
     playbook_file: Path | None = Field(
         None, description="Playbook (YAML): what may help against which cause, before the built-in plays."
@@ -178,6 +183,13 @@ class Settings(BaseSettings):
     approval_ttl_s: float = Field(3600.0, gt=0, description="How long an approval waits for a person.")
     cooldown_s: float = Field(300.0, ge=0, description="Least time between two actions on one target.")
     max_actions_per_hour: int = Field(20, ge=0, description="Most automatic actions in one hour.")
+    block_after: int = Field(
+        3, ge=0, description="So many actions that did not help in a row block a target; 0: never."
+    )
+    block_window_s: float = Field(21_600.0, gt=0, description="How long a failed action counts, in seconds.")
+    dry_run: bool = Field(
+        False, description="Decide as usual and say what would be done, but do nothing: incidents are held."
+    )
     oncall_webhook_url: str = Field(
         "", description="A webhook where people are told; default: log and incident page."
     )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from awf.core.leases import Lease
 from awf.core.notices import Notice, NoticeKind, Told
 from awf.core.ports import Datasource, LogLine, Sample, Series
 from awf.core.types import (
@@ -251,8 +252,15 @@ class FakeControls:
         self.changes: list[ControlChange] = []
 
     async def submit(
-        self, kind: ControlKind, arguments: Mapping[str, Any], *, requested_by: str, idempotency_key: str
+        self,
+        kind: ControlKind,
+        arguments: Mapping[str, Any],
+        *,
+        requested_by: str,
+        idempotency_key: str,
+        lease: Lease | None = None,
     ) -> ControlOutcome:
+        del lease  # only what is stored knows whether it is the last
         if idempotency_key not in self._outcomes:
             change = ControlChange(
                 ChangeId(new_id("chg")), kind, dict(arguments), len(self.changes) + 1, requested_by, EPOCH

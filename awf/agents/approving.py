@@ -7,6 +7,7 @@ from datetime import timedelta
 from awf.agents.parts import ACTOR, WatcherParts
 from awf.core import semconv as sc
 from awf.core.incidents import ActionCall, Approval, ApprovalStatus, Incident
+from awf.core.leases import Lease
 from awf.core.types import ApprovalId, new_id
 from awf.errors import Conflict, Expired
 
@@ -17,21 +18,28 @@ class Approvals:
     def __init__(self, parts: WatcherParts) -> None:
         self._parts = parts
 
-    async def ask(self, incident: Incident, call: ActionCall, *, summary: str, why: str) -> Approval:
-        """Store a question about exactly this call. An incident has one question at a time.
+    async def ask(
+        self, incident: Incident, call: ActionCall, *, summary: str, why: str, lease: Lease
+    ) -> Approval:
+        """Store a question about exactly this call. An incident has one question at a time. Raises LeaseLost."""
+        asked = [each for each in await self._parts.approvals.pending() if each.incident_id == incident.id]
+        approval = next((each for each in asked if each.action.digest == call.digest), None)
+        if approval is None:  # else it was asked just before a restart
+            approval = self._question(incident, call, summary=summary, why=why)
+            await self._parts.approvals.create(approval, lease=lease)
+            await self._note("approval.requested", approval, by=ACTOR)
+        for each in asked:
+            if each.id != approval.id:
+                await self.withdraw(each.id, "another question takes its place")
+        return approval
 
-        What is at stake comes from the registry of actions, and who has to agree from the policy.
-        """
+    def _question(self, incident: Incident, call: ActionCall, *, summary: str, why: str) -> Approval:
+        """What is at stake comes from the registry of actions, and who has to agree from the policy."""
         parts = self._parts
         info = parts.remediation.actions()[call.name]
         policy = parts.remediation.judge(call, severity=incident.severity)
-        for open_one in await parts.approvals.pending():
-            if open_one.incident_id == incident.id:
-                if open_one.action.digest == call.digest:
-                    return open_one  # asked just before a restart
-                await self.withdraw(open_one.id, "another question takes its place")
         now = parts.clock.now()
-        approval = Approval(
+        return Approval(
             id=ApprovalId(new_id("apr")),
             incident_id=incident.id,
             status=ApprovalStatus.PENDING,
@@ -46,9 +54,6 @@ class Approvals:
             created_at=now,
             expires_at=now + timedelta(seconds=parts.config.approval_ttl_s),
         )
-        await parts.approvals.create(approval)
-        await self._note("approval.requested", approval, by=ACTOR)
-        return approval
 
     async def decide(self, approval_id: ApprovalId, *, approve: bool, by: str, reason: str) -> Approval:
         """Take an answer. Raises NotFound, Expired, Conflict."""

@@ -1,11 +1,15 @@
-"""Alerts to incidents: each firing alert belongs to exactly one, new or already open."""
+"""Alerts to incidents: each firing alert belongs to exactly one, new or already open.
+
+Services that take alerts at the same time need no lock: an incident is opened only if none of another came between, and
+an alert joins an incident as it is at that moment.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -13,6 +17,7 @@ from awf.agents.decision import worst_severity
 from awf.agents.hints import is_own_repair, target_of
 from awf.agents.investigation import CONVINCING
 from awf.agents.journal import Journal
+from awf.agents.nearby import Nearby
 from awf.agents.parts import WatcherParts
 from awf.analysis.findings import is_same_place
 from awf.core import semconv as sc
@@ -24,41 +29,34 @@ from awf.core.types import IncidentId, new_id
 MAX_LABELS, MAX_TEXT = 64, 1000
 RECENT = 50
 FORGET = timedelta(days=1)
-OPEN = tuple(status for status in IncidentStatus if status.is_open)
+
+
+class _Closed(Exception):
+    """An incident was closed while an alert was about to join it."""
 
 
 class Intake:
-    """Attaches alerts to incidents. One at a time, so that two of one cause do not open two incidents."""
+    """Attaches alerts to incidents."""
 
     def __init__(self, parts: WatcherParts, journal: Journal) -> None:
         self._parts = parts
         self._journal = journal
-        self._lock = asyncio.Lock()
+        self._nearby = Nearby(parts.incidents)
         self._rechecked_at: datetime | None = None
 
     async def take(self, alerts: Sequence[Alert]) -> list[Incident]:
         """Return the incidents that the alerts belong to now, each once."""
+        if not alerts:
+            return []
         found: dict[IncidentId, Incident] = {}
-        async with self._lock:
-            nearby = await self._nearby() if alerts else {}
-            for alert in map(cleaned, alerts):
-                self._parts.counters.add(sc.WATCHER_ALERTS, status=alert.status)
-                incident = await self._place(alert, nearby)
-                if incident is not None:
-                    found[incident.id] = nearby[incident.id] = incident
+        await self._nearby.refresh()
+        for alert in map(cleaned, alerts):
+            self._parts.counters.add(sc.WATCHER_ALERTS, status=alert.status)
+            incident = await self._place(alert)
+            if incident is not None:
+                found[incident.id] = incident
+                self._nearby.note(incident)
         return list(found.values())
-
-    async def open_incidents(self) -> AsyncIterator[Incident]:
-        """Yield every open incident."""
-        for status in OPEN:
-            cursor: str | None = None
-            while True:
-                page = await self._parts.incidents.list(status=status.value, limit=RECENT, cursor=cursor)
-                for incident in page.items:
-                    yield incident
-                cursor = page.next_cursor
-                if cursor is None:
-                    break
 
     async def reopen_ignored(self) -> list[Incident]:
         """Open an incident for each alert that fires long after the incident it had joined was resolved.
@@ -71,59 +69,53 @@ class Intake:
             return []  # it reads many incidents, and sweeps are frequent
         self._rechecked_at = now
         found: list[Incident] = []
-        async with self._lock:
-            page = await self._parts.incidents.list(status=IncidentStatus.RESOLVED.value, limit=RECENT)
-            for incident in page.items:
-                if incident.resolved_at is None or not patience <= now - incident.resolved_at <= FORGET:
-                    continue
-                why = f"; incident {incident.id} did not end it"
-                found += [
-                    await self._open(alert, why)
-                    for alert in incident.alerts
-                    if alert.status == "firing"
-                    and not is_own_repair(alert, incident)
-                    and await self._is_last(incident, alert)
-                ]
+        await self._nearby.refresh()
+        seen = self._nearby.revision
+        page = await self._parts.incidents.list(status=IncidentStatus.RESOLVED.value, limit=RECENT)
+        for incident in page.items:
+            if incident.resolved_at is None or not patience <= now - incident.resolved_at <= FORGET:
+                continue
+            why = f"; incident {incident.id} did not end it"
+            found += [
+                await self._open(alert, seen, why)
+                for alert in incident.alerts
+                if alert.status == "firing"
+                and not is_own_repair(alert, incident)
+                and await self._is_last(incident, alert)
+            ]
         return found
 
     async def _is_last(self, incident: Incident, alert: Alert) -> bool:
         """Whether no later incident holds the alert."""
         if await self._parts.incidents.open_for(alert.fingerprint) is not None:
             return False
-        last = await self._recent(alert.fingerprint)
+        last = await self._parts.incidents.last_for(alert.fingerprint)
         return last is not None and last.id == incident.id
 
-    async def _nearby(self) -> dict[IncidentId, Incident]:
-        """Return the incidents that new alerts may be about: the open ones, then those resolved lately.
-
-        Read once a delivery: a storm of alerts must not read every open incident for each of them.
-        """
-        opened = [incident async for incident in self.open_incidents()]
-        page = await self._parts.incidents.list(status=IncidentStatus.RESOLVED.value, limit=RECENT)
-        return {incident.id: incident for incident in (*opened, *page.items)}
-
-    async def _place(self, alert: Alert, nearby: Mapping[IncidentId, Incident]) -> Incident | None:
-        incident = await self._parts.incidents.open_for(alert.fingerprint)
-        if incident is None and alert.status == "resolved":
-            incident = await self._recent(alert.fingerprint)
-            if incident is None:
+    async def _place(self, alert: Alert) -> Incident | None:
+        while True:
+            seen = self._nearby.revision  # before looking: what is learnt meanwhile was not looked at
+            incident = await self._home(alert)
+            if incident is None and alert.status == "resolved":
                 return None  # it never reached us while it fired: there is nothing to close
-        if incident is None:
-            own = next((each for each in nearby.values() if is_own_repair(alert, each)), None)
-            incident = own or await self._of_the_same_place(alert, nearby)
-        return await (self._open(alert) if incident is None else self._attach(incident, alert))
+            try:
+                return await (self._open(alert, seen) if incident is None else self._attach(incident, alert))
+            except _Closed:
+                continue
 
-    async def _recent(self, fingerprint: str) -> Incident | None:
-        page = await self._parts.incidents.list(limit=RECENT)
-        return next((each for each in page.items if _has(each, fingerprint)), None)
+    async def _home(self, alert: Alert) -> Incident | None:
+        """Return the incident that an alert belongs to, as far as is known."""
+        incident = await self._parts.incidents.open_for(alert.fingerprint)
+        if incident is not None or alert.status == "resolved":
+            return incident or await self._parts.incidents.last_for(alert.fingerprint)
+        own = next((each for each in self._nearby if is_own_repair(alert, each)), None)
+        return own or await self._of_the_same_place(alert)
 
-    async def _of_the_same_place(
-        self, alert: Alert, nearby: Mapping[IncidentId, Incident]
-    ) -> Incident | None:
+    async def _of_the_same_place(self, alert: Alert) -> Incident | None:
         place = target_of(alert)
         if place is None:
             return None
-        for candidate in nearby.values():
+        for candidate in self._nearby:
             if _is_about(candidate, place):
                 incident = await self._parts.incidents.get(candidate.id)
                 if incident.status.is_open or self._is_late(alert, incident):
@@ -139,7 +131,26 @@ class Intake:
         echo = timedelta(seconds=self._parts.config.echo_s if is_echo else 0)
         return alert.starts_at <= incident.resolved_at + echo
 
-    async def _open(self, alert: Alert, why: str = "") -> Incident:
+    def _joins(self, alert: Alert, incident: Incident) -> bool:
+        """Whether an alert belongs to an incident that was opened meanwhile."""
+        place = target_of(alert)
+        is_here = place is not None and _is_about(incident, place)
+        is_held = any(
+            each.fingerprint == alert.fingerprint and each.starts_at >= alert.starts_at
+            for each in incident.alerts
+        )
+        is_about = is_here or is_own_repair(alert, incident)
+        return is_held or (is_about and self._may_join(alert, incident))
+
+    def _may_join(self, alert: Alert, incident: Incident) -> bool:
+        return (
+            alert.status == "resolved"
+            or incident.status.is_open
+            or is_own_repair(alert, incident)
+            or self._is_late(alert, incident)
+        )
+
+    async def _open(self, alert: Alert, seen: int, why: str = "") -> Incident:
         incident = Incident(
             id=IncidentId(new_id("inc")),
             status=IncidentStatus.INVESTIGATING,
@@ -147,21 +158,35 @@ class Intake:
             alerts=(alert,),
             opened_at=self._parts.clock.now(),
         )
-        return await self._journal.open(incident, _words(alert) + why)
+        opened = await self._journal.open(
+            incident, _words(alert) + why, seen=seen, joins=partial(self._joins, alert)
+        )
+        self._nearby.learn(opened.news, opened.revision)
+        if opened.incident.id != incident.id:
+            return await self._attach(opened.incident, alert)
+        return opened.incident
 
     async def _attach(self, incident: Incident, alert: Alert) -> Incident:
+        return await self._journal.amend(incident.id, "alert", partial(self._attached, alert))
+
+    def _attached(self, alert: Alert, incident: Incident) -> tuple[str, Mapping[str, Any]] | None:
+        """Return what an alert adds to an incident. Raises _Closed for one that it cannot join any more."""
         known = next((each for each in incident.alerts if each.fingerprint == alert.fingerprint), None)
+        if known is not None and known.dedupe_key == alert.dedupe_key:
+            return None  # another service took the same delivery
         if known is not None and alert.starts_at < known.starts_at:
             # Late news of an earlier time that it fired: it must not end, or restart, the present one.
-            text = f"{_words(alert)} (an earlier time, since {isoformat(alert.starts_at)}: changes nothing)"
-            return await self._journal.record(incident.id, "alert", text)
+            since = isoformat(alert.starts_at)
+            return f"{_words(alert)} (an earlier time, since {since}: changes nothing)", {}
+        if not self._may_join(alert, incident):
+            raise _Closed
         others = tuple(each for each in incident.alerts if each.fingerprint != alert.fingerprint)
         alerts = (*others, alert)
         changes: dict[str, Any] = {"alerts": alerts, "severity": worst_severity(alerts)}
         is_over = all(each.status == "resolved" for each in alerts) and not incident.status.is_open
         if is_over and incident.resolved_at is None:
             changes["resolved_at"] = self._parts.clock.now()
-        return await self._journal.record(incident.id, "alert", _words(alert), **changes)
+        return _words(alert), changes
 
 
 def places_of(incident: Incident) -> tuple[Target, ...]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from weakref import WeakValueDictionary
 
 from awf.agents.parts import WatcherParts
 from awf.core import semconv as sc
 from awf.core.escape import plain_text
 from awf.core.incident_history import stages_of, with_status
 from awf.core.incidents import Incident, IncidentStatus, TimelineEntry
+from awf.core.leases import Lease
+from awf.core.ports import Changed, Opened
 from awf.core.types import IncidentId
+from awf.errors import LeaseLost
 
 logger = logging.getLogger(__name__)
 
@@ -23,19 +24,38 @@ MAX_TEXT, MAX_ENTRIES = 1000, 500
 
 
 class Journal:
-    """Changes incidents one at a time each, so that an alert and a stage never overwrite one another."""
+    """Changes incidents, each change on what is stored at that moment: an alert and a stage, here or in another
+    service, never overwrite one another. Only the holder of an incident's lease carries it on."""
 
     def __init__(self, parts: WatcherParts) -> None:
         self._parts = parts
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._held: dict[IncidentId, Lease] = {}
 
-    async def open(self, incident: Incident, text: str) -> Incident:
-        """Store a new incident."""
-        opened = incident.with_entry(self._entry("alert", text, {}))
-        await self._parts.incidents.save(opened)
-        self._count(opened)
-        waited_ms = (opened.opened_at - opened.began_at).total_seconds() * 1000
-        self._parts.counters.observe(sc.WATCHER_DETECTION_MS, waited_ms)
+    @contextmanager
+    def holding(self, lease: Lease) -> Iterator[None]:
+        """Carry an incident on under this lease."""
+        self._held[lease.incident_id] = lease
+        try:
+            yield
+        finally:
+            del self._held[lease.incident_id]
+
+    def lease(self, incident_id: IncidentId) -> Lease:
+        """Return the lease under which an incident is carried on here. Raises LeaseLost."""
+        if incident_id not in self._held:
+            raise LeaseLost(f"incident {incident_id} is not carried on here")
+        return self._held[incident_id]
+
+    async def open(
+        self, incident: Incident, text: str, *, seen: int, joins: Callable[[Incident], bool]
+    ) -> Opened:
+        """Store a new incident, unless its alert belongs to one of others (`IncidentStore.add`)."""
+        entered = incident.with_entry(self._entry("alert", text, {}))
+        opened = await self._parts.incidents.add(entered, seen=seen, joins=joins)
+        if opened.incident.id == incident.id:
+            self._count(entered)
+            waited_ms = (entered.opened_at - entered.began_at).total_seconds() * 1000
+            self._parts.counters.observe(sc.WATCHER_DETECTION_MS, waited_ms)
         return opened
 
     async def record(
@@ -46,15 +66,53 @@ class Journal:
         detail: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> Incident:
-        """Add an entry and change the given fields, on the incident as it is stored now."""
-        async with self._alone(incident_id):
-            before = await self._parts.incidents.get(incident_id)
-            detail = with_status(detail or {}, before.status, changes.get("status", before.status))
-            after = before.with_entry(self._entry(kind, text, detail), **changes)
-            if len(after.timeline) > MAX_ENTRIES:  # a flapping alert must not grow an incident without end
-                newest = after.timeline[-MAX_ENTRIES + 1 :]
-                after = replace(after, timeline=(after.timeline[0], *newest))
-            await self._parts.incidents.save(after)
+        """Carry an incident on: add an entry and change the given fields. Raises LeaseLost."""
+        entry = self._entry(kind, text, detail or {})
+        lease = self.lease(incident_id)
+        changed = await self._parts.incidents.change(
+            incident_id, lambda before: _with_entry(before, entry, changes), lease=lease
+        )
+        return self._counted(changed)
+
+    async def choose(
+        self,
+        incident_id: IncidentId,
+        text: str,
+        detail: Mapping[str, Any],
+        *,
+        unless: Callable[[Incident], bool],
+        **changes: Any,
+    ) -> Changed:
+        """Record a decision, unless an incident that has made its own already satisfies `unless`. Raises LeaseLost."""
+        entry = self._entry("decision", text, detail)
+        return await self._parts.incidents.change(
+            incident_id,
+            lambda before: _with_entry(before, entry, changes),
+            lease=self.lease(incident_id),
+            unless=unless,
+        )
+
+    async def note(self, incident_id: IncidentId, kind: str, text: str) -> Incident:
+        """Add an entry and change nothing else: that needs no lease."""
+        return await self.amend(incident_id, kind, lambda _: (text, {}))
+
+    async def amend(
+        self,
+        incident_id: IncidentId,
+        kind: str,
+        make: Callable[[Incident], tuple[str, Mapping[str, Any]] | None],
+    ) -> Incident:
+        """Add what `make` says of the incident as it is stored now, and its changes; None adds nothing. For what
+        comes from outside, whoever carries the incident on."""
+
+        def changed(before: Incident) -> Incident:
+            made = make(before)
+            return before if made is None else _with_entry(before, self._entry(kind, made[0], {}), made[1])
+
+        return self._counted(await self._parts.incidents.change(incident_id, changed))
+
+    def _counted(self, changed: Changed) -> Incident:
+        before, after = changed.before, changed.after
         if before.status is not after.status:
             self._count(after)
             ended = stages_of(after)[-1 - after.status.is_open]
@@ -78,10 +136,11 @@ class Journal:
         took_ms = (incident.resolved_at - incident.began_at).total_seconds() * 1000
         self._parts.counters.observe(sc.WATCHER_RECOVERY_MS, took_ms, status=incident.status.value)
 
-    @asynccontextmanager
-    async def _alone(self, incident_id: str) -> AsyncIterator[None]:
-        lock = self._locks.get(incident_id)
-        if lock is None:
-            lock = self._locks[incident_id] = asyncio.Lock()
-        async with lock:
-            yield
+
+def _with_entry(before: Incident, entry: TimelineEntry, changes: Mapping[str, Any]) -> Incident:
+    detail = with_status(entry.detail, before.status, changes.get("status", before.status))
+    after = before.with_entry(replace(entry, detail=detail), **changes)
+    if len(after.timeline) <= MAX_ENTRIES:
+        return after
+    newest = after.timeline[-MAX_ENTRIES + 1 :]  # a flapping alert must not grow an incident without end
+    return replace(after, timeline=(after.timeline[0], *newest))

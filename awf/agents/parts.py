@@ -12,6 +12,7 @@ from awf.core.ports import (
     ApprovalStore,
     AuditLog,
     IncidentStore,
+    Leases,
     People,
     Playbook,
     Remediation,
@@ -30,14 +31,17 @@ class WatcherConfig:
     all, `look_again_s` apart, before a person is told. An alert about the same place that starts within
     `echo_s` of a verified fix tells of what the fix ended: its window still holds it. One that still fires
     `recheck_s` after its incident was resolved gets a new one. At most `max_investigations` look at once: each
-    has its full time.
+    has its full time. In a `dry_run` it decides, and holds the incident instead of acting. It says every `beat_s`
+    that it lives.
     """
 
     may_act: bool = True
+    dry_run: bool = False
     approval_ttl_s: float = 3600.0
     approver_role: str = "approver"
     public_url: str = ""
     sweep_s: float = 1.0
+    beat_s: float = 5.0
     looks: int = 3
     look_again_s: float = 10.0
     echo_s: float = 60.0
@@ -50,6 +54,7 @@ class WatcherParts:
     """The ports that the watcher works through."""
 
     incidents: IncidentStore
+    leases: Leases
     approvals: ApprovalStore
     audit: AuditLog
     switch: WatcherSwitch

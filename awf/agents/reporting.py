@@ -42,7 +42,7 @@ class Reporter:
         )  # fmt: skip
         told = await self._parts.people.tell(notice)
         if told.reached or told.waiting:
-            await self._journal.record(incident.id, "notification", told.text)
+            await self._journal.note(incident.id, "notification", told.text)
 
     async def remind(self, incident: Incident, approval: Approval) -> None:
         """Tell people of a question, and once more when a quarter of its time is left."""
@@ -92,6 +92,17 @@ class Reporter:
         await self._journal.record(incident.id, "status", f"{status.value}: {why}", status=status, **changes)
         self.count_action(incident, outcome)
 
+    async def end(
+        self, incident: Incident, status: IncidentStatus, outcome: ActionOutcome | None, text: str
+    ) -> None:
+        """Close an incident that needs nobody any more."""
+        changes: dict[str, Any] = {"status": status, "outcome": outcome}
+        if status in (IncidentStatus.RESOLVED, IncidentStatus.FALSE_ALARM):
+            changes["resolved_at"] = self._parts.clock.now()
+        kind = "notification" if outcome is ActionOutcome.NOTIFIED else "status"
+        await self._journal.record(incident.id, kind, text, **changes)
+        self.count_action(incident, outcome)
+
     def work_order(
         self, incident: Incident, call: ActionCall, approval: Approval | None = None, why: str = ""
     ) -> WorkOrder:
@@ -108,6 +119,7 @@ class Reporter:
                 (entry.at for entry in reversed(incident.timeline) if entry.kind == "policy"), None
             ),
             is_trusted=self._parts.config.may_act,
+            lease=self._journal.lease(incident.id),
         )
 
     def count_action(self, incident: Incident, outcome: ActionOutcome | None) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from awf.agents.decision import Decision
 from awf.agents.intake import Intake
 from awf.agents.journal import Journal
+from awf.agents.nearby import open_incidents
 from awf.agents.parts import WatcherConfig, WatcherParts
 from awf.agents.stages import Stages
 from awf.core import semconv as sc
@@ -30,7 +32,7 @@ from awf.core.types import (
     IncidentId,
     Json,
 )
-from awf.errors import AwfError, Conflict, StateUnavailable
+from awf.errors import AwfError, Conflict, LeaseLost, StateUnavailable
 
 __all__ = ["WATCHER_MANIFEST", "WatcherAgent", "WatcherConfig", "WatcherParts"]
 
@@ -55,9 +57,9 @@ _ASKABLE = frozenset({IncidentStatus.INVESTIGATING, IncidentStatus.HELD})
 
 
 class WatcherAgent:
-    """Implements `AlertIntake`. Every open incident has a task of its own; `start` carries on what was open.
+    """Implements `AlertIntake`. An incident that can go on has a task, in one of the services that share the state.
 
-    Everything durable is in the stores: a new agent on the same state goes on where another stopped.
+    Everything durable is in the stores: another agent goes on where one stopped, after a restart or in its place.
     """
 
     manifest = WATCHER_MANIFEST
@@ -66,27 +68,36 @@ class WatcherAgent:
         self._parts = parts
         self._journal = Journal(parts)
         self._intake = Intake(parts, self._journal)
-        self._stages = Stages(parts, self._journal, self._intake)
+        self._stages = Stages(parts, self._journal)
         self._tasks: dict[IncidentId, asyncio.Task[None]] = {}
         self._look_again: set[IncidentId] = set()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Carry open incidents on, then look after waiting ones (approvals, pauses) until `aclose`."""
         self._prepare_counters()
         try:
+            await self._parts.leases.beat()
             await self.sweep()
         except StateUnavailable as error:  # alerts are refused meanwhile, and a later sweep does this
             logger.warning("the state database is away", extra={"error": error.message})
-        self._sweeper = asyncio.create_task(self._sweep_forever(), name="watcher sweep")
+        config = self._parts.config
+        for what, every_s, work in (
+            ("sweep", config.sweep_s, self.sweep), ("beat", config.beat_s, self._parts.leases.beat),
+        ):  # fmt: skip
+            task = asyncio.create_task(self._again_and_again(every_s, work), name=f"watcher {what}")
+            self._background.append(task)
 
     async def aclose(self) -> None:
-        """Stop. Incidents stay as they were last stored."""
-        running = [*self._tasks.values(), *([self._sweeper] if self._sweeper else [])]
+        """Stop, and leave the incidents to others. They stay as they were last stored."""
+        running = [*self._tasks.values(), *self._background]
         for task in running:
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=STOP_TIMEOUT_S)
+        with suppress(StateUnavailable, TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._parts.leases.leave()
 
     async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
         try:
@@ -140,7 +151,11 @@ class WatcherAgent:
             raise Conflict(
                 f"incident {incident_id} is {incident.status.value}: there is nothing to ask about"
             )
-        return await self._stages.ask(incident, why)
+        if incident_id not in self._tasks:
+            async with self._holding(incident_id) as is_ours:
+                if is_ours:
+                    return await self._stages.ask(incident, why)
+        raise Conflict(f"incident {incident_id} is being worked on", hint="Look at it again in a moment.")
 
     async def get_pending_approvals(self) -> list[Approval]:
         """Return what waits for a person, oldest first."""
@@ -156,18 +171,11 @@ class WatcherAgent:
         """Carry on every open incident that nobody works on and that need not wait. Safe to repeat."""
         await self._intake.reopen_ignored()
         await self._stages.approvals.count()  # the time until one expires goes on
-        paused = await self._parts.switch.is_paused()
-        async for incident in self._intake.open_incidents():
-            if incident.id in self._tasks:
-                continue
-            if incident.status is IncidentStatus.HELD and paused:
-                continue
-            if incident.status is IncidentStatus.AWAITING_APPROVAL and (
-                approval := await self._waits(incident)
-            ):
-                await self._stages.report.remind(incident, approval)
-                continue
-            self._launch(incident.id)
+        taken = await self._parts.leases.taken()
+        async for incident in open_incidents(self._parts.incidents):
+            is_in_hand = incident.id in self._tasks or incident.id in taken
+            if not is_in_hand and await self._stages.is_due(incident):
+                self._launch(incident.id)
 
     async def settled(self) -> None:
         """Wait until no incident can go on without something from outside."""
@@ -178,16 +186,9 @@ class WatcherAgent:
         approval = await self._stages.approvals.decide(approval_id, approve=approve, by=by, reason=reason)
         if approval.status is ApprovalStatus.PENDING:
             text = f"approved by {by}: {len(approval.approved_by)} of {approval.quorum}"
-            await self._journal.record(approval.incident_id, "approval", text)
+            await self._journal.note(approval.incident_id, "approval", text)
         self._launch(approval.incident_id)
         return approval
-
-    async def _waits(self, incident: Incident) -> Approval | None:
-        """Return the question that nobody has answered yet, None when there is something to do."""
-        if incident.approval_id is None:
-            return None
-        approval = await self._parts.approvals.get(incident.approval_id)
-        return approval if approval.status is ApprovalStatus.PENDING else None
 
     def _launch(self, incident_id: IncidentId) -> None:
         if incident_id in self._tasks:
@@ -209,10 +210,34 @@ class WatcherAgent:
 
     async def _advance(self, incident_id: IncidentId) -> None:
         try:
-            await self._stages.advance(incident_id)
+            async with self._holding(incident_id) as is_ours:
+                if is_ours:  # else another service is at it; what is left to do then, a sweep finds
+                    await self._carry_on(incident_id)
         except StateUnavailable as error:  # as after a crash: the sweep goes on from what is stored
             extra = {"incident_id": incident_id, "error": error.message}
             logger.warning("incident waits for the state database", extra=extra)
+        except LeaseLost:
+            logger.warning("another service has taken an incident over", extra={"incident_id": incident_id})
+
+    @asynccontextmanager
+    async def _holding(self, incident_id: IncidentId) -> AsyncIterator[bool]:
+        """Hold the lease of an incident, if it can be had."""
+        lease = await self._parts.leases.take(incident_id)
+        if lease is None:
+            yield False
+            return
+        try:
+            with self._journal.holding(lease):
+                yield True
+        finally:
+            with suppress(StateUnavailable):  # then it stays ours, until we take it again or fall silent
+                await self._parts.leases.release(lease)
+
+    async def _carry_on(self, incident_id: IncidentId) -> None:
+        try:
+            await self._stages.advance(incident_id)
+        except (StateUnavailable, LeaseLost):
+            raise
         except (
             Exception
         ) as error:  # boundary: one incident's failure must reach a person, and no other incident
@@ -245,12 +270,12 @@ class WatcherAgent:
         prepare(sc.WATCHER_DETECTION_MS)
         prepare(sc.WATCHER_RECOVERY_MS, status=IncidentStatus.RESOLVED.value)
 
-    async def _sweep_forever(self) -> None:
+    async def _again_and_again(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
         is_away = False
         while True:
-            await self._parts.clock.sleep(self._parts.config.sweep_s)
+            await self._parts.clock.sleep(every_s)
             try:
-                await self.sweep()
+                await work()
                 if is_away:
                     logger.info("the state database is back")
                 is_away = False

@@ -23,6 +23,7 @@ from awf.core.ports import (
     EngineDirectory,
     ExecutionStore,
     IncidentStore,
+    Leases,
     SessionStore,
     TokenStore,
     WatcherSwitch,
@@ -50,6 +51,7 @@ class Runtime:
     dashboards: DashboardSource | None = None
     buttons: Buttons | None = None
     links: DecisionLinks | None = None
+    leases: Leases | None = None
     webhook_secret: str = ""
     webhook_max_bytes: int = 1_000_000
     public_url: str = "http://127.0.0.1:8000"

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from awf.core.incidents import ActionCall, Approval, Evidence
+from awf.core.leases import Lease
 from awf.core.types import IncidentId
 
 
@@ -43,6 +44,7 @@ class WorkOrder:
     approval: Approval | None = None
     decided_at: datetime | None = None  # when the rules chose it; an old choice is not carried out
     is_trusted: bool = True  # False: whoever sent the alert is not known, so only an approval counts
+    lease: Lease | None = None  # of who orders it; one that has ended orders nothing
 
 
 class ApplyStatus(StrEnum):
@@ -75,3 +77,17 @@ class Verification:
     effect: Effect
     statement: str
     evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An action that was begun, for the limits: where, and what came of it. `outcome` is empty until that is known."""
+
+    incident_id: IncidentId
+    action: str
+    digest: str
+    places: tuple[str, ...]
+    at: datetime
+    approved_by: str = ""
+    outcome: str = ""
+    is_over: bool = False  # it has an outcome, or its incident is closed

@@ -251,6 +251,7 @@ class Incident:
     is_blind: bool = False  # see Investigation
     advice: Advice = field(default_factory=Advice)
     approval_id: ApprovalId | None = None
+    follows: IncidentId | None = None  # an incident of the same cause that is handled: this one waits for it
     resolved_at: datetime | None = None
     timeline: tuple[TimelineEntry, ...] = ()
 

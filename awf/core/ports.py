@@ -3,12 +3,12 @@ every in-memory twin obeys them, and `tests/contract` holds each to it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from awf.core.actions import ActionInfo, Applied, Plan, Verification, WorkOrder
+from awf.core.actions import ActionInfo, Applied, Attempt, Plan, Verification, WorkOrder
 from awf.core.incidents import (
     ActionCall,
     Alert,
@@ -20,6 +20,7 @@ from awf.core.incidents import (
     PolicyDecision,
     Target,
 )
+from awf.core.leases import Lease, Replica
 from awf.core.notices import Letter, Notice, Told
 from awf.core.types import (
     ApprovalId,
@@ -160,12 +161,18 @@ class ControlStore(Protocol):
     """The only way to change a running engine."""
 
     async def submit(
-        self, kind: ControlKind, arguments: Mapping[str, Any], *, requested_by: str, idempotency_key: str
+        self,
+        kind: ControlKind,
+        arguments: Mapping[str, Any],
+        *,
+        requested_by: str,
+        idempotency_key: str,
+        lease: Lease | None = None,
     ) -> ControlOutcome:
         """Order a change and wait for the engines it concerns to acknowledge it, up to a limit.
 
         The same `idempotency_key` never orders twice: the first outcome is returned again. A missing
-        acknowledgement shows in `ControlOutcome.waiting_for`.
+        acknowledgement shows in `ControlOutcome.waiting_for`. Raises LeaseLost, and then orders nothing.
         """
         ...
 
@@ -233,6 +240,81 @@ class ExecutionStore(Protocol):
 # -- the watcher's own state
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An incident as it was saved; every save of any incident has a higher `revision` than all before."""
+
+    revision: int
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The incident that an alert belongs to, and all that was saved up to `revision`, this one included."""
+
+    incident: Incident
+    news: tuple[Saved, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An incident before and after a change; with a `rival` nothing was changed."""
+
+    before: Incident
+    after: Incident
+    rival: Incident | None = None
+
+
+class Leases(Protocol):
+    """Which of the services that share the state carries which incident on. Only the database's clock counts, and
+    only for how long a silent service keeps its incidents: what a lease allows, its token decides."""
+
+    async def beat(self) -> None:
+        """Say that this service lives."""
+        ...
+
+    async def leave(self) -> None:
+        """Give up all leases of this service."""
+        ...
+
+    async def take(self, incident_id: IncidentId) -> Lease | None:
+        """Take an incident; None while another living service has it. A second lease of one's own ends the first."""
+        ...
+
+    async def release(self, lease: Lease) -> None: ...
+
+    async def taken(self) -> frozenset[IncidentId]:
+        """Return the incidents that other living services have."""
+        ...
+
+    async def replicas(self) -> list[Replica]:
+        """Return the services heard of in the last hour, oldest first."""
+        ...
+
+
+class AttemptLog(Protocol):
+    """What was tried where, and what came of it: of all services together, so that limits hold for all."""
+
+    async def begin(
+        self,
+        attempt: Attempt,
+        objection: Callable[[Sequence[Attempt]], str],
+        *,
+        since: datetime,
+        intent: Json,
+        lease: Lease | None,
+    ) -> str:
+        """Ask for an objection, given the attempts since then, newest first; without one write the attempt down,
+        and the intent into the audit log, in the same unit of work. Return the objection, empty when the attempt may
+        go on; one that was begun before goes on. Raises LeaseLost."""
+        ...
+
+    async def end(self, attempt: Attempt, outcome: str, *, detail: Json, lease: Lease | None) -> None:
+        """Note what came of an attempt, there and in the audit log. Raises LeaseLost."""
+        ...
+
+
 class IncidentStore(Protocol):
     async def receive(self, alerts: Sequence[Alert], body: bytes) -> list[Alert]:
         """Store a delivery durably and return the alerts whose `dedupe_key` had not been seen."""
@@ -242,7 +324,36 @@ class IncidentStore(Protocol):
         """Say that alerts which were received could not be taken: they are new when they come again."""
         ...
 
-    async def save(self, incident: Incident) -> None: ...
+    async def add(self, incident: Incident, *, seen: int, joins: Callable[[Incident], bool]) -> Opened:
+        """Store a new incident, unless its alert belongs to another: to an open one that holds it, or to one
+        saved after revision `seen` that `joins` accepts. In one unit of work, so that no other service's comes between.
+        """
+        ...
+
+    async def change(
+        self,
+        incident_id: IncidentId,
+        make: Callable[[Incident], Incident],
+        *,
+        lease: Lease | None = None,
+        unless: Callable[[Incident], bool] | None = None,
+    ) -> Changed:
+        """Store what `make` makes of the incident as it is now; in one unit of work, so `make` only computes.
+
+        With `unless`, nothing is stored when another open incident that has chosen its action satisfies it.
+        Raises NotFound, LeaseLost.
+        """
+        ...
+
+    async def rival(self, incident_id: IncidentId, is_rival: Callable[[Incident], bool]) -> Incident | None:
+        """Return another open incident that has chosen its action and satisfies this, if there is one."""
+        ...
+
+    async def last_revision(self) -> int: ...
+
+    async def saved_since(self, revision: int) -> list[Saved]:
+        """Return every incident that was saved after a revision, as it is now, in the order of their revisions."""
+        ...
 
     async def get(self, incident_id: IncidentId) -> Incident:
         """Raises NotFound."""
@@ -250,6 +361,10 @@ class IncidentStore(Protocol):
 
     async def open_for(self, fingerprint: str) -> Incident | None:
         """Return the open incident that holds an alert of this fingerprint, if there is one."""
+        ...
+
+    async def last_for(self, fingerprint: str) -> Incident | None:
+        """Return the newest incident, open or closed, that holds an alert of this fingerprint."""
         ...
 
     async def list(
@@ -265,7 +380,9 @@ class IncidentStore(Protocol):
 
 
 class ApprovalStore(Protocol):
-    async def create(self, approval: Approval) -> None: ...
+    async def create(self, approval: Approval, *, lease: Lease | None = None) -> None:
+        """Raises LeaseLost."""
+        ...
 
     async def get(self, approval_id: ApprovalId) -> Approval:
         """Raises NotFound. One whose time has passed is returned as expired."""

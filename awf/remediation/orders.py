@@ -32,6 +32,7 @@ async def give(work: WorkOrder, orders: Sequence[Order], tools: Tools, *, phase:
             requested_by=f"{REQUESTED_BY} for {work.incident_id}",
             # The same order of the same incident is carried out once, however often we come back to it.
             idempotency_key=f"{work.incident_id}/{work.call.digest}/{phase}/{number}",
+            lease=work.lease,
         )
         before += [_inverse(order.kind, ack) for ack in outcome.acks if _restores(ack)]
         if outcome.is_applied:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from awf.core.actions import (
     ActionInfo,
     Applied,
     ApplyStatus,
+    Attempt,
     Plan,
     Verification,
     WorkOrder,
@@ -23,10 +23,10 @@ from awf.core.incidents import (
     Target,
     Verdict,
 )
-from awf.core.ports import AuditLog, Policy
+from awf.core.ports import AttemptLog, AuditLog, Policy
 from awf.core.types import Json
-from awf.errors import AwfError, NotFound, StateUnavailable
-from awf.remediation.limits import INTENT, Limits, place_keys
+from awf.errors import AwfError, LeaseLost, NotFound, StateUnavailable
+from awf.remediation.limits import Limits, place_keys
 from awf.remediation.orders import REQUESTED_BY, take_back
 from awf.remediation.spec import ActionSpec, Situation, Tools
 
@@ -39,14 +39,20 @@ class ActionRunner:
     """Implements `Remediation` over the registered actions."""
 
     def __init__(
-        self, specs: Mapping[str, ActionSpec], *, policy: Policy, audit: AuditLog, tools: Tools
+        self,
+        specs: Mapping[str, ActionSpec],
+        *,
+        policy: Policy,
+        audit: AuditLog,
+        attempts: AttemptLog,
+        tools: Tools,
     ) -> None:
         self._specs = dict(specs)
         self._policy = policy
         self._audit = audit
+        self._attempts = attempts
         self._tools = tools
-        self._limits = Limits(audit, tools.config)
-        self._slot = asyncio.Lock()
+        self._limits = Limits(tools.config)
 
     def actions(self) -> Mapping[str, ActionInfo]:
         return {name: spec.info for name, spec in self._specs.items()}
@@ -66,31 +72,25 @@ class ActionRunner:
 
     async def apply(self, order: WorkOrder) -> Applied:
         spec = self._spec(order.call.name)
-        places = spec.places(order.call)
-        async with self._slot:
-            why = await self._claim(order, places)
-        if why:
+        attempt = self._attempt(order)
+        if why := await self._begin(order, attempt):
             await self._note("action.refused", order, {"why": why})
             return Applied(ApplyStatus.REFUSED, why, self._tools.clock.now())
         try:
             applied = await spec.apply(order, self._tools)
-        except StateUnavailable:
+        except (StateUnavailable, LeaseLost):
             raise  # as after a crash: the order, given or not, is given again under the same key
         except AwfError as error:  # it may have been done or not: nobody knows
             applied = Applied(ApplyStatus.UNCONFIRMED, error.message, self._tools.clock.now())
-        if applied.status is not ApplyStatus.APPLIED:
-            self._limits.release(order.incident_id)
-        await self._note(f"action.{applied.status.value}", order, {"detail": applied.detail})
+        if applied.status is ApplyStatus.APPLIED:
+            await self._note("action.applied", order, {"detail": applied.detail})
+        else:
+            await self._end(order, applied.status.value, applied.detail)
         return applied
 
     async def verify(self, order: WorkOrder, applied: Applied) -> Verification:
-        spec = self._spec(order.call.name)
-        self._limits.hold(order, spec.places(order.call))  # after a restart nobody holds them
-        try:
-            found = await spec.verify(order, applied, self._tools)
-        finally:
-            self._limits.release(order.incident_id)
-        await self._note(f"action.{found.effect.value}", order, {"detail": found.statement})
+        found = await self._spec(order.call.name).verify(order, applied, self._tools)
+        await self._end(order, found.effect.value, found.statement)
         return found
 
     async def undo(self, order: WorkOrder, applied: Applied) -> Applied:
@@ -102,27 +102,34 @@ class ActionRunner:
         await self._note("action.undone", order, {"detail": undone.detail, "status": undone.status.value})
         return undone
 
-    async def _claim(self, order: WorkOrder, places: Sequence[Target]) -> str:
-        """Write the intent down, or say why the action may not be taken."""
-        now = self._tools.clock.now()
-        intents = await self._limits.intents(now)
-        is_repeat = any(
-            entry.subject == order.incident_id and entry.detail.get("digest") == order.call.digest
-            for entry in intents
-        )
-        if is_repeat:  # a restart in the middle: the engines' orders are idempotent, so go on
-            self._limits.hold(order, places)
-            return ""
-        if why := self._not_allowed(order) or self._limits.refusal(order, places, intents, now):
-            return why
-        approved_by = order.approval.decided_by if order.approval else ""
-        decision = self.judge(order.call, severity=order.severity)
-        detail = {
-            "places": place_keys(places), "approved_by": approved_by, "policy": to_json(decision)
+    async def _begin(self, order: WorkOrder, attempt: Attempt) -> str:
+        """Write the intent down, or say why the action may not be taken. After a restart in the middle it goes on:
+        the engines' orders are idempotent."""
+        intent = {
+            "arguments": to_json(order.call.arguments), "places": attempt.places,
+            "approved_by": attempt.approved_by,
+            "policy": to_json(self.judge(order.call, severity=order.severity)),
         }  # fmt: skip
-        await self._note(INTENT, order, detail)
-        self._limits.hold(order, places)
-        return ""
+        return await self._attempts.begin(
+            attempt,
+            lambda earlier: self._not_allowed(order) or self._limits.refusal(attempt, earlier),
+            since=self._limits.since(attempt.at),
+            intent=intent,
+            lease=order.lease,
+        )
+
+    async def _end(self, order: WorkOrder, outcome: str, detail: str) -> None:
+        await self._attempts.end(self._attempt(order), outcome, detail={"detail": detail}, lease=order.lease)
+
+    def _attempt(self, order: WorkOrder) -> Attempt:
+        return Attempt(
+            incident_id=order.incident_id,
+            action=order.call.name,
+            digest=order.call.digest,
+            places=place_keys(self._spec(order.call.name).places(order.call)),
+            at=self._tools.clock.now(),
+            approved_by=order.approval.decided_by if order.approval else "",
+        )
 
     def _not_allowed(self, order: WorkOrder) -> str:
         decision = self.judge(order.call, severity=order.severity)
@@ -160,8 +167,6 @@ class ActionRunner:
 
     async def _note(self, event: str, order: WorkOrder, detail: Json) -> None:
         about = {"action": order.call.name, "digest": order.call.digest}
-        if event == INTENT:
-            about["arguments"] = to_json(order.call.arguments)
         logger.info(event, extra={"incident_id": order.incident_id, "action": order.call.name})
         await self._audit.append(
             actor=REQUESTED_BY, event=event, subject=order.incident_id, detail=about | detail

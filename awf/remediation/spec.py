@@ -23,6 +23,8 @@ class RemediationConfig:
     cooldown_s: float = 300.0
     decision_ttl_s: float = 900.0  # an older decision that nothing came of is not acted on
     max_actions_per_hour: int = 20
+    block_after: int = 3  # actions in vain on a place; 0: never
+    block_window_s: float = 21_600.0
     max_workers: int = 32
     timeout_factor: float = 1.5
     max_timeout_factor: float = 4.0  # repeated raises end there

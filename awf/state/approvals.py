@@ -9,9 +9,11 @@ from sqlalchemy import Connection, insert, select, update
 
 from awf.core.codec import from_json, to_json
 from awf.core.incidents import Approval, ApprovalStatus
+from awf.core.leases import Lease
 from awf.core.types import ApprovalId
 from awf.errors import Conflict, Expired, NotFound
 from awf.state.database import Database
+from awf.state.leases import require
 from awf.state.schema import approvals, take_numbers
 
 
@@ -21,8 +23,9 @@ class Approvals:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    async def create(self, approval: Approval) -> None:
+    async def create(self, approval: Approval, *, lease: Lease | None = None) -> None:
         def work(conn: Connection) -> None:
+            require(conn, lease)
             conn.execute(
                 insert(approvals).values(
                     id=approval.id,

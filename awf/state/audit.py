@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from awf.core.audit_chain import GENESIS, Chain, digest
 from awf.core.clock import parse_time
@@ -16,7 +15,6 @@ from awf.core.codec import to_json
 from awf.core.incidents import AuditEntry
 from awf.core.ports import Page
 from awf.core.types import Json
-from awf.errors import Unavailable
 from awf.state.database import Database
 from awf.state.documents import dump_json, storable
 from awf.state.paging import fetch_page
@@ -24,7 +22,6 @@ from awf.state.schema import audit, last_number, take_numbers
 
 _SEQUENCE = "audit"
 _BATCH = 1_000
-_ATTEMPTS = 5
 
 
 class Audit:
@@ -34,16 +31,10 @@ class Audit:
         self._db = database
 
     async def append(self, *, actor: str, event: str, subject: str, detail: Json) -> AuditEntry:
-        # The hash is of what is stored.
-        said = {"actor": storable(actor), "event": storable(event), "subject": storable(subject)}
-        body = {"at": self._db.now_text(), **said}
-        kept = json.loads(dump_json(to_json(detail)))
-        for _ in range(_ATTEMPTS):
-            try:
-                return await self._db.write(lambda conn: _append(conn, body, kept))
-            except IntegrityError:  # another process was first: follow its entry
-                continue
-        raise Unavailable(f"the audit log is too busy to record {event} of {subject}")
+        now = self._db.now_text()
+        return await self._db.write(
+            lambda conn: append_entry(conn, at=now, actor=actor, event=event, subject=subject, detail=detail)
+        )
 
     async def list(self, *, limit: int = 50, cursor: str | None = None) -> Page[AuditEntry]:
         return await self._db.read(
@@ -66,13 +57,21 @@ def _after(conn: Connection, *, seq: int) -> Sequence[Any]:
     return conn.execute(select(audit).where(audit.c.seq > seq).order_by(audit.c.seq).limit(_BATCH)).all()
 
 
-def _append(conn: Connection, body: dict[str, str], detail: Json) -> AuditEntry:
+def append_entry(
+    conn: Connection, *, at: str, actor: str, event: str, subject: str, detail: Json
+) -> AuditEntry:
+    """Append within a unit of work that writes: those run one after the other, so each follows the last entry."""
+    # The hash is of what is stored.
+    said = {"actor": storable(actor), "event": storable(event), "subject": storable(subject)}
+    kept = json.loads(dump_json(to_json(detail)))
     seq = take_numbers(conn, _SEQUENCE)[-1]
     last = conn.execute(select(audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).scalar()
-    values: dict[str, Any] = {**body, "seq": seq, "detail": detail, "previous_hash": last or GENESIS}
+    values: dict[str, Any] = {
+        "at": at, **said, "seq": seq, "detail": kept, "previous_hash": last or GENESIS
+    }  # fmt: skip
     values["hash"] = digest(values)
     conn.execute(insert(audit).values(**values))
-    return AuditEntry(**{**values, "at": parse_time(body["at"])})
+    return AuditEntry(**{**values, "at": parse_time(at)})
 
 
 def _read(row: Any) -> AuditEntry:

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from awf.core.clock import isoformat
 from awf.core.codec import from_json, to_json
+from awf.core.leases import Lease
 from awf.core.types import (
     ChangeId,
     ControlAck,
@@ -26,6 +26,7 @@ from awf.core.types import (
 from awf.errors import Conflict, NotFound
 from awf.state.database import Database
 from awf.state.engines import choose_targets, live_engines
+from awf.state.leases import require
 from awf.state.schema import change_targets, changes, engines, take_numbers
 
 ORDERED, ACKNOWLEDGED = "changes", "acks"
@@ -42,16 +43,19 @@ class Controls:
         self._timeout_s = timeout_s
 
     async def submit(
-        self, kind: ControlKind, arguments: Mapping[str, Any], *, requested_by: str, idempotency_key: str
+        self,
+        kind: ControlKind,
+        arguments: Mapping[str, Any],
+        *,
+        requested_by: str,
+        idempotency_key: str,
+        lease: Lease | None = None,
     ) -> ControlOutcome:
         def work(conn: Connection) -> ControlChange:
+            require(conn, lease)
             return self._order(conn, kind, arguments, by=requested_by, key=idempotency_key)
 
-        try:
-            change = await self._db.write(work, topic=ORDERED)
-        except IntegrityError:  # another process ordered the same at the same time: it is there now
-            change = await self._db.write(work, topic=ORDERED)
-        return await self._wait_for_acks(change)
+        return await self._wait_for_acks(await self._db.write(work, topic=ORDERED))
 
     async def engines(self) -> list[EngineInfo]:
         return await self._db.read(lambda conn: live_engines(conn, self._db.now()))

@@ -29,7 +29,6 @@ from awf.state.connecting import (
 )
 from awf.state.failures import AWAY, is_away, is_repeatable, said, sqlstate
 from awf.state.schema import METADATA, SCHEMA_VERSION, schema_version
-from awf.state.sole import SoleService
 
 T = TypeVar("T")
 
@@ -104,10 +103,6 @@ class Database:
                 await ticket.wait()
         except TimeoutError:
             return
-
-    def sole_service(self) -> SoleService:
-        """Return the right to be the only service here, not taken yet."""
-        return SoleService(self._engine)
 
     async def aclose(self) -> None:
         """End every waiting stream, let running units finish and close the connections."""

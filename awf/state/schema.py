@@ -75,6 +75,33 @@ incident_alerts = Table(
     Column("fingerprint", StoredText, primary_key=True),
     Column("incident_id", ForeignKey("incidents.id"), primary_key=True),
 )
+replicas = Table(
+    "replicas",
+    METADATA,
+    Column("id", StoredText, primary_key=True),
+    Column("name", StoredText, nullable=False),
+    _time("since"),
+    _time("seen_at"),
+)
+leases = Table(
+    "leases",
+    METADATA,
+    Column("incident_id", StoredText, primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("owner", StoredText, nullable=False),
+)
+attempts = Table(
+    "attempts",
+    METADATA,
+    _number(),
+    Column("incident_id", StoredText, nullable=False),
+    Column("digest", StoredText, nullable=False),
+    _time("at"),
+    Column("outcome", StoredText, nullable=False),
+    Column("doc", JSON, nullable=False),
+    Index("attempts_once", "incident_id", "digest", unique=True),
+    Index("attempts_age", "at"),
+)
 approvals = Table(
     "approvals",
     METADATA,

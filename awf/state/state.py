@@ -9,15 +9,16 @@ from sqlalchemy import select
 
 from awf.core.clock import Clock, SystemClock
 from awf.state.approvals import Approvals
+from awf.state.attempts import Attempts
 from awf.state.audit import Audit
 from awf.state.connecting import Password
 from awf.state.controls import Controls
 from awf.state.database import Database, open_database
 from awf.state.executions import KEPT_EXECUTIONS, Executions
 from awf.state.incidents import Incidents
+from awf.state.leases import LAPSE_S, LeaseTable
 from awf.state.outbox import OutboxTable
 from awf.state.sessions import Sessions
-from awf.state.sole import CLAIM_S, SoleService
 from awf.state.switch import Switch
 from awf.state.tokens import Tokens
 
@@ -32,6 +33,7 @@ class State:
     database: Database
     incidents: Incidents
     approvals: Approvals
+    attempts: Attempts
     audit: Audit
     controls: Controls
     executions: Executions
@@ -60,6 +62,7 @@ class State:
             database=database,
             incidents=await Incidents.open(database),
             approvals=Approvals(database),
+            attempts=Attempts(database),
             audit=Audit(database),
             controls=Controls(database, timeout_s=control_timeout_s),
             executions=Executions(database, kept=kept_executions),
@@ -69,9 +72,9 @@ class State:
             outbox=OutboxTable(database),
         )
 
-    async def claim(self, *, within_s: float = CLAIM_S) -> SoleService:
-        """Become the only service on this database. Raises ConfigError when another one is."""
-        return await self.database.sole_service().claim(within_s=within_s)
+    def leases(self, name: str, *, lapse_s: float = LAPSE_S) -> LeaseTable:
+        """Return the leases of the service of this name."""
+        return LeaseTable(self.database, name=name, lapse_s=lapse_s)
 
     async def check(self) -> None:
         """Return when the database answers. Raises StateUnavailable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -21,7 +22,6 @@ from awf.embedded.ports import reserve
 from awf.embedded.web import WebServers
 from awf.settings import Settings
 from awf.state import State
-from awf.state.sole import SoleService
 from awf.wiring.channels import channels_of
 from awf.wiring.engine import load_registry, open_exporter, start_engine
 from awf.wiring.grafana import GrafanaReader
@@ -41,8 +41,7 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         opened.callback(listener.close)
         state = await open_state(settings)
         opened.push_async_callback(state.aclose)
-        sole = await state.claim()
-        opened.push_async_callback(sole.aclose)
+        leases = state.leases(_name(listener), lapse_s=settings.lease_s)
         if settings.workflows:
             opened.push_async_callback(_start_own_engine(settings, state))
         counters = Counters()
@@ -56,10 +55,12 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
         channels = channels_of(settings, links)
         teller = Teller(state.outbox, channels.by_name, SystemClock(), counters)
         opened.push_async_callback(teller.aclose)
-        watcher = build_watcher(settings, state, telemetry, teller, counters)
+        watcher = build_watcher(
+            settings, state, leases=leases, telemetry=telemetry, people=teller, counters=counters
+        )
         opened.push_async_callback(watcher.aclose)
-        readiness = {
-            "database": partial(_database_answers, state, sole),
+        readiness: dict[str, ReadinessCheck] = {
+            "database": state.check,
             "grafana": partial(_grafana_answers, telemetry),
         }
         dashboards = GrafanaReader(settings.grafana_base, find(settings, "grafana_token"))
@@ -69,6 +70,7 @@ async def start_service(settings: Settings) -> Callable[[], Awaitable[None]]:
             dashboards=dashboards,
             buttons=channels.buttons,
             links=links,
+            leases=leases,
         )
         servers = WebServers()
         opened.push_async_callback(servers.stop)
@@ -120,10 +122,9 @@ def _runtime(
     )
 
 
-async def _database_answers(state: State, sole: SoleService) -> None:
-    """Return when the state database answers and no other service uses it. Raises StateUnavailable."""
-    await state.check()
-    await sole.check()
+def _name(listener: socket.socket) -> str:
+    """Return what tells this service from others that run now, and is the same after a restart."""
+    return f"{socket.gethostname()}:{listener.getsockname()[1]}"
 
 
 async def _grafana_answers(telemetry: GrafanaMCPClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 from awf.errors import DataDirError, StateUnavailable
@@ -12,7 +11,6 @@ from awf.settings import Settings
 from awf.state import State
 from awf.state.connecting import Password, sqlite_url
 from awf.state.copying import copy_file
-from awf.state.sole import SoleService
 from awf.wiring.secrets import ADMIN, WORKER, read_or_make
 
 logger = logging.getLogger(__name__)
@@ -45,15 +43,12 @@ def admin_token(settings: Settings) -> str:
 async def copy_state(settings: Settings, source: Path) -> dict[str, int]:
     """Copy a SQLite file into the configured database, while no service runs on either; return rows by table.
 
-    Raises ConfigError, DataDirError, Conflict, StateUnavailable.
+    Raises DataDirError, Conflict, StateUnavailable.
     """
     if not await asyncio.to_thread(source.is_file):  # opening it would make it
         raise DataDirError(f"there is no file {source}", hint="AWF_DATA_DIR/state.db is the usual one.")
-    async with AsyncExitStack() as opened:
-        opened.push_async_callback((await SoleService.of_file(source).claim(within_s=0)).aclose)
-        new = await opened.enter_async_context(await _open_when_it_answers(settings, 0))
-        opened.push_async_callback((await new.claim(within_s=0)).aclose)
-        return await copy_file(source, new)
+    async with await _open_when_it_answers(settings, 0) as new:
+        return await copy_file(source, new, lapse_s=settings.lease_s)
 
 
 def database_url(settings: Settings) -> str:

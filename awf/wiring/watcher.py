@@ -14,7 +14,7 @@ from awf.agents.watcher import WatcherAgent
 from awf.core.alert_source import AlertSource
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
-from awf.core.ports import AlertIntake, People
+from awf.core.ports import AlertIntake, Leases, People
 from awf.core.registry import discover
 from awf.remediation.custom import load_actions
 from awf.remediation.playbook import PlaybookRules, load_playbook
@@ -66,7 +66,13 @@ def _servers(settings: Settings) -> dict[str, McpServer]:
 
 
 def build_watcher(
-    settings: Settings, state: State, telemetry: GrafanaMCPClient, people: People, counters: Counters
+    settings: Settings,
+    state: State,
+    *,
+    leases: Leases,
+    telemetry: GrafanaMCPClient,
+    people: People,
+    counters: Counters,
 ) -> WatcherAgent:
     """Return the watcher. Raises ConfigError for a policy or a playbook that cannot be read."""
     clock = SystemClock()
@@ -82,12 +88,17 @@ def build_watcher(
             verify_timeout_s=settings.verify_timeout_s,
             cooldown_s=settings.cooldown_s,
             max_actions_per_hour=settings.max_actions_per_hour,
+            block_after=settings.block_after,
+            block_window_s=settings.block_window_s,
         ),
     )
-    remediation = ActionRunner(specs, policy=policy_of(settings, specs), audit=state.audit, tools=tools)
+    remediation = ActionRunner(
+        specs, policy=policy_of(settings, specs), audit=state.audit, attempts=state.attempts, tools=tools
+    )
     playbook = playbook_of(settings, specs)
     parts = WatcherParts(
         incidents=state.incidents,
+        leases=leases,
         approvals=state.approvals,
         audit=state.audit,
         switch=state.switch,
@@ -105,6 +116,8 @@ def build_watcher(
             may_act=bool(find(settings, "webhook_secret")),
             approval_ttl_s=settings.approval_ttl_s,
             public_url=settings.public_base,
+            dry_run=settings.dry_run,
+            beat_s=settings.lease_s / 3,
         ),
         clock=clock,
         counters=counters,

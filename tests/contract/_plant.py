@@ -166,7 +166,7 @@ class Plant:
         state = self.server.state
         tools = Tools(state.controls, self.telemetry, self.people, self.clock, RemediationConfig(**config))
         policy = default_policy((name, spec.default) for name, spec in SPECS.items())
-        return ActionRunner(SPECS, policy=policy, audit=state.audit, tools=tools)
+        return ActionRunner(SPECS, policy=policy, audit=state.audit, attempts=state.attempts, tools=tools)
 
     async def order(self, kind: ControlKind, arguments: dict[str, Any], *, key: str = "") -> ControlOutcome:
         return await self.server.state.controls.submit(

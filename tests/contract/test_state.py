@@ -155,6 +155,9 @@ class TestIncidents:
         assert found.id == "inc_1"
         await state.incidents.save(make_incident(status=IncidentStatus.RESOLVED))
         assert await state.incidents.open_for("f1") is None
+        last = await state.incidents.last_for("f1")
+        assert last is not None
+        assert last.status is IncidentStatus.RESOLVED
 
     async def test_lists_are_newest_first_and_pages_meet_without_gap(self, state: State) -> None:
         for index in range(5):

@@ -232,7 +232,9 @@ async def _use_action(spec: ActionSpec) -> None:
     tools = Tools(controls, FakeTelemetry(clock), FakePeople(), clock, RemediationConfig())
     async with await State.open(clock=clock) as state:
         policy = default_policy([(spec.name, spec.default)])
-        runner = ActionRunner({spec.name: spec}, policy=policy, audit=state.audit, tools=tools)
+        runner = ActionRunner(
+            {spec.name: spec}, policy=policy, audit=state.audit, attempts=state.attempts, tools=tools
+        )
         cause = Hypothesis(CauseClass.WORKER_SATURATION, Target(agent_id=AgentId("a")), 0.9, "too few")
         plan = await runner.plan(spec.name, cause)
         assert plan.call is not None

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from awf.api.access import Asker, allow
 from awf.api.runtime import Parts, Runtime
+from awf.core.codec import to_json
 from awf.core.ports import Principal
 from awf.core.types import Json
 
@@ -14,9 +15,14 @@ router = APIRouter(prefix="/watcher", tags=["watcher"])
 
 @router.get("", dependencies=[allow("read")])
 async def get_watcher(parts: Parts) -> Json:
-    """Whether the watcher acts, and how much waits."""
+    """Whether the watcher acts, how much waits, and the services that share its work, of the last hour."""
     pending = await parts.approvals.pending()
-    return {"paused": await parts.switch.is_paused(), "approvals_pending": len(pending)}
+    services = await parts.leases.replicas() if parts.leases else []
+    return {
+        "paused": await parts.switch.is_paused(),
+        "approvals_pending": len(pending),
+        "services": to_json(services),
+    }
 
 
 @router.post("/pause", dependencies=[allow("operate")])

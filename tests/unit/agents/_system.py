@@ -173,8 +173,9 @@ class System:
         investigator: Investigator | None = None,
         config: WatcherConfig | None = None,
         policy: RulePolicy | None = None,
+        name: str = "watcher",
     ) -> WatcherAgent:
-        """Build a watcher on this state: a second one stands for a restart."""
+        """Build a watcher on this state: a second one stands for a restart, one of another name for a replica."""
         specs = discover("awf.remediation.actions", ActionSpec)
         tools = Tools(controls or self.controls, self.telemetry, self.people, self.clock, self.remediation)
         policy = policy or default_policy((name, spec.default) for name, spec in specs.items())
@@ -183,10 +184,13 @@ class System:
                 playbook=PlaybookRules(),
                 people=self.people,
                 incidents=incidents or self.state.incidents,
+                leases=self.state.leases(name, lapse_s=3600),
                 approvals=self.state.approvals,
                 audit=self.state.audit,
                 switch=self.state.switch,
-                remediation=ActionRunner(specs, policy=policy, audit=self.state.audit, tools=tools),
+                remediation=ActionRunner(
+                    specs, policy=policy, audit=self.state.audit, attempts=self.state.attempts, tools=tools
+                ),
                 telemetry=self.telemetry,
                 investigator=investigator or Investigator(self.telemetry, self.clock),
                 config=config or WatcherConfig(),

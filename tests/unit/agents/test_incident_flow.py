@@ -22,6 +22,7 @@ from awf.core.incidents import (
     IncidentStatus,
     Verdict,
 )
+from awf.core.ports import Changed, Opened
 from awf.core.types import AckStatus, ControlAck, ControlChange, EngineId
 from awf.errors import Conflict, Expired, NotFound
 from awf.generate.output import rule_groups
@@ -290,10 +291,11 @@ async def test_a_pause_holds_what_was_decided_before_it(system: System) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(incidents, name)
 
-        async def save(self, incident: Incident) -> None:
-            await incidents.save(incident)
-            if incident.timeline[-1].kind == "policy":
+        async def change(self, *arguments: Any, **options: Any) -> Changed:
+            changed = await incidents.change(*arguments, **options)
+            if changed.after.timeline[-1].kind == "policy":
                 await system.state.switch.set_paused(True, by="ana")
+            return changed
 
     system.start(incidents=PausingStore())
     incident = await system.alert(WRITER)
@@ -476,10 +478,17 @@ async def test_a_watcher_killed_after_any_stage_acts_exactly_once(system: System
         def __getattr__(self, name: str) -> Any:
             return getattr(incidents, name)
 
-        async def save(self, incident: Incident) -> None:
-            await incidents.save(incident)
-            if incident.timeline[-1].kind == stage:
+        async def add(self, *arguments: Any, **options: Any) -> Opened:
+            opened = await incidents.add(*arguments, **options)
+            if stage == "alert":
                 raise asyncio.CancelledError
+            return opened
+
+        async def change(self, *arguments: Any, **options: Any) -> Changed:
+            changed = await incidents.change(*arguments, **options)
+            if changed.after.timeline[-1].kind == stage:
+                raise asyncio.CancelledError
+            return changed
 
     class DyingControls:
         async def submit(self, *args: Any, **options: Any) -> Any:
@@ -570,10 +579,10 @@ async def test_a_question_asked_just_before_a_kill_is_not_asked_twice(system: Sy
         def __getattr__(self, name: str) -> Any:
             return getattr(incidents, name)
 
-        async def save(self, incident: Incident) -> None:
-            if incident.status is IncidentStatus.AWAITING_APPROVAL:
+        async def change(self, incident_id: Any, make: Any, **options: Any) -> Changed:
+            if make(await incidents.get(incident_id)).status is IncidentStatus.AWAITING_APPROVAL:
                 raise asyncio.CancelledError
-            await incidents.save(incident)
+            return await incidents.change(incident_id, make, **options)
 
     doomed = system.start(incidents=DyingStore())
     await doomed.handle_alert([SATURATED], b"{}")
@@ -685,3 +694,13 @@ async def test_an_agent_that_fails_while_telemetry_has_trouble_is_an_incident_of
     assert incident.id != trouble.id
     assert incident.action is not None
     assert incident.action.name == "switch_fallback"
+
+
+async def test_an_alert_that_resolves_after_many_other_incidents_still_closes_its_own(system: System) -> None:
+    healthy(system.telemetry)
+    queue(system.telemetry)
+    storm = [alert("Storm", agent_id=f"agent-{number}") for number in range(60)]
+    first = await system.alert(*storm)
+    assert (first.status, first.resolved_at) == (IncidentStatus.ESCALATED, None)
+    again = await system.alert(replace(storm[0], status="resolved"))
+    assert (again.id, again.resolved_at) == (first.id, system.clock.now())

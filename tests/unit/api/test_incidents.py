@@ -138,7 +138,9 @@ class TestHealth:
         (entry,) = (await client.get("/audit")).json()["items"]
         assert (entry["actor"], entry["event"]) == ("a-operator", "watcher.paused")
         assert (await client.get("/audit/verify")).json() == {"status": "intact", "entries": 1}
-        assert (await client.get("/watcher")).json() == {"paused": True, "approvals_pending": 0}
+        assert (await client.get("/watcher")).json() == {
+            "paused": True, "approvals_pending": 0, "services": []
+        }  # fmt: skip
         await api.state.database.write(
             lambda conn: conn.exec_driver_sql("UPDATE audit SET actor = 'nobody'").rowcount
         )

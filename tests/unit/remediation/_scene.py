@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from awf.core import semconv as sc
-from awf.core.actions import WorkOrder
+from awf.core.actions import Attempt, WorkOrder
 from awf.core.incidents import ActionCall, Approval, ApprovalStatus, CauseClass, Hypothesis, Target
 from awf.core.registry import discover
 from awf.core.types import (
@@ -84,4 +84,15 @@ class Scene:
     def runner(self, *, policy: RulePolicy | None = None, **config: Any) -> ActionRunner:
         tools = Tools(self.controls, self.telemetry, self.people, self.clock, RemediationConfig(**config))
         usual = default_policy((name, spec.default) for name, spec in SPECS.items())
-        return ActionRunner(SPECS, policy=policy or usual, audit=self.state.audit, tools=tools)
+        return ActionRunner(
+            SPECS,
+            policy=policy or usual,
+            audit=self.state.audit,
+            attempts=self.state.attempts,
+            tools=tools,
+        )
+
+    async def finish(self, done: WorkOrder, outcome: str = "effective") -> None:
+        """Let an action come to its end, so that its place is free again."""
+        attempt = Attempt(done.incident_id, done.call.name, done.call.digest, (), self.clock.now())
+        await self.state.attempts.end(attempt, outcome, detail={}, lease=None)

@@ -89,6 +89,7 @@ async def test_the_same_order_twice_acts_once(scene: Scene) -> None:
 
 async def test_the_cooldown_holds_over_a_restart_and_then_ends(scene: Scene) -> None:
     await scene.runner().apply(order(switch()))
+    await scene.finish(order(switch()))
     scene.clock.advance(299)
     refused = await scene.runner().apply(order(switch(), incident="inc_2"))
     assert "the cooldown is 300 s" in refused.detail

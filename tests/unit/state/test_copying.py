@@ -11,7 +11,7 @@ import pytest
 
 from awf.core.incidents import ActionCall, Approval, ApprovalStatus, Incident, IncidentStatus
 from awf.core.types import ApprovalId, EngineId, EngineInfo, ExecutionId, IncidentId
-from awf.errors import ConfigError, Conflict, DataDirError
+from awf.errors import Conflict, DataDirError
 from awf.settings import Settings, load
 from awf.state import State
 from awf.wiring.state import copy_state, database_url, open_state
@@ -132,10 +132,19 @@ async def test_a_database_of_another_program_is_refused_and_gets_no_tables_of_ou
 
 async def test_a_file_whose_service_runs_is_not_copied(settings: Settings, source: Path) -> None:
     async with await State.open(f"sqlite:///{source}") as running:
-        sole = await running.claim()
-        with pytest.raises(ConfigError, match="another AWF service uses"):
+        service = running.leases("a service")
+        await service.beat()
+        with pytest.raises(Conflict, match=r"an AWF service uses .*state\.db"):
             await copy_state(settings, source)
-        await sole.aclose()
+        await service.leave()
+        assert await copy_state(settings, source)
+
+
+async def test_a_database_whose_service_runs_is_not_copied_into(settings: Settings, source: Path) -> None:
+    async with await open_state(settings) as running:
+        await running.leases("a service").beat()
+        with pytest.raises(Conflict, match="an AWF service uses the target"):
+            await copy_state(settings, source)
 
 
 @pytest.mark.parametrize(

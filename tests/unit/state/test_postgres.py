@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
 from awf.core.types import ControlKind
-from awf.errors import ConfigError, Conflict, DataDirError, StateUnavailable
+from awf.errors import Conflict, DataDirError, StateUnavailable
 from awf.state import State
 from awf.state.connecting import parse
 from tests.postgres import PASSWORD, USER, Postgres
@@ -217,75 +216,3 @@ async def test_a_server_that_cannot_do_its_part_is_unavailable(state: State, cod
     with pytest.raises(StateUnavailable, match="no room"):
         await state.database.write(refused)
     assert await state.tokens.list() == []
-
-
-# -- one service
-
-
-async def test_a_second_service_on_a_database_is_refused_and_may_follow_the_first(url: str) -> None:
-    async with await opened(url) as one, await opened(url) as other:
-        first = await one.database.sole_service().claim(within_s=0)
-        second = other.database.sole_service()
-        with pytest.raises(ConfigError, match="another AWF service uses the state database") as caught:
-            await second.claim(within_s=0.6)
-        assert PASSWORD not in caught.value.message
-        await first.aclose()
-        await second.claim(within_s=5)
-        await second.check()
-        await second.aclose()
-
-
-async def test_services_in_schemas_of_their_own_do_not_meet(url: str, run_sql: Callable[[str], str]) -> None:
-    run_sql(f"CREATE SCHEMA other; ALTER ROLE {USER} IN DATABASE {url.rpartition('/')[2]} RESET search_path")
-    async with await opened(url) as one:
-        first = await one.database.sole_service().claim(within_s=0)
-        run_sql(f"ALTER ROLE {USER} IN DATABASE {url.rpartition('/')[2]} SET search_path = other")
-        async with await opened(url) as other:
-            second = await other.database.sole_service().claim(within_s=0)
-            await second.aclose()
-        await first.aclose()
-
-
-async def test_a_service_whose_connection_was_cut_takes_its_place_again(
-    url: str, run_sql: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("awf.state.sole.WATCH_S", 0.05)
-    async with await opened(url) as state:
-        sole = await state.database.sole_service().claim(within_s=0)
-        held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
-        before = run_sql(held)
-        run_sql(f"SELECT pg_terminate_backend({before})")
-        async with asyncio.timeout(20):
-            while run_sql(held) in ("", before):
-                await asyncio.sleep(0.05)
-            while sole._watch is not None and not sole._is_held:
-                await asyncio.sleep(0.05)
-        await sole.check()
-        await sole.aclose()
-
-
-async def test_a_service_whose_place_was_taken_says_so_until_it_is_free_again(
-    url: str, run_sql: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("awf.state.sole.WATCH_S", 3600.0)
-    async with await opened(url) as one, await opened(url) as other:
-        first = await one.database.sole_service().claim(within_s=0)
-        run_sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
-        second = await other.database.sole_service().claim(within_s=5)
-        first._is_held = False  # what its watch finds within 5 s
-        with pytest.raises(StateUnavailable, match="another AWF service"):
-            await first.check()
-        await second.aclose()
-        await first.aclose()
-
-
-async def test_a_second_service_on_a_file_is_refused(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'state.db'}"
-    async with await State.open(url) as one, await State.open(url) as other:
-        first = await one.database.sole_service().claim(within_s=0)
-        second = other.database.sole_service()
-        with pytest.raises(ConfigError, match=r"another AWF service uses the state database .*state\.db"):
-            await second.claim(within_s=0)
-        await first.aclose()
-        await second.claim(within_s=0)
-        await second.aclose()
