@@ -6,6 +6,7 @@ The address is the operator's and usually holds secrets: it is never shown, and 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -57,7 +58,8 @@ def _open(url: str) -> Apprise:
         raise MissingDependency(
             "channels of the type apprise need Apprise", hint="pip install 'awf[notify]'"
         ) from error
-    # Nothing is loaded from plugin folders, and the log shows no secrets of the address.
+    # Nothing is loaded from plugin folders. Its own log shows an address that it cannot read, secrets and all.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     asset = apprise.AppriseAsset(app_id="AWF", app_desc="AWF", plugin_paths=[], secure_logging=True)
     opened = apprise.Apprise(asset=asset)
     if not opened.add(url):

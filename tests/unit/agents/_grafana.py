@@ -52,7 +52,7 @@ class Grafana:
     async def datasource(self, request: Request) -> Response:
         self.tokens.add(request.headers.get("authorization", ""))
         uid = request.path_params["uid"]
-        if uid == "gone":
+        if uid in ("gone", "ee" * 16):
             return JSONResponse({"message": "Data source not found"}, 404)
         kind = {"mimir": "prometheus"}.get(uid, uid)
         return JSONResponse({"uid": uid, "name": uid, "type": kind})
@@ -97,7 +97,7 @@ class Grafana:
         return JSONResponse({"traces": [{"traceID": "abc"}]})
 
     async def trace(self, request: Request) -> Response:
-        if request.path_params["trace_id"] == "gone":
+        if request.path_params["trace_id"] in ("gone", "ee" * 16):
             return PlainTextResponse("trace not found", 404)
         return JSONResponse({"trace": {"resourceSpans": []}})
 

@@ -79,7 +79,7 @@ async def test_error_texts_become_our_errors() -> None:
         with pytest.raises(Unavailable, match="503"):
             await box.instant("down", at=END)
         with pytest.raises(NotFound, match="404"):
-            await box.trace("gone")
+            await box.trace("ee" * 16)
 
 
 async def test_an_unknown_datasource_is_named() -> None:
