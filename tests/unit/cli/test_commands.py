@@ -184,7 +184,11 @@ async def test_the_token_of_the_server_on_this_machine_is_found(server: Server, 
 
 async def test_a_terminal_gets_no_commands_from_what_others_wrote(server: Server, run: Run) -> None:
     nasty = "\x1b]0;title\x07 \x1b[31mred \u202eright\r\nleft"
-    await server.state.approvals.create(replace(make_approval(), summary=nasty, why_asked=nasty, expires_at=datetime.now(UTC) + timedelta(hours=1)))
+    await server.state.approvals.create(
+        replace(
+            make_approval(), summary=nasty, why_asked=nasty, expires_at=datetime.now(UTC) + timedelta(hours=1)
+        )
+    )
     await server.state.audit.append(actor=nasty, event=nasty, subject=nasty, detail={})
     await server.state.incidents.save(
         make_incident(

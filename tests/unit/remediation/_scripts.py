@@ -70,4 +70,6 @@ def runner_with(
         scene.state.audit,
     )
     usual = default_policy((name, spec.default) for name, spec in specs.items())
-    return ActionRunner(specs, policy=policy or usual, audit=scene.state.audit, attempts=scene.state.attempts, tools=tools)
+    return ActionRunner(
+        specs, policy=policy or usual, audit=scene.state.audit, attempts=scene.state.attempts, tools=tools
+    )
