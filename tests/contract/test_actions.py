@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from awf.core.actions import ApplyStatus, Effect
+from awf.core.actions import ApplyStatus, Attempt, Effect
 from awf.core.incidents import ActionCall, CauseClass, Hypothesis, Target
-from awf.core.types import ControlKind, ExecutionStatus
+from awf.core.types import ControlKind, ExecutionStatus, IncidentId
 from tests.contract._plant import TIMEOUT_S, Plant, plant, until, work
 from tests.contract._server import VIAS
 from tests.contract._signals import (
@@ -192,6 +192,8 @@ async def test_timeouts_are_raised_from_where_they_stand_up_to_a_limit(via: str)
             assert [step["factor"] for step in call.arguments["steps"]] == [factor]
             applied = await found.runner().apply(work(call, f"inc_{number}"))
             assert applied.status is ApplyStatus.APPLIED, applied.detail
+            ended = Attempt(IncidentId(f"inc_{number}"), call.name, call.digest, (), found.clock.now())
+            await found.server.state.attempts.end(ended, "effective", detail={}, lease=None)
             found.clock.advance(600)
             await told(found)
         plan = await found.runner().plan("increase_timeout", await at_the_draft(found))
