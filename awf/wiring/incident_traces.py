@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import queue
 import threading
@@ -22,6 +21,7 @@ from awf.core.incident_history import closing_of, stages_of
 from awf.core.incidents import ActionOutcome, Incident, TimelineEntry
 from awf.core.ports import IncidentStore
 from awf.core.redact import Redactor
+from awf.orchestration.identity import SpanIdentity, step_span, workflow_span
 from awf.orchestration.telemetry.delivery import Delivery, Expired, Stop, Stopped
 from awf.orchestration.telemetry.endpoints import TRACES, endpoint_for, resource_of
 from awf.orchestration.telemetry.outlets import OtlpTraces, TraceOutlet
@@ -114,7 +114,7 @@ class IncidentTraces:
 
 def trace_id_of(incident: Incident) -> str:
     """Return the id of an incident's trace."""
-    return _digest(16, incident.id)
+    return workflow_span(incident.id).trace_id
 
 
 def incident_spans(incident: Incident, mask: Mask = str) -> list[SpanData]:
@@ -122,23 +122,23 @@ def incident_spans(incident: Incident, mask: Mask = str) -> list[SpanData]:
     closing = closing_of(incident)
     end = closing.at if closing else incident.opened_at
     root = SpanData(
-        sc.SPAN_INCIDENT, trace_id_of(incident), _digest(8, incident.id), "",
+        sc.SPAN_INCIDENT, *workflow_span(incident.id),
         _ns(incident.opened_at), _ns(end), _attributes(incident, mask),
         [(_ns(entry.at), entry.kind, {"text": mask(entry.text)}) for entry in incident.timeline if entry.at <= end],
         error=mask(closing.text) if closing and incident.outcome in _BAD else None,
     )  # fmt: skip
-    return [root, *_stages(incident, root, end), *_looks(incident, root, mask)]
+    return [root, *_stages(incident, end), *_looks(incident, mask)]
 
 
-def _stages(incident: Incident, root: SpanData, end: datetime) -> Iterator[SpanData]:
+def _stages(incident: Incident, end: datetime) -> Iterator[SpanData]:
     for number, stage in enumerate(stages_of(incident)):
         yield SpanData(
-            f"{sc.SPAN_INCIDENT}.{stage.status}", root.trace_id, _digest(8, incident.id, stage.status, number),
-            root.span_id, _ns(stage.start), _ns(stage.end or end), {"incident_id": incident.id},
+            f"{sc.SPAN_INCIDENT}.{stage.status}", *_child(incident, f"{stage.status}/{number}"),
+            _ns(stage.start), _ns(stage.end or end), {"incident_id": incident.id},
         )  # fmt: skip
 
 
-def _looks(incident: Incident, root: SpanData, mask: Mask) -> Iterator[SpanData]:
+def _looks(incident: Incident, mask: Mask) -> Iterator[SpanData]:
     for number, entry in enumerate(incident.timeline):
         took_ms = _took_ms(entry)
         if took_ms is not None:
@@ -146,9 +146,13 @@ def _looks(incident: Incident, root: SpanData, mask: Mask) -> Iterator[SpanData]
             if isinstance(queries := entry.detail.get("queries"), int):
                 attributes["queries"] = queries
             yield SpanData(
-                f"{sc.SPAN_INCIDENT}.look", root.trace_id, _digest(8, incident.id, "look", number), root.span_id,
+                f"{sc.SPAN_INCIDENT}.look", *_child(incident, f"look/{number}"),
                 _ns(entry.at - timedelta(milliseconds=took_ms)), _ns(entry.at), attributes,
             )  # fmt: skip
+
+
+def _child(incident: Incident, name: str) -> SpanIdentity:
+    return step_span(incident.id, 1, "", name)
 
 
 def _took_ms(entry: TimelineEntry) -> float | None:
@@ -177,8 +181,3 @@ def _attributes(incident: Incident, mask: Mask) -> Attributes:
 
 def _ns(moment: datetime) -> int:
     return int(moment.timestamp() * 1e9)
-
-
-def _digest(size: int, *parts: str | int) -> str:
-    text = "\x1f".join(map(str, parts))
-    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()

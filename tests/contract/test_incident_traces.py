@@ -12,16 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from awf.core.counters import Counters
 from awf.core.incidents import Incident, IncidentStatus
 from awf.embedded.server import EmbeddedConfig, EmbeddedServer, Ports
 from awf.orchestration.telemetry.delivery import Stop
-from awf.remediation.spec import RemediationConfig
 from awf.settings import Settings
-from awf.state.state import State
-from awf.testing import FakeClock, FakeControls, FakePeople, FakeTelemetry
 from awf.wiring.incident_traces import IncidentTraces, build_incident_traces, incident_spans, trace_id_of
-from tests.unit.agents._system import NOW, System, alert, engine, failing_writer
+from tests.unit.agents._system import NOW, System, alert, failing_writer, open_system
 
 WRITER = alert(agent_id="writer")
 
@@ -40,15 +36,8 @@ async def backend(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
 
 @pytest.fixture
 async def system() -> AsyncIterator[System]:
-    clock = FakeClock(NOW)
-    async with await State.open(clock=clock) as state:
-        found = System(
-            state, clock, FakeTelemetry(clock), FakeControls(engine()), FakePeople(), Counters(),
-            RemediationConfig(),
-        )  # fmt: skip
-        found.start()
+    async with open_system() as found:
         yield found
-        await found.watcher.aclose()
 
 
 async def end_of(system: System, *, helped: bool) -> Incident:

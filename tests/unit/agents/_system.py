@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -212,3 +214,17 @@ class System:
     @property
     def kinds(self) -> list[str]:
         return [change.kind.value for change in self.controls.changes]
+
+
+@asynccontextmanager
+async def open_system() -> AsyncIterator[System]:
+    """Yield a system on state in memory, whose watcher takes alerts."""
+    clock = FakeClock(NOW)
+    async with await State.open(clock=clock) as state:
+        found = System(
+            state, clock, FakeTelemetry(clock), FakeControls(engine()), FakePeople(), Counters(),
+            RemediationConfig(),
+        )  # fmt: skip
+        found.start()
+        yield found
+        await found.watcher.aclose()

@@ -6,21 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from awf.core.counters import Counters
-from awf.remediation.spec import RemediationConfig
-from awf.state.state import State
-from awf.testing import FakeClock, FakeControls, FakePeople, FakeTelemetry
-from tests.unit.agents._system import NOW, System, engine
+from tests.unit.agents._system import System, open_system
 
 
 @pytest.fixture
 async def system() -> AsyncIterator[System]:
-    clock = FakeClock(NOW)
-    async with await State.open(clock=clock) as state:
-        found = System(
-            state, clock, FakeTelemetry(clock), FakeControls(engine()), FakePeople(), Counters(),
-            RemediationConfig(),
-        )  # fmt: skip
-        found.start()
+    async with open_system() as found:
         yield found
-        await found.watcher.aclose()
