@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from awf.agents.parts import ACTOR, WatcherParts
 from awf.core import semconv as sc
+from awf.core.incident_history import considered_in
 from awf.core.incidents import ActionCall, Approval, ApprovalStatus, Incident
 from awf.core.leases import Lease
 from awf.core.types import ApprovalId, new_id
@@ -49,7 +50,7 @@ class Approvals:
             required_role=policy.role or parts.config.approver_role,
             is_reversible=info.is_reversible,
             blast_radius=info.blast_radius,
-            alternatives=_alternatives(incident),
+            alternatives=considered_in(incident),
             quorum=policy.approvals,
             created_at=now,
             expires_at=now + timedelta(seconds=parts.config.approval_ttl_s),
@@ -93,9 +94,3 @@ class Approvals:
                 "reason": approval.reason,
             },
         )
-
-
-def _alternatives(incident: Incident) -> tuple[str, ...]:
-    """Return what else was considered when the incident's action was chosen."""
-    chosen = next((entry for entry in reversed(incident.timeline) if entry.kind == "decision"), None)
-    return tuple(map(str, chosen.detail.get("considered", ()))) if chosen else ()

@@ -53,4 +53,15 @@ def closing_of(incident: Incident) -> TimelineEntry | None:
     return said[-1] if said else None
 
 
+def last_with(incident: Incident, key: str) -> TimelineEntry | None:
+    """Return the newest entry whose detail has this key."""
+    return next((entry for entry in reversed(incident.timeline) if key in entry.detail), None)
+
+
+def considered_in(incident: Incident) -> tuple[str, ...]:
+    """Return what else was considered when the incident's action was chosen, each with why it was not."""
+    chosen = last_with(incident, "considered")
+    return tuple(map(str, chosen.detail["considered"])) if chosen else ()
+
+
 _OPEN: Final = frozenset(status.value for status in IncidentStatus if status.is_open)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from awf.agents.advising import Adviser
 from awf.core.ports import Playbook, Remediation
-from awf.core.redact import Redactor
 from awf.errors import ConfigError
 from awf.llm.advisor import ModelAdvisor, ModelConfig
 from awf.settings import Settings
-from awf.wiring.redaction import redact_rules
+from awf.wiring.redaction import build_mask
 
 
 def adviser_of(settings: Settings, playbook: Playbook, remediation: Remediation) -> Adviser | None:
@@ -28,7 +27,4 @@ def adviser_of(settings: Settings, playbook: Playbook, remediation: Remediation)
         api_key=key,
         timeout_s=settings.llm_timeout_s,
     )
-    rules = redact_rules(settings)
-    # What a model is shown is never revealed again, so its masks carry no tokens.
-    mask = Redactor(rules.patterns, secret_names=rules.secret_names).text
-    return Adviser(ModelAdvisor(config), playbook, remediation.actions, mask)
+    return Adviser(ModelAdvisor(config), playbook, remediation.actions, build_mask(settings))

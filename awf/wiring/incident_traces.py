@@ -20,7 +20,6 @@ from awf.core.counters import Counters
 from awf.core.incident_history import closing_of, stages_of
 from awf.core.incidents import ActionOutcome, Incident, TimelineEntry
 from awf.core.ports import IncidentStore
-from awf.core.redact import Redactor
 from awf.orchestration.identity import SpanIdentity, step_span, workflow_span
 from awf.orchestration.telemetry.delivery import Delivery, Expired, Stop, Stopped
 from awf.orchestration.telemetry.endpoints import TRACES, endpoint_for, resource_of
@@ -30,7 +29,7 @@ from awf.orchestration.telemetry.spans import Attributes, SpanData
 from awf.orchestration.telemetry.wire import Envelope
 from awf.settings import Settings
 from awf.wiring.engine import default_endpoint
-from awf.wiring.redaction import redact_rules
+from awf.wiring.redaction import build_mask
 
 Mask = Callable[[str], str]
 
@@ -46,9 +45,7 @@ def build_incident_traces(settings: Settings, incidents: IncidentStore, counters
     envelope = Envelope(resource, has_schema=True)
     sender = sender_for(endpoint)
     outlet = OtlpTraces(Delivery(TRACES, sender, envelope, counters, stop))
-    rules = redact_rules(settings)
-    redactor = Redactor(rules.patterns, secret_names=rules.secret_names)
-    return IncidentTraces(incidents, outlet, stop, redactor.text, sender.close)
+    return IncidentTraces(incidents, outlet, stop, build_mask(settings), sender.close)
 
 
 class IncidentTraces:

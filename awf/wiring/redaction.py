@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,12 @@ def build_redactor(settings: Settings, counters: Counters | None = None) -> Reda
         tokens = secret_token_store(settings, counters)
         tokens.open()
     return Redactor(rules.patterns, secret_names=rules.secret_names, tokens=tokens, counters=counters)
+
+
+def build_mask(settings: Settings) -> Callable[[str], str]:
+    """Return what masks secrets in a text for good: nothing that it hides can be revealed. Raises ConfigError."""
+    rules = redact_rules(settings)
+    return Redactor(rules.patterns, secret_names=rules.secret_names).text
 
 
 def secret_token_store(settings: Settings, counters: Counters | None = None) -> SecretTokenStore:

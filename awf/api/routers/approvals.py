@@ -13,7 +13,7 @@ from awf.core.codec import to_json
 from awf.core.incidents import WATCHER_NAME, Approval, ApprovalStatus
 from awf.core.ports import Principal
 from awf.core.types import ApprovalId, Json
-from awf.errors import Conflict, Expired, Forbidden
+from awf.errors import Conflict, Expired, Forbidden, InvalidInput
 
 router = APIRouter(tags=["approvals"])
 
@@ -59,6 +59,15 @@ async def reject(approval_id: str, parts: Parts, asker: Asker, body: RejectReque
     """Do not carry the action out; a reason is required."""
     decided: Json = to_json(await decide(parts, asker, approval_id, approve=False, reason=body.reason))
     return decided
+
+
+def is_yes(answer: str, reason: str) -> bool:
+    """Return whether a form's answer approves. Raises InvalidInput for none, and for a rejection without a reason."""
+    if answer not in ("approve", "reject"):
+        raise InvalidInput(f"the answer is {answer!r:.40}, expected approve or reject", field="answer")
+    if answer == "reject" and not reason:
+        raise InvalidInput("a rejection needs a reason", hint="Go back and write one.", field="reason")
+    return answer == "approve"
 
 
 async def decide(

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 
 from awf.api.access import may
-from awf.api.routers.approvals import Reason
+from awf.api.routers.approvals import Reason, is_yes
 from awf.api.runtime import Parts, Runtime
 from awf.api.ui.render import render
 from awf.api.vouched import decide_as, person_named
 from awf.core.incidents import Approval, ApprovalStatus
 from awf.core.types import ApprovalId
-from awf.errors import InvalidInput, NotFound
+from awf.errors import NotFound
 
 router = APIRouter(prefix="/ui/decide", include_in_schema=False)
 
@@ -49,12 +49,8 @@ async def answer_question(
 ) -> HTMLResponse:
     """Take the answer. What the link was used for once, it does not do again: then the state says so."""
     _check(parts, approval_id, person, key)
-    if answer not in ("approve", "reject"):
-        raise InvalidInput(f"the answer is {answer!r:.40}, expected approve or reject", field="answer")
-    if answer == "reject" and not reason:
-        raise InvalidInput("a rejection needs a reason", hint="Go back and write one.", field="reason")
     approval = await decide_as(
-        parts, person, approval_id, approve=answer == "approve", reason=reason, way=WAY
+        parts, person, approval_id, approve=is_yes(answer, reason), reason=reason, way=WAY
     )
     return await _page(request, parts, approval, person, key)
 

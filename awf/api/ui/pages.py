@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from awf.api.access import Asker, allow, require
-from awf.api.routers.approvals import Reason, decide
+from awf.api.routers.approvals import Reason, decide, is_yes
 from awf.api.routers.watcher import set_paused
 from awf.api.runtime import Parts
 from awf.api.shapes import Cursor
@@ -60,11 +60,7 @@ async def answer_approval(
 ) -> Response:
     """Take the form of a decision and show the incident it is about."""
     require(asker, "decide")
-    if answer not in ("approve", "reject"):
-        raise InvalidInput(f"the answer is {answer!r:.40}, expected approve or reject", field="answer")
-    if answer == "reject" and not reason:
-        raise InvalidInput("a rejection needs a reason", hint="Go back and write one.", field="reason")
-    approval = await decide(parts, asker, approval_id, approve=answer == "approve", reason=reason)
+    approval = await decide(parts, asker, approval_id, approve=is_yes(answer, reason), reason=reason)
     return RedirectResponse(f"/ui/incidents/{approval.incident_id}", status_code=303)
 
 

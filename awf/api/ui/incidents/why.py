@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from awf.core.incidents import Incident, TimelineEntry
+from awf.core.incident_history import considered_in, last_with
+from awf.core.incidents import Incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +21,12 @@ class Why:
 
 def why_of(incident: Incident) -> Why:
     """Return what the last decision says; empty where none was made."""
-    chosen = _last(incident, "play")
-    judged = _last(incident, "rule")
+    chosen = last_with(incident, "play")
+    judged = last_with(incident, "rule")
     return Why(
         play=str(chosen.detail["play"]) if chosen else "",
-        considered=tuple(map(str, chosen.detail.get("considered") or ())) if chosen else (),
+        considered=considered_in(incident),
         answer=judged.text if judged else "",
         rule=str(judged.detail["rule"]) if judged else "",
         policy_hash=str(judged.detail.get("policy_hash", "")) if judged else "",
     )
-
-
-def _last(incident: Incident, key: str) -> TimelineEntry | None:
-    return next((entry for entry in reversed(incident.timeline) if key in entry.detail), None)
