@@ -20,6 +20,7 @@ from awf.core.counters import Counters
 from awf.core.incident_history import closing_of, stages_of
 from awf.core.incidents import ActionOutcome, Incident, TimelineEntry
 from awf.core.ports import IncidentStore
+from awf.errors import StateUnavailable
 from awf.orchestration.identity import SpanIdentity, step_span, workflow_span
 from awf.orchestration.telemetry.delivery import Delivery, Expired, Stop, Stopped
 from awf.orchestration.telemetry.endpoints import TRACES, endpoint_for, resource_of
@@ -33,7 +34,7 @@ from awf.wiring.redaction import build_mask
 
 Mask = Callable[[str], str]
 
-REMEMBERED, WAITING = 1_000, 200
+REMEMBERED, WAITING, RETRY_S = 1_000, 200, 1.0
 _BAD = frozenset({ActionOutcome.INEFFECTIVE, ActionOutcome.FAILED, ActionOutcome.UNDONE})
 
 
@@ -88,6 +89,12 @@ class IncidentTraces:
         self._on_close()
 
     async def _follow(self) -> None:
+        while True:
+            with contextlib.suppress(StateUnavailable):  # it goes on with what was saved meanwhile
+                await self._follow_while_it_lasts()
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow_while_it_lasts(self) -> None:
         async for incident in self._incidents.changed():
             if closing_of(incident) is None or incident.id in self._sent:
                 continue

@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from awf.core.incidents import Incident, IncidentStatus
+from awf.core.ports import IncidentStore
 from awf.embedded.server import EmbeddedConfig, EmbeddedServer, Ports
+from awf.errors import StateUnavailable
 from awf.orchestration.telemetry.delivery import Stop
 from awf.settings import Settings
+from awf.wiring import incident_traces
 from awf.wiring.incident_traces import IncidentTraces, build_incident_traces, incident_spans, trace_id_of
 from tests.unit.agents._system import NOW, System, alert, failing_writer, open_system
 
@@ -89,6 +92,33 @@ async def test_each_incident_is_sent_once_and_with_the_same_ids_by_every_replica
         await each.aclose()
     assert len(sent) == 2
     assert sent[0] == sent[1]
+
+
+async def test_a_database_that_is_away_for_a_moment_ends_nothing(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+    away = [StateUnavailable("the state database is away")]
+
+    class Outlet:
+        def send(self, spans: Any, is_expired: Any) -> None:
+            sent.append(spans)
+
+    class Incidents:
+        async def changed(self) -> AsyncIterator[Incident]:
+            if away:
+                raise away.pop()
+            async for incident in system.state.incidents.changed():
+                yield incident
+
+    monkeypatch.setattr(incident_traces, "RETRY_S", 0.01)
+    traces = IncidentTraces(cast("IncidentStore", Incidents()), Outlet(), Stop())
+    traces.start()
+    await asyncio.sleep(0.1)
+    await end_of(system, helped=True)
+    await asyncio.sleep(0.1)
+    await traces.aclose()
+    assert (away, len(sent)) == ([], 1)
 
 
 async def test_a_fix_that_did_not_help_is_an_error_and_secrets_are_masked(system: System) -> None:
