@@ -36,6 +36,7 @@ FAULT_AT = EPOCH - timedelta(seconds=40)
 NOW = EPOCH + timedelta(seconds=15)
 BEGIN = EPOCH - timedelta(minutes=20)
 LATER = EPOCH + timedelta(hours=5)
+IN_MEMORY = "sqlite+aiosqlite:///:memory:"
 
 STEPS = {
     ("research", "draft"): ("writer", "writer-backup", "anthropic"),
@@ -217,10 +218,10 @@ class System:
 
 
 @asynccontextmanager
-async def open_system() -> AsyncIterator[System]:
-    """Yield a system on state in memory, whose watcher takes alerts."""
+async def open_system(url: str = IN_MEMORY, **options: Any) -> AsyncIterator[System]:
+    """Yield a system on state at this URL, whose watcher takes alerts."""
     clock = FakeClock(NOW)
-    async with await State.open(clock=clock) as state:
+    async with await State.open(url, clock=clock, **options) as state:
         found = System(
             state, clock, FakeTelemetry(clock), FakeControls(engine()), FakePeople(), Counters(),
             RemediationConfig(),
