@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from awf.core import semconv as sc
+from awf.core.counters import Counters
 from awf.core.incidents import Alert, CauseClass, Incident, IncidentStatus
 from awf.core.registry import discover
 from awf.errors import ConfigError
 from awf.remediation.playbook import load_playbook
 from awf.remediation.policy import load_policy
-from awf.remediation.spec import ActionSpec
+from awf.remediation.spec import ActionSpec, RemediationConfig
+from awf.state import State
+from awf.testing import FakeClock, FakeControls, FakePeople, FakeTelemetry
 from tests.security import _strings
 from tests.security._shapes import language_of, shape
 from tests.security._strings import HOSTILE
@@ -25,6 +28,7 @@ from tests.unit.agents._system import (
     System,
     agent_works,
     alert,
+    engine,
     failing_writer,
     healthy,
     open_system,
@@ -87,31 +91,37 @@ async def test_alerts_and_log_lines_full_of_it_lead_to_the_usual_queries_and_act
             assert all(entry.text.isprintable() for entry in incident.timeline), group
 
 
-async def blamed(name: str) -> tuple[System, Incident]:
+async def blamed(name: str, state: State) -> tuple[System, Incident]:
     """Let telemetry say that an agent of this name fails, which no engine has."""
-    async with open_system() as system:
-        queue(system.telemetry)
-        agent_works(system.telemetry, name, name, (FAULT_AT, 1.0, 0.95))
-        system.telemetry.add_log(
-            name, FAULT_AT, service_name="x", event_type="agent.failed", agent_id=name, workflow_id=name,
-            step_id=name, execution_id=name, error_type=name, provider=name, level="error",
-        )  # fmt: skip
-        incident = await system.alert(poisoned(name, agent_id=name, workflow_id=name, step_id=name))
-        return system, incident
+    clock = FakeClock(NOW)
+    system = System(
+        state, clock, FakeTelemetry(clock), FakeControls(engine()), FakePeople(), Counters(), RemediationConfig()
+    )  # fmt: skip
+    system.start()
+    queue(system.telemetry)
+    agent_works(system.telemetry, name, name, (FAULT_AT, 1.0, 0.95))
+    system.telemetry.add_log(
+        name, FAULT_AT, service_name="x", event_type="agent.failed", agent_id=name, workflow_id=name,
+        step_id=name, execution_id=name, error_type=name, provider=name, level="error",
+    )  # fmt: skip
+    incident = await system.alert(poisoned(name, agent_id=name, workflow_id=name, step_id=name))
+    await system.watcher.aclose()
+    return system, incident
 
 
 async def test_an_agent_by_that_name_changes_no_query_and_is_nothing_an_action_may_touch() -> None:
-    system, _ = await blamed(PLAIN)
-    usual = Counter(shape(language_of(query), query, PLAIN) for query in asked(system))
-    assert sum("THE NAME" in tree for tree in usual) >= 2
-    for name in HOSTILE:
-        system, incident = await blamed(name)
-        assert Counter(shape(language_of(query), query, name) for query in asked(system)) == usual, name
-        assert (incident.cause, incident.target.agent_id) == (CauseClass.AGENT_ERROR, name)
-        assert (system.kinds, incident.status) == ([], IncidentStatus.ESCALATED), name
-        recorded = [each for found in incident.hypotheses for each in found.evidence if each.query]
-        trees = {shape(language_of(each.query), each.query, name) for each in recorded}
-        assert trees <= set(usual), name
+    async with await State.open(clock=FakeClock(NOW)) as state:
+        system, _ = await blamed(PLAIN, state)
+        usual = Counter(shape(language_of(query), query, PLAIN) for query in asked(system))
+        assert sum("THE NAME" in tree for tree in usual) >= 2
+        for name in HOSTILE:
+            system, incident = await blamed(name, state)
+            assert Counter(shape(language_of(query), query, name) for query in asked(system)) == usual, name
+            assert (incident.cause, incident.target.agent_id) == (CauseClass.AGENT_ERROR, name)
+            assert (system.kinds, incident.status) == ([], IncidentStatus.ESCALATED), name
+            recorded = [each for found in incident.hypotheses for each in found.evidence if each.query]
+            trees = {shape(language_of(each.query), each.query, name) for each in recorded}
+            assert trees <= set(usual), name
 
 
 async def test_an_annotation_that_names_an_action_needs_a_cause_that_was_seen(system: System) -> None:
