@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from awf.core.clock import SystemClock
 from awf.core.counters import Counters
@@ -31,7 +32,7 @@ class Threaded:
 
 
 @contextmanager
-def service_in_thread(fill: Fill) -> Iterator[Threaded]:
+def service_in_thread(fill: Fill, **more: Any) -> Iterator[Threaded]:
     """Serve over a state in memory that `fill` has filled, until the block ends."""
     found: list[Threaded] = []
     is_up, is_done = threading.Event(), threading.Event()
@@ -50,13 +51,15 @@ def service_in_thread(fill: Fill) -> Iterator[Threaded]:
                 RemediationConfig(),
             )  # type: ignore[arg-type]
             system.start()
-            async with service_of(system) as service:
+            async with service_of(system, **more) as service, asyncio.TaskGroup() as group:
+                beating = group.create_task(_stay_live(state))
                 await service.person("ana")
                 tokens = {role: await service.person(f"a-{role}", role) for role in ("viewer", "admin")}
                 code = await state.sessions.create_code("ana")
                 found.append(Threaded(service.url, f"{service.url}/ui/login?code={code}", service, tokens))
                 is_up.set()
                 await asyncio.to_thread(is_done.wait)
+                beating.cancel()
             await system.watcher.aclose()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="service", daemon=True)
@@ -68,3 +71,11 @@ def service_in_thread(fill: Fill) -> Iterator[Threaded]:
         is_done.set()
         thread.join(30)
         assert not thread.is_alive()
+
+
+async def _stay_live(state: State) -> None:
+    """Let the engines that are there stay: what is asked of them is not refused for their absence."""
+    while True:
+        for engine in await state.controls.engines():
+            await state.controls.heartbeat(engine.id)
+        await asyncio.sleep(1)
