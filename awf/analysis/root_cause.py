@@ -62,6 +62,7 @@ def rank(findings: Sequence[Finding], hints: Hints) -> tuple[Hypothesis, ...]:
             evidence=each.evidence,
             against=each.against,
             affected=each.affected,
+            shows_at=each.shows_at,
         )
         for each in ordered[:MOST]
     )

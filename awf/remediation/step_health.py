@@ -76,8 +76,15 @@ async def read_steps(
     return found, count
 
 
-async def verify_steps(places: Sequence[Target], applied: Applied, tools: Tools) -> Verification:
-    """Compare steps after an action with the minute before it: they must complete, and with less trouble."""
+async def verify_steps(
+    changed: Sequence[Target], applied: Applied, tools: Tools, *, seen_at: Sequence[Target] = ()
+) -> Verification:
+    """Compare steps after an action with the minute before it: they must complete, and with less trouble.
+
+    Where the trouble is seen in other steps (`seen_at`), those must do better, and the changed ones just complete.
+    """
+    places = tuple(dict.fromkeys((*seen_at, *changed)))
+    judged = frozenset(seen_at or changed)
 
     async def look(start: datetime, end: datetime) -> Verification | NotYet:
         if not places:
@@ -88,7 +95,12 @@ async def verify_steps(places: Sequence[Target], applied: Applied, tools: Tools)
             wanted = tools.config.min_steps
             return NotYet(f"{few[1].count:.0f} of at least {wanted} runs of {few[0]} to judge by")
         before, _ = await read_steps(tools.telemetry, places, applied.at - BEFORE, applied.at)
-        bad = [place for place in places if not is_better(before[place], after[place])]
+        bad = [
+            place
+            for place in places
+            if after[place].share < GOOD_SHARE
+            or (place in judged and not is_better(before[place], after[place]))
+        ]
         shown = bad or places
         text = "; ".join(f"{place}: {after[place]} (before: {before[place]})" for place in shown[:3])
         evidence = tuple(metric(f"{p}: {after[p]}", query, start, end, after[p].share) for p in shown)
