@@ -41,7 +41,7 @@ class Hints:
         """Whether something is what the alert is about."""
         if found.cause in self.causes and not self.targets:
             return True
-        places = (found.target, *found.affected)
+        places = (found.target, *found.affected, *found.shows_at)
         return any(_is_about(hint, place) for hint in self.targets for place in places)
 
     @property

@@ -18,6 +18,7 @@ from awf.remediation.spec import Tools
 STEP_S = 5
 BEFORE = timedelta(seconds=60)
 GOOD_SHARE = 0.9
+CHANCE = 1  # so many failures happen to anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class StepHealth:
     @property
     def retries_per_step(self) -> float:
         return self.retries / self.count if self.count else 0.0
+
+    @property
+    def is_well(self) -> bool:
+        """Whether runs complete, but for few."""
+        return self.completed > 0 and (self.share >= GOOD_SHARE or self.failed <= CHANCE)
 
     def __str__(self) -> str:
         return (
@@ -98,8 +104,7 @@ async def verify_steps(
         bad = [
             place
             for place in places
-            if after[place].share < GOOD_SHARE
-            or (place in judged and not is_better(before[place], after[place]))
+            if not after[place].is_well or (place in judged and not is_better(before[place], after[place]))
         ]
         shown = bad or places
         text = "; ".join(f"{place}: {after[place]} (before: {before[place]})" for place in shown[:3])
@@ -111,7 +116,7 @@ async def verify_steps(
 
 def is_better(before: StepHealth, after: StepHealth) -> bool:
     """Whether steps complete now, and fail, wait or retry clearly less than before."""
-    if after.share < GOOD_SHARE:
+    if not after.is_well:
         return False
     if before.count == 0:
         return True  # it did not even run; now it completes

@@ -161,6 +161,13 @@ async def test_two_agents_that_say_the_same_common_words_are_two_faults() -> Non
     assert (second.cause, second.target.agent_id) == (CauseClass.AGENT_ERROR, "fetcher")
 
 
+async def test_the_output_of_a_step_before_is_no_dependency() -> None:
+    found = telemetry(without=("fetcher", "planner"))
+    two_agents_lose(found, "1 validation error for StepInput: outputs.draft.text: Field required")
+    causes = {each.cause for each in (await investigate(found, alert(agent_id="fetcher"))).hypotheses}
+    assert CauseClass.DEPENDENCY not in causes
+
+
 async def test_a_name_that_an_error_quotes_far_behind_makes_no_dependency() -> None:
     found = telemetry(without=("fetcher", "planner"))
     two_agents_lose(

@@ -150,6 +150,16 @@ async def test_where_the_next_step_suffers_a_switch_is_judged_by_that_one(
     assert found.effect is effect
 
 
+async def test_one_failure_in_a_handful_of_runs_is_held_against_no_switch(scene: Scene) -> None:
+    steps(scene.telemetry, "draft", (-700, 1.0, 100.0), (0, 0.0, 0.0), status="failed")
+    steps(scene.telemetry, "draft", (0, 0.2, 100.0))
+    steps(scene.telemetry, "draft", (10, 0.05, 100.0), (30, 0.0, 0.0), status="failed")
+    runner = scene.runner()
+    found = await runner.verify(order(SWITCH), await runner.apply(order(SWITCH)))
+    assert found.effect is Effect.EFFECTIVE
+    assert "87% of 6 completed" in found.statement
+
+
 async def test_telemetry_that_is_down_makes_it_inconclusive(scene: Scene) -> None:
     scene.telemetry.down.add("metrics")
     runner = scene.runner()
