@@ -21,7 +21,7 @@ FAULTS = discover("awf.demo.faults", Fault)
 
 
 def world() -> DemoWorld:
-    return DemoWorld(time_scale=0.02, base_error_rate=0.0)
+    return DemoWorld(time_scale=0.05, base_error_rate=0.0)
 
 
 async def run(
