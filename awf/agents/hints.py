@@ -20,7 +20,7 @@ _CAUSES = {
     "AWFAgentErrors": _FAILING | {CauseClass.BAD_INPUT},
     "AWFStepSlow": {CauseClass.AGENT_LATENCY},
     "AWFWorkflowFailures": {CauseClass.WORKFLOW_FAILURE, CauseClass.BAD_INPUT, CauseClass.DEPENDENCY},
-    "AWFWorkersSaturated": {CauseClass.WORKER_SATURATION},
+    "AWFWorkersSaturated": {CauseClass.WORKER_SATURATION, CauseClass.AGENT_LATENCY},
     "AWFTokenSurge": {CauseClass.TOKEN_SURGE},
     "AWFCostSurge": {CauseClass.TOKEN_SURGE, CauseClass.COST_SURGE},
     "AWFRetryStorm": _FAILING,

@@ -195,7 +195,7 @@ def places_of(incident: Incident) -> tuple[Target, ...]:
     best = incident.hypotheses[0] if incident.hypotheses else None
     if best is None or best.score < CONVINCING:
         return named
-    return (*named, best.target, *best.affected)
+    return (*named, best.target, *best.affected, *best.shows_at)
 
 
 def cleaned(alert: Alert) -> Alert:

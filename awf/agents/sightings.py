@@ -93,9 +93,10 @@ async def take_picture(
         ask = partial(telemetry.logs, LOGS[name], start=window.start, end=window.end, limit=100)
         return await probe.ask(name, ask)
 
-    series, lines, changes, newest = await asyncio.gather(
-        asyncio.gather(*(metric(name) for name in metrics)),
+    # Logs first: they take longest, and not more is asked at a time than the client's limit.
+    lines, series, changes, newest = await asyncio.gather(
         asyncio.gather(*(logs(name) for name in LOGS)),
+        asyncio.gather(*(metric(name) for name in metrics)),
         changes_before(telemetry, history, probe, window.alert_start, window.end),
         probe.ask("the last report", partial(telemetry.instant, LAST_REPORT, at=window.end)),
     )

@@ -41,7 +41,7 @@ class Hints:
         """Whether something is what the alert is about."""
         if found.cause in self.causes and not self.targets:
             return True
-        places = (found.target, *found.affected)
+        places = (found.target, *found.affected, *found.shows_at)
         return any(_is_about(hint, place) for hint in self.targets for place in places)
 
     @property
@@ -62,6 +62,7 @@ def rank(findings: Sequence[Finding], hints: Hints) -> tuple[Hypothesis, ...]:
             evidence=each.evidence,
             against=each.against,
             affected=each.affected,
+            shows_at=each.shows_at,
         )
         for each in ordered[:MOST]
     )

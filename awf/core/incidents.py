@@ -112,6 +112,7 @@ class Hypothesis:
     evidence: tuple[Evidence, ...] = ()
     against: tuple[str, ...] = ()
     affected: tuple[Target, ...] = ()  # the places where queries showed it, worst first
+    shows_at: tuple[Target, ...] = ()  # where its consequences are seen, when that is elsewhere
 
 
 @dataclass(frozen=True, slots=True)

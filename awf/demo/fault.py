@@ -43,11 +43,12 @@ class Fault:
 
 
 def failing(what: str, error_type: str, message: str, *, retryable: bool = True) -> tuple[Start, Stop]:
-    """Return the start and the stop of a fault by which a share (the level) of calls at a place fails."""
+    """Return the start and the stop of a fault by which a share (the level) of calls at a place fails; at a step, of
+    executions."""
 
     def start(world: DemoWorld, target: str, level: float) -> None:
         said = message.format(target=target)
-        world.failures[what, target] = Failure(level, error_type, said, retryable)
+        world.failures[what, target] = Failure(level, error_type, said, retryable, what == STEP)
 
     def stop(world: DemoWorld, target: str) -> None:
         world.failures.pop((what, target), None)

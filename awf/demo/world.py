@@ -54,6 +54,7 @@ class Failure:
     error_type: str
     message: str
     retryable: bool = True
+    by_execution: bool = False  # whoever tries, and however often: one execution's calls fail all or none
 
 
 @dataclass
@@ -90,7 +91,7 @@ class DemoWorld:
             self._spoil(context)
             await asyncio.Event().wait()
         for failure in self._failures(profile, context):
-            if self._happens(failure.share):
+            if self._strikes(failure, context):
                 self._spoil(context)
                 await self._fail(profile, failure)
         if self._happens(self.base_error_rate + self.stray_error_rate):
@@ -144,6 +145,11 @@ class DemoWorld:
 
     def _happens(self, share: float) -> bool:
         return share > 0 and self.random.random() < share
+
+    def _strikes(self, failure: Failure, context: StepContext) -> bool:
+        if not failure.by_execution:
+            return self._happens(failure.share)
+        return random.Random(f"{self.seed} {context.execution_id} {context.step_id}").random() < failure.share
 
     def _vary(self, spread: float) -> float:
         # Cut at three sigmas: one absurd sample would make a demo look broken.

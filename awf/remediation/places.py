@@ -9,6 +9,8 @@ from awf.core.incidents import ActionCall, Target
 from awf.core.types import Json, StepId, StepInfo, TurnedStep, WorkflowId
 from awf.remediation.spec import Situation
 
+SEEN_AT = "seen_at"
+
 
 def affected(situation: Situation) -> tuple[Target, ...]:
     """Return the places where the cause was observed, worst first."""
@@ -79,6 +81,18 @@ def step_arguments(place: Target) -> Json:
 def places_of(call: ActionCall) -> tuple[Target, ...]:
     """Return the steps that a call's `steps` argument names."""
     return tuple(_place(each) for each in call.arguments["steps"])
+
+
+def seen_at(call: ActionCall) -> tuple[Target, ...]:
+    """Return the steps where the trouble that a call is against is seen, when those are others than it changes."""
+    return tuple(_place(each) for each in call.arguments.get(SEEN_AT, ()))
+
+
+def seen_elsewhere(situation: Situation) -> Json:
+    """Return the argument of an action that says by which other steps it is judged; none when it is by its own."""
+    found = {(each.workflow_id, each.step_id): each for each in situation.hypothesis.shows_at if each.step_id}
+    most = situation.config.max_steps_per_action
+    return {SEEN_AT: [step_arguments(place) for place in list(found.values())[:most]]} if found else {}
 
 
 def _place(step: Mapping[str, Any]) -> Target:

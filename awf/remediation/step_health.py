@@ -18,6 +18,7 @@ from awf.remediation.spec import Tools
 STEP_S = 5
 BEFORE = timedelta(seconds=60)
 GOOD_SHARE = 0.9
+CHANCE = 1  # so many failures happen to anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class StepHealth:
     @property
     def retries_per_step(self) -> float:
         return self.retries / self.count if self.count else 0.0
+
+    @property
+    def is_well(self) -> bool:
+        """Whether runs complete, but for few."""
+        return self.completed > 0 and (self.share >= GOOD_SHARE or self.failed <= CHANCE)
 
     def __str__(self) -> str:
         return (
@@ -76,8 +82,15 @@ async def read_steps(
     return found, count
 
 
-async def verify_steps(places: Sequence[Target], applied: Applied, tools: Tools) -> Verification:
-    """Compare steps after an action with the minute before it: they must complete, and with less trouble."""
+async def verify_steps(
+    changed: Sequence[Target], applied: Applied, tools: Tools, *, seen_at: Sequence[Target] = ()
+) -> Verification:
+    """Compare steps after an action with the minute before it: they must complete, and with less trouble.
+
+    Where the trouble is seen in other steps (`seen_at`), those must do better, and the changed ones just complete.
+    """
+    places = tuple(dict.fromkeys((*seen_at, *changed)))
+    judged = frozenset(seen_at or changed)
 
     async def look(start: datetime, end: datetime) -> Verification | NotYet:
         if not places:
@@ -88,7 +101,11 @@ async def verify_steps(places: Sequence[Target], applied: Applied, tools: Tools)
             wanted = tools.config.min_steps
             return NotYet(f"{few[1].count:.0f} of at least {wanted} runs of {few[0]} to judge by")
         before, _ = await read_steps(tools.telemetry, places, applied.at - BEFORE, applied.at)
-        bad = [place for place in places if not is_better(before[place], after[place])]
+        bad = [
+            place
+            for place in places
+            if not after[place].is_well or (place in judged and not is_better(before[place], after[place]))
+        ]
         shown = bad or places
         text = "; ".join(f"{place}: {after[place]} (before: {before[place]})" for place in shown[:3])
         evidence = tuple(metric(f"{p}: {after[p]}", query, start, end, after[p].share) for p in shown)
@@ -99,7 +116,7 @@ async def verify_steps(places: Sequence[Target], applied: Applied, tools: Tools)
 
 def is_better(before: StepHealth, after: StepHealth) -> bool:
     """Whether steps complete now, and fail, wait or retry clearly less than before."""
-    if after.share < GOOD_SHARE:
+    if not after.is_well:
         return False
     if before.count == 0:
         return True  # it did not even run; now it completes

@@ -50,7 +50,6 @@ class ProductStack:
         self._admin_token = ""
         self._started: list[Processes] = []
         self._relay: Relay | None = None
-        self._refusing: socket.socket | None = None
 
     @property
     def ledger(self) -> Path:
@@ -79,8 +78,6 @@ class ProductStack:
         self._started.clear()
         if self._relay:
             await self._relay.aclose()
-        if self._refusing:
-            self._refusing.close()
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return await self._send(method, path, body, self._admin_token)
@@ -119,12 +116,7 @@ class ProductStack:
             self._relay = await Relay.open(port)
             port = self._relay.port
         way = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{HOST}:{port}"}
-        if missing:
-            self._refusing = socket.socket()
-            self._refusing.bind((HOST, 0))  # nobody listens: a connection is refused
-            nowhere = f"http://{HOST}:{self._refusing.getsockname()[1]}"
-            way |= {f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT": nowhere for signal in missing}
-        return way
+        return way | {f"OTEL_{signal.upper()}_EXPORTER": "none" for signal in missing}
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Any:
         base = self._settings.api_base

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from awf.analysis.detectors._failing import DOMINANT, Failing, health_of, message_of
+from awf.analysis.detectors._shares import values
+from awf.analysis.detectors.step_failures import COUNT
 from awf.analysis.findings import Finding, Picture, clock_time
 from awf.analysis.log_patterns import mask
 from awf.core import semconv as sc
@@ -19,6 +21,7 @@ TOGETHER_S = 30.0
 
 # A name rather than a word: it has a separator inside, as in customers-db, vector-store:6333 or api.example.com/v2.
 _NAME = re.compile(r"[A-Za-z0-9]+(?:[.:/_-]+[A-Za-z0-9]+)+")
+_PART = re.compile(r"[.:/]+")
 _PORT = re.compile(r":\d+$")
 # What failed stands at the beginning; behind it messages quote what they were given, which anybody may have written.
 HEAD_CHARS = 120
@@ -30,7 +33,8 @@ def shared_dependencies(picture: Picture) -> list[Finding]:
     """Return a finding for each thing that the failures of agents on different providers name in common."""
     health = health_of(picture)
     known = _known_names(picture)
-    named = {each.agent_id: _things(each, known) for each in health.failing}
+    steps = frozenset(values(picture.rises(COUNT), sc.STEP_ID))
+    named = {each.agent_id: _things(each, known, steps) for each in health.failing}
     findings = []
     for thing in sorted({thing for things in named.values() for thing in things}):
         group = [each for each in health.failing if thing in named[each.agent_id]]
@@ -53,17 +57,18 @@ def _is_spread(group: Sequence[Failing]) -> bool:
     return len(providers) >= 2 and max(began) - min(began) <= TOGETHER_S
 
 
-def _things(failing: Failing, known: frozenset[str]) -> frozenset[str]:
+def _things(failing: Failing, known: frozenset[str], steps: frozenset[str]) -> frozenset[str]:
     """Return what most failures of an agent name."""
-    counts = Counter(thing for line in failing.lines for thing in set(_names(message_of(line), known)))
+    counts = Counter(thing for line in failing.lines for thing in set(_names(message_of(line), known, steps)))
     least = max(2.0, DOMINANT * len(failing.lines))
     return frozenset(thing for thing, count in counts.items() if count >= least)
 
 
-def _names(message: str, known: frozenset[str]) -> Iterable[str]:
+def _names(message: str, known: frozenset[str], steps: frozenset[str]) -> Iterable[str]:
     for found in _NAME.findall(message[:HEAD_CHARS]):
         name = _PORT.sub("", found)
-        if name not in known and not name.replace(".", "").isdecimal():
+        is_a_step = not steps.isdisjoint(_PART.split(name))  # outputs.draft.text: what a step before made
+        if name not in known and not is_a_step and not name.replace(".", "").isdecimal():
             yield plain_text(name, 100)
 
 

@@ -18,7 +18,7 @@ from awf.core.ports import LogLine
 
 COUNT = f"{sc.STEP_DURATION}_count"
 STEP_FAILED = "workflow.step.failed"
-MOST = 0.8
+MOST, OFTEN = 0.8, 0.4
 
 _SEGMENTS = re.compile(r"[\w-]+")
 _HEAD_CHARS = 120  # what failed stands at the beginning of a message
@@ -55,7 +55,8 @@ class StepFailures:
     def is_anybodys(self) -> bool:
         """Whether a second agent failed at what the first had failed at; without logs, by counts alone."""
         if self.executions:
-            return self.by_several >= max(2.0, DOMINANT * self.executions)
+            tried = min(self.executions, self.fallbacks) if self.fallbacks else self.executions
+            return self.by_several >= max(2.0, OFTEN * tried)
         return self.shift.failed >= max(LEAST_FAILED, DOMINANT * self.fallbacks) and self.fallbacks >= 2
 
     @property

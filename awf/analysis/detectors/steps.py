@@ -16,6 +16,9 @@ from awf.core.increase import total
 COUNT, SUM = f"{sc.STEP_DURATION}_count", f"{sc.STEP_DURATION}_sum"
 LEAST_RATIO, LEAST_RISE_MS = 2.0, 500.0
 VERY_SLOW_MS = 10_000.0
+LEAST_RUNS = 2
+MANY_TIMES = 4.0
+"""So many times as long is told from chance by fewer runs."""
 
 
 def slow_steps(picture: Picture) -> list[Finding]:
@@ -70,10 +73,14 @@ def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
         if count_before
         else mean_ms >= VERY_SLOW_MS
     )
-    lately_count = total(picture.rises(COUNT), last - LATELY_S, last, labels)
-    lately_ms = total(picture.rises(SUM), last - LATELY_S, last, labels) / max(1.0, lately_count)
+    lately = max(since, last - LATELY_S)
+    lately_count = total(picture.rises(COUNT), lately, last, labels)
+    lately_ms = total(picture.rises(SUM), lately, last, labels) / max(1.0, lately_count)
     is_over = lately_count >= 3 and lately_ms < (mean_ms + before_ms) / 2
-    if count < 3 or not has_slowed or is_over:
+    # Without runs before, as long as a timeout is as good as many times as long.
+    is_clear = not count_before or ratio(before_ms, mean_ms) >= MANY_TIMES
+    strength = 0.8 * confidence(count, half=1.0 if is_clear else 3.0)
+    if count < (LEAST_RUNS if is_clear else 2 * LEAST_RUNS) or not has_slowed or is_over:
         return None
     slowest = max(spent, key=lambda each: each.total(since, last))
     target = Target(workflow_id, step_id, slowest.labels.get(sc.AGENT_ID, ""))
@@ -86,7 +93,7 @@ def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
     return Finding(
         cause=CauseClass.AGENT_LATENCY,
         target=target,
-        strength=0.75 * confidence(count),
+        strength=strength,
         summary=f"Step {step_id} of {workflow_id} takes {mean_ms:.0f} ms, {before_ms:.0f} ms before",
         evidence=(Evidence("metrics", statement, query, picture.start, picture.end, mean_ms, before_ms),),
         affected=(target,),

@@ -13,6 +13,8 @@ from awf.core.ports import Series
 
 PER_WORKER = 1.0  # waiting executions for each worker; below it a queue is just traffic
 LATELY_S, LEAST_S = 90.0, 30.0
+UNEXPLAINED = 0.45
+"""Too little to act on: as many workers no longer do what they did. What keeps them shows when it has ended."""
 
 
 def full_queue(picture: Picture) -> list[Finding]:
@@ -33,7 +35,10 @@ def full_queue(picture: Picture) -> list[Finding]:
         f"{waiting:.0f} executions wait since {clock_time(since)}, {busy:.0f} of {capacity:.0f} workers are "
         f"busy; {rate:.1f} executions arrive per second, {rate_before:.1f} before"
     )
+    fewer = capacity < max(value for _, value in workers)
     against = [] if more else ["no more executions arrive than before"]
+    if not more and not fewer:
+        against.append("something takes longer, or the workers wait for something that has not ended yet")
     if busy < 0.8 * capacity:
         against.append(f"only {busy:.0f} of {capacity:.0f} workers are busy")
     query = picture.queries.get(sc.EXECUTIONS_PENDING, "")
@@ -41,7 +46,7 @@ def full_queue(picture: Picture) -> list[Finding]:
         Finding(
             cause=CauseClass.WORKER_SATURATION,
             target=Target(),
-            strength=(0.9 if more else 0.7) * (1.0 if busy >= 0.8 * capacity else 0.4),
+            strength=(0.9 if more or fewer else UNEXPLAINED) * (1.0 if busy >= 0.8 * capacity else 0.4),
             summary=f"{waiting:.0f} executions wait for {capacity:.0f} busy workers",
             evidence=(
                 Evidence("metrics", statement, query, picture.start, picture.end, waiting, pending[0][1]),

@@ -35,6 +35,7 @@ class Endpoint:
     certificate: Path | None = None
     client_key: Path | None = None
     client_certificate: Path | None = None
+    is_wanted: bool = True  # False: OTEL_LOGS_EXPORTER=none and the like
 
     @property
     def is_secure(self) -> bool:
@@ -52,6 +53,9 @@ def endpoint_for(
     protocol = protocol or read("PROTOCOL") or "grpc"
     if protocol not in _PORTS:
         raise ConfigError(f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}, expected grpc or http/protobuf")
+    exporter = environ.get(f"OTEL_{signal.upper()}_EXPORTER", "") or "otlp"
+    if exporter not in {"otlp", "none"}:
+        raise ConfigError(f"OTEL_{signal.upper()}_EXPORTER is {exporter!r}, expected otlp or none")
     compression = read("COMPRESSION") or "none"
     if compression not in {"none", "gzip"}:
         raise ConfigError(f"OTEL_EXPORTER_OTLP_COMPRESSION is {compression!r}, expected gzip or none")
@@ -65,6 +69,7 @@ def endpoint_for(
         certificate=_file(read("CERTIFICATE"), "CERTIFICATE"),
         client_key=_file(read("CLIENT_KEY"), "CLIENT_KEY"),
         client_certificate=_file(read("CLIENT_CERTIFICATE"), "CLIENT_CERTIFICATE"),
+        is_wanted=exporter == "otlp",
     )
 
 

@@ -36,8 +36,20 @@ class Sender(Protocol):
     def close(self) -> None: ...
 
 
+class Unwanted:
+    """The sender of a signal that nobody wants: it takes everything and keeps nothing."""
+
+    def send(self, request: bytes, limit_s: float) -> str:
+        return ""
+
+    def close(self) -> None:
+        pass
+
+
 def sender_for(endpoint: Endpoint) -> Sender:
     """Return a sender; it connects when it first sends. Raises MissingDependency."""
+    if not endpoint.is_wanted:
+        return Unwanted()
     try:
         if endpoint.protocol == "grpc":
             from awf.orchestration.telemetry.grpc_sender import GrpcSender

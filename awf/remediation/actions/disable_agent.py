@@ -6,7 +6,14 @@ from awf.core.actions import Applied, Plan, Verification, WorkOrder
 from awf.core.incidents import ActionCall, Target, Verdict
 from awf.core.types import ControlKind
 from awf.remediation.orders import Order, give
-from awf.remediation.places import is_in_service, observed_steps, places_of, step_arguments
+from awf.remediation.places import (
+    is_in_service,
+    observed_steps,
+    places_of,
+    seen_at,
+    seen_elsewhere,
+    step_arguments,
+)
 from awf.remediation.spec import ActionSpec, Situation, Tools
 from awf.remediation.step_health import verify_steps
 
@@ -25,7 +32,7 @@ def plan(situation: Situation) -> Plan:
     if found and not any(is_in_service(situation, step.fallback_agent_id or "") for _, step in found):
         return Plan(None, f"without agent {agent_id} its steps would only fail sooner: they have no fallback")
     steps = [step_arguments(place) for place, _ in found]
-    call = ActionCall(NAME, {"agent_id": agent_id, "steps": steps})
+    call = ActionCall(NAME, {"agent_id": agent_id, "steps": steps, **seen_elsewhere(situation)})
     return Plan(call, f"agent {agent_id} can be taken out of service")
 
 
@@ -39,7 +46,7 @@ async def apply(work: WorkOrder, tools: Tools) -> Applied:
 
 
 async def verify(work: WorkOrder, applied: Applied, tools: Tools) -> Verification:
-    return await verify_steps(places_of(work.call), applied, tools)
+    return await verify_steps(places_of(work.call), applied, tools, seen_at=seen_at(work.call))
 
 
 SPEC = ActionSpec(

@@ -11,6 +11,8 @@ from awf.remediation.places import (
     is_in_service,
     observed_steps,
     places_of,
+    seen_at,
+    seen_elsewhere,
     standing,
     step_arguments,
 )
@@ -41,7 +43,8 @@ def plan(situation: Situation) -> Plan:
     ]
     if not places:
         return Plan(None, f"a fallback agent does {', '.join(place.step_id for place in found)} already")
-    call = ActionCall(NAME, {"steps": [step_arguments(place) for place in places]})
+    steps = [step_arguments(place) for place in places]
+    call = ActionCall(NAME, {"steps": steps, **seen_elsewhere(situation)})
     return Plan(call, f"a fallback agent can do {', '.join(place.step_id for place in places)}")
 
 
@@ -57,7 +60,7 @@ async def apply(work: WorkOrder, tools: Tools) -> Applied:
 
 
 async def verify(work: WorkOrder, applied: Applied, tools: Tools) -> Verification:
-    return await verify_steps(places_of(work.call), applied, tools)
+    return await verify_steps(places_of(work.call), applied, tools, seen_at=seen_at(work.call))
 
 
 SPEC = ActionSpec(

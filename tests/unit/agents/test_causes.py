@@ -67,9 +67,9 @@ def failed_attempt(
 
 
 def step_fails_whoever_does_it(
-    found: FakeTelemetry, workflow: str, step: str, kind: str, message: str, *, share: float
+    found: FakeTelemetry, workflow: str, step: str, kind: str, message: str, *, share: float, saved: int = 0
 ) -> None:
-    """A share of the executions fails at one step, with its agent and its fallback."""
+    """A share of the executions fails at one step, with its agent and, but for those `saved`, its fallback."""
     agent, fallback, provider = STEPS[(workflow, step)]
     assert fallback is not None
     agent_works(found, agent, provider, (BEGIN, 0.5, 0.0), (FAULT_AT, 0.5, share))
@@ -82,8 +82,10 @@ def step_fails_whoever_does_it(
         sc.WORKFLOWS, counter((BEGIN, 0.0), (FAULT_AT, 0.5 * share)), workflow_id=workflow, status="failed"
     )
     for number in range(20):
-        for name in (agent, fallback):
-            failed_attempt(found, number, workflow, step, name, kind, message)
+        failed_attempt(found, number, workflow, step, agent, kind, message)
+        if number < saved:
+            continue
+        failed_attempt(found, number, workflow, step, fallback, kind, message)
         found.add_log(
             f"step {step} of workflow {workflow} failed: agent {fallback}: {message} ({kind}), attempt 1",
             FAULT_AT + timedelta(seconds=2 * number + 1),
@@ -115,10 +117,11 @@ async def test_input_that_the_step_before_made_is_the_fault_of_its_agent() -> No
     assert "name the output of step draft, which agent writer makes" in cause.evidence[0].statement
 
 
-async def test_a_step_that_fails_with_any_agent_and_any_input_is_broken_itself() -> None:
+@pytest.mark.parametrize("saved", [0, 10])
+async def test_a_step_that_fails_with_any_agent_and_any_input_is_broken_itself(saved: int) -> None:
     found = telemetry(without=("classifier", "local"))
     message = "prompt template: 'tier' is undefined"
-    step_fails_whoever_does_it(found, "triage", "classify", "template_error", message, share=1.0)
+    step_fails_whoever_does_it(found, "triage", "classify", "template_error", message, share=1.0, saved=saved)
     cause = await best(found, alert("AWFWorkflowFailures", workflow_id="triage"))
     assert (cause.cause, cause.target.step_id, cause.target.agent_id) == (
         CauseClass.WORKFLOW_FAILURE, "classify", "",
@@ -159,6 +162,13 @@ async def test_two_agents_that_say_the_same_common_words_are_two_faults() -> Non
     first, second, *_ = result.hypotheses
     assert (first.cause, first.target.agent_id) == (CauseClass.AGENT_ERROR, "planner")
     assert (second.cause, second.target.agent_id) == (CauseClass.AGENT_ERROR, "fetcher")
+
+
+async def test_the_output_of_a_step_before_is_no_dependency() -> None:
+    found = telemetry(without=("fetcher", "planner"))
+    two_agents_lose(found, "1 validation error for StepInput: outputs.draft.text: Field required")
+    causes = {each.cause for each in (await investigate(found, alert(agent_id="fetcher"))).hypotheses}
+    assert CauseClass.DEPENDENCY not in causes
 
 
 async def test_a_name_that_an_error_quotes_far_behind_makes_no_dependency() -> None:

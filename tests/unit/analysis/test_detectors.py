@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from awf.agents.investigation import CONVINCING
 from awf.analysis.detectors.agents import failing_agents
+from awf.analysis.detectors.steps import COUNT, SUM, slow_steps
 from awf.analysis.detectors.tokens import token_surges
 from awf.analysis.detectors.workers import full_queue
 from awf.analysis.findings import Picture
@@ -58,6 +60,30 @@ def test_a_queue_that_passed_its_level_only_now_knows_whether_more_arrives(
     gauges = {sc.EXECUTIONS_PENDING: [pending], sc.WORKERS: [series(lambda _: 4.0)]}
     (found,) = full_queue(picture({sc.WORKFLOWS: [ended]}, gauges))
     assert found.has_more_arrivals is is_more
+
+
+def test_two_runs_that_take_many_times_as_long_are_enough_to_act_on() -> None:
+    labels = {"workflow_id": "report", "step_id": "draft", "agent_id": "writer", "status": "completed"}
+    runs = series(lambda at: at // 10.0, **labels)
+    slow = series(lambda at: 700.0 * (at // 10.0) + 11_000.0 * max(0, (at - LENGTH_S) // 10.0 + 2), **labels)
+    (found,) = slow_steps(picture({COUNT: [runs], SUM: [slow]}))
+    assert (found.cause, found.target.agent_id) == (CauseClass.AGENT_LATENCY, "writer")
+    assert found.strength >= CONVINCING
+
+
+def test_a_queue_that_nothing_explains_yet_is_no_reason_to_act() -> None:
+    pending = series(lambda at: 0.9 * max(0, at - LENGTH_S + 60))
+    ended = series(lambda at: min(at, LENGTH_S - 60) + 0.1 * max(0, at - LENGTH_S + 60))
+    workers = series(lambda _: 4.0)
+    (found,) = full_queue(
+        picture({sc.WORKFLOWS: [ended]}, {sc.EXECUTIONS_PENDING: [pending], sc.WORKERS: [workers]})
+    )
+    assert found.strength < CONVINCING
+    fewer = series(lambda at: 8.0 if at < LENGTH_S - 60 else 4.0)
+    (found,) = full_queue(
+        picture({sc.WORKFLOWS: [ended]}, {sc.EXECUTIONS_PENDING: [pending], sc.WORKERS: [fewer]})
+    )
+    assert found.strength >= CONVINCING
 
 
 @pytest.mark.parametrize("ages_s", [(55, 10, 5), (50, 45, 5), (50, 30, 10), (15, 10, 5)])

@@ -133,6 +133,33 @@ async def test_steps_that_fail_after_the_switch_make_it_ineffective(scene: Scene
     assert "0% of" in found.statement
 
 
+@pytest.mark.parametrize(("failing_after", "effect"), [(0.0, Effect.EFFECTIVE), (1.0, Effect.INEFFECTIVE)])
+async def test_where_the_next_step_suffers_a_switch_is_judged_by_that_one(
+    scene: Scene, failing_after: float, effect: Effect
+) -> None:
+    steps(scene.telemetry, "draft", (-700, 1.0, 400.0))  # did well all the time, by its own account
+    steps(scene.telemetry, "publish", (-700, 1.0, 100.0), (0, failing_after, 100.0), status="failed")
+    steps(scene.telemetry, "publish", (0, 1.0, 100.0))
+    next_step = (Target("report", "publish", "publisher"), Target("report", "publish", "another"))
+    runner = scene.runner()
+    plan = await runner.plan("switch_fallback", replace(cause(DRAFT), shows_at=next_step))
+    assert plan.call is not None
+    assert [each["step_id"] for each in plan.call.arguments["steps"]] == ["draft"]
+    assert [each["step_id"] for each in plan.call.arguments["seen_at"]] == ["publish"]
+    found = await runner.verify(order(plan.call), await runner.apply(order(plan.call)))
+    assert found.effect is effect
+
+
+async def test_one_failure_in_a_handful_of_runs_is_held_against_no_switch(scene: Scene) -> None:
+    steps(scene.telemetry, "draft", (-700, 1.0, 100.0), (0, 0.0, 0.0), status="failed")
+    steps(scene.telemetry, "draft", (0, 0.2, 100.0))
+    steps(scene.telemetry, "draft", (10, 0.05, 100.0), (30, 0.0, 0.0), status="failed")
+    runner = scene.runner()
+    found = await runner.verify(order(SWITCH), await runner.apply(order(SWITCH)))
+    assert found.effect is Effect.EFFECTIVE
+    assert "87% of 6 completed" in found.statement
+
+
 async def test_telemetry_that_is_down_makes_it_inconclusive(scene: Scene) -> None:
     scene.telemetry.down.add("metrics")
     runner = scene.runner()

@@ -23,7 +23,8 @@ _HINTS = {
 
 
 async def _run(case: Case) -> list[Finding]:
-    endpoints = endpoints_from(case.environ, endpoint=default_endpoint(case.settings))
+    given = endpoints_from(case.environ, endpoint=default_endpoint(case.settings))
+    endpoints = {signal: each for signal, each in given.items() if each.is_wanted}
     answers = await asyncio.gather(*(asyncio.to_thread(_try, each) for each in endpoints.values()))
     found: dict[str, list[str]] = {}
     items, hints = [], []

@@ -18,7 +18,19 @@ _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY
 
 async def _run(case: Case) -> list[Finding]:
     endpoints = endpoints_from(case.environ, endpoint=default_endpoint(case.settings))
-    items = [f"{signal}: {each.protocol} to {each.url}" for signal, each in endpoints.items()]
+    items = [
+        f"{signal}: {each.protocol} to {each.url}"
+        if each.is_wanted
+        else f"{signal}: not exported (OTEL_{signal.upper()}_EXPORTER=none)"
+        for signal, each in endpoints.items()
+    ]
+    endpoints = {signal: each for signal, each in endpoints.items() if each.is_wanted}
+    if not endpoints:
+        return [
+            warn(
+                WHAT, "no signal is exported", hint="Unset OTEL_TRACES_EXPORTER and the others.", items=items
+            )
+        ]
     pitfalls = list(dict.fromkeys(text for each in endpoints.values() for text in _pitfalls(each, case)))
     where = sorted({f"{each.protocol} to {_origin(each)}" for each in endpoints.values()})
     if pitfalls:

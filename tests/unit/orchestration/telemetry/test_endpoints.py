@@ -56,6 +56,7 @@ def test_signals_may_differ() -> None:
         ({BASE: "http://c:99999"}, "is no address"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "PROTOCOL is 'http/json'"),
         ({"OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, "COMPRESSION is 'zstd'"),
+        ({"OTEL_LOGS_EXPORTER": "console"}, "OTEL_LOGS_EXPORTER is 'console'"),
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "TIMEOUT is 'soon'"),
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "0"}, "TIMEOUT is '0'"),
         ({"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere.pem"}, "CERTIFICATE names '/nowhere.pem'"),

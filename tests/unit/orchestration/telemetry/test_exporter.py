@@ -39,6 +39,17 @@ def record(exporter: OTelExporter, events: list[Any]) -> None:
         assert exporter.record(event)
 
 
+async def test_a_signal_that_nobody_wants_holds_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_LOGS_EXPORTER", "none")
+    with Collector("grpc") as collector:
+        exporter = OTelExporter(collector.url)
+        record(exporter, of_all_kinds())
+        await exporter.shutdown()
+        assert len(collector.spans) == 12
+        assert semconv.STEP_DURATION in collector.metrics
+        assert collector.logs == []
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_everything_arrives_and_a_replay_makes_the_same_ids(protocol: str) -> None:
     with Collector(protocol) as collector:
