@@ -29,6 +29,7 @@ class StepHealth:
     failed: float
     mean_ms: float
     retries: float
+    fallbacks: float = 0.0
 
     @property
     def count(self) -> float:
@@ -43,6 +44,10 @@ class StepHealth:
         return self.retries / self.count if self.count else 0.0
 
     @property
+    def fallbacks_per_step(self) -> float:
+        return self.fallbacks / self.count if self.count else 0.0
+
+    @property
     def is_well(self) -> bool:
         """Whether runs complete, but for few."""
         return self.completed > 0 and (self.share >= GOOD_SHARE or self.failed <= CHANCE)
@@ -50,7 +55,7 @@ class StepHealth:
     def __str__(self) -> str:
         return (
             f"{self.share:.0%} of {self.count:.0f} completed, {self.mean_ms:.0f} ms on average, "
-            f"{self.retries_per_step:.2f} retries each"
+            f"{self.retries_per_step:.2f} retries and {self.fallbacks_per_step:.2f} fallbacks each"
         )
 
 
@@ -66,8 +71,9 @@ async def read_steps(
         count,
         f"sum by ({by}) ({sc.STEP_DURATION}_sum{{{here}}})",
         f"sum by ({sc.STEP_ID}) ({sc.RETRIES}{{{at_steps}}})",
+        f"sum by ({sc.STEP_ID}) ({sc.FALLBACKS}{{{at_steps}}})",
     )
-    counts, sums, retries = [
+    counts, sums, retries, fallbacks = [
         rises(await telemetry.range(query, start=start - BEFORE, end=end, step_s=STEP_S)) for query in queries
     ]
     window = (start.timestamp(), end.timestamp())
@@ -77,8 +83,8 @@ async def read_steps(
         done = total(counts, *window, labels | {sc.STATUS: sc.COMPLETED})
         failed = total(counts, *window, labels | {sc.STATUS: sc.FAILED})
         spent = total(sums, *window, labels)
-        again = total(retries, *window, {sc.STEP_ID: place.step_id})
-        found[place] = StepHealth(done, failed, spent / max(1.0, done + failed), again)
+        again, instead = (total(each, *window, {sc.STEP_ID: place.step_id}) for each in (retries, fallbacks))
+        found[place] = StepHealth(done, failed, spent / max(1.0, done + failed), again, instead)
     return found, count
 
 
@@ -115,7 +121,10 @@ async def verify_steps(
 
 
 def is_better(before: StepHealth, after: StepHealth) -> bool:
-    """Whether steps complete now, and fail, wait or retry clearly less than before."""
+    """Whether steps complete now, and fail, wait or retry clearly less than before.
+
+    A fallback before was a failure of the first choice; one after may be the remedy itself.
+    """
     if not after.is_well:
         return False
     if before.count == 0:
@@ -123,5 +132,5 @@ def is_better(before: StepHealth, after: StepHealth) -> bool:
     return (
         after.share >= before.share + 0.05
         or after.mean_ms <= 0.9 * before.mean_ms
-        or after.retries_per_step <= 0.5 * before.retries_per_step - 0.01
+        or after.retries_per_step <= 0.5 * (before.retries_per_step + before.fallbacks_per_step) - 0.01
     )

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import httpx
 from _measuring import Latencies, print_table
-
 from tests.faults._replicas import POLICY, Service, Stories, running_engine, signed, until
+
 from tests.postgres import Postgres, running_postgres
 
 SENDERS = (1, 8, 32)

@@ -150,6 +150,15 @@ async def test_where_the_next_step_suffers_a_switch_is_judged_by_that_one(
     assert found.effect is effect
 
 
+async def test_an_agent_whose_fallback_saved_each_run_is_seen_to_be_replaced(scene: Scene) -> None:
+    steps(scene.telemetry, "draft", (-700, 1.0, 400.0))  # as well and as quick as after: the fallback did it
+    scene.telemetry.add(sc.FALLBACKS, counter((BEGIN, 0.4), (EPOCH, 1.0)), step_id="draft")
+    runner = scene.runner()
+    found = await runner.verify(order(SWITCH), await runner.apply(order(SWITCH)))
+    assert found.effect is Effect.EFFECTIVE
+    assert "0.40 fallbacks each" in found.statement
+
+
 async def test_one_failure_in_a_handful_of_runs_is_held_against_no_switch(scene: Scene) -> None:
     steps(scene.telemetry, "draft", (-700, 1.0, 100.0), (0, 0.0, 0.0), status="failed")
     steps(scene.telemetry, "draft", (0, 0.2, 100.0))
