@@ -131,8 +131,9 @@ class Database:
 
     async def _once(self, work: Callable[[Connection], T], engine: AsyncEngine, *, locked: bool) -> T:
         async with AsyncExitStack() as stack:
-            if locked:
-                await stack.enter_async_context(self._write_lock)
+            if locked:  # whoever holds it may wait for another process as long as this
+                async with asyncio.timeout(BUSY_TIMEOUT_S):
+                    await stack.enter_async_context(self._write_lock)
             connection = await stack.enter_async_context(engine.begin())
             return await connection.run_sync(work)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import sys
 from pathlib import Path
@@ -11,7 +12,15 @@ import pytest
 
 from awf.core.incidents import Incident, IncidentStatus
 from awf.core.types import EngineId, ExecutionId, IncidentId, Json
-from awf.errors import Conflict, DataDirError, InvalidInput, MissingDependency, NotFound, Unavailable
+from awf.errors import (
+    Conflict,
+    DataDirError,
+    InvalidInput,
+    MissingDependency,
+    NotFound,
+    StateUnavailable,
+    Unavailable,
+)
 from awf.state import State
 from awf.state.paging import MAX_LIMIT
 
@@ -91,6 +100,25 @@ async def test_a_closed_state_says_so(tmp_path: Path) -> None:
     await state.aclose()
     with pytest.raises(Unavailable, match="closed"):
         await state.switch.is_paused()
+
+
+async def test_writes_behind_one_that_waits_for_another_process_are_refused_and_do_not_wait_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    async with await State.open(url_of(path)) as state:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            monkeypatch.setattr("awf.state.database.BUSY_TIMEOUT_S", 0.05)
+            first = asyncio.create_task(state.tokens.create("ada", "admin"))
+            await asyncio.sleep(0)
+            behind = await asyncio.gather(
+                *(state.tokens.create(name, "admin") for name in ("bob", "eve")), return_exceptions=True
+            )
+            assert [type(each) for each in behind] == [StateUnavailable, StateUnavailable]
+            assert not first.done()
+            other.execute("ROLLBACK")
+        assert await state.tokens.authenticate(await first) is not None
 
 
 async def test_two_processes_share_changes_and_one_audit_chain(tmp_path: Path) -> None:
