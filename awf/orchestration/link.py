@@ -26,7 +26,6 @@ LINGER_S = 0.2
 BATCH_SIZE = 500
 QUEUE_SIZE = 20_000
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 15.0
 
 
 class EventUpload(Protocol):
@@ -73,7 +72,8 @@ class EngineLink:
             await self._upload_rest()
 
     async def _forever(self, what: str, work: Callable[[_Pauses], Awaitable[None]]) -> None:
-        pauses = _Pauses(what, self._engine.id)
+        # Tries are not rarer than heartbeats: an order waits for its answer only a little longer than that.
+        pauses = _Pauses(what, self._engine.id, longest_s=self._heartbeat_s)
         while True:
             try:
                 await work(pauses)
@@ -170,10 +170,11 @@ class EngineLink:
 class _Pauses:
     """Growing pauses between attempts, and one log record for each outage's begin and end."""
 
-    def __init__(self, what: str, engine_id: EngineId) -> None:
+    def __init__(self, what: str, engine_id: EngineId, *, longest_s: float) -> None:
         self._extra = {"link": what, "engine_id": engine_id}
-        self._pause_s = FIRST_PAUSE_S
+        self._longest_s = longest_s
         self._is_away = False
+        self._pause_s = FIRST_PAUSE_S
 
     def reset(self) -> None:
         if self._is_away:
@@ -188,7 +189,7 @@ class _Pauses:
         self._is_away = True
         # Engines that lost the server together must not come back together.
         await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311
-        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+        self._pause_s = min(self._pause_s * 2, self._longest_s)
 
 
 def _is_refusal(error: AwfError) -> bool:

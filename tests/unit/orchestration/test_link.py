@@ -13,7 +13,7 @@ from awf.core.semconv import EVENTS_DROPPED
 from awf.core.types import AckStatus, ControlKind, EngineId
 from awf.errors import NotFound, Unauthorized, Unavailable
 from awf.orchestration import AgentResult, StepContext
-from awf.orchestration.link import EngineLink
+from awf.orchestration.link import HEARTBEAT_S, EngineLink
 from awf.orchestration.remote import HttpDirectory
 
 from ._parts import Bench, echo, make_registry, make_step, make_workflow
@@ -113,6 +113,25 @@ async def test_while_the_server_is_away_the_engine_goes_on_and_the_oldest_events
             await directory.until(lambda: len(directory.events) == 6)
     assert [event["id"] for event in directory.events] == [event.id for event in bench.events[-6:]]
     assert bench.emitter.counters.get(EVENTS_DROPPED, reason="upload_queue_full") == 12
+
+
+async def test_while_the_server_is_away_an_engine_tries_no_rarer_than_it_would_say_that_it_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A service gives an order about as long as two heartbeats to be answered, and it may just have started again."""
+    pauses, sleep = [], asyncio.sleep
+
+    async def hurry(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", hurry)
+    directory = Directory()
+    directory.is_away = True
+    async with simple() as bench, running(EngineLink(bench.engine, directory, directory)):
+        while len(pauses) < 30:
+            await sleep(0)
+    assert max(pauses) <= HEARTBEAT_S
 
 
 async def test_one_event_that_the_server_refuses_does_not_hold_up_the_others() -> None:
