@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,6 +32,22 @@ def _default_data_dir() -> Path:
 
 def _expand(value: object) -> object:
     return Path(value).expanduser() if isinstance(value, str) else value
+
+
+def _web_address(value: object) -> object:
+    """Let only through what a browser would follow: it is in every notice, link and rule."""
+    if not isinstance(value, str) or not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # such as a port that is none
+        is_address = False
+    if not is_address or not value.isprintable() or " " in value:
+        raise ValueError("expected an address that begins with http:// or https:// and names a host")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("expected an address without user, query and fragment: paths are put behind it")
+    return value
 
 
 class Settings(BaseSettings):
@@ -65,7 +82,9 @@ class Settings(BaseSettings):
     api_url: str = Field(
         "", description="Where engines and the CLI reach the API; default http://HOST:API_PORT."
     )
-    public_url: str = Field("", description="Where people's browsers reach the API; default the same.")
+    public_url: Annotated[str, BeforeValidator(_web_address)] = Field(
+        "", description="Where people's browsers reach the API; default the same."
+    )
     grafana_url: str = Field("", description="Grafana; default http://HOST:GRAFANA_PORT.")
     grafana_token: SecretStr = Field(SecretStr(""), description="Service account token for Grafana.")
     grafana_token_file: Path | None = Field(None, description="File that holds AWF_GRAFANA_TOKEN.")

@@ -24,6 +24,7 @@ from awf.core.ports import (
     ExecutionStore,
     IncidentStore,
     Leases,
+    ReplayMemory,
     SessionStore,
     TokenStore,
     WatcherSwitch,
@@ -46,6 +47,7 @@ class Runtime:
     executions: ExecutionStore
     tokens: TokenStore
     sessions: SessionStore
+    replays: ReplayMemory
     switch: WatcherSwitch
     intake: AlertIntake
     dashboards: DashboardSource | None = None

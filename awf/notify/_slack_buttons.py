@@ -60,10 +60,10 @@ class SlackButtons:
     ) -> None:
         self._apps = apps
         self._transport = transport
-        self._taken: dict[str, float] = {}  # signatures that were here, until they are too old anyway
 
     def read(self, body: bytes, headers: Mapping[str, str], *, now: float) -> Press | None:
-        people = self._authenticate(body, headers.get(SIGNATURE, ""), headers.get(TIMESTAMP, ""), now)
+        signature = headers.get(SIGNATURE, "")
+        people = self._authenticate(body, signature, headers.get(TIMESTAMP, ""), now)
         payload = _read(body)
         pressed = next((each for each in payload.actions if each.action_id in (APPROVE, REJECT)), None)
         if payload.type != "block_actions" or pressed is None:
@@ -76,6 +76,7 @@ class SlackButtons:
             approve=approve,
             reason=_reason(payload.state) or ("" if approve else NO_REASON),
             reply_to=payload.response_url,
+            signature=signature,
         )
 
     async def reply(self, press: Press, text: str, *, is_final: bool) -> None:
@@ -109,12 +110,6 @@ class SlackButtons:
                 "the request's X-Slack-Signature does not match its body",
                 hint="Set signing_secret of the channel to the Signing Secret of the Slack app.",
             )
-        self._taken = {
-            each: until for each, until in self._taken.items() if until >= now
-        }  # only what Slack signed gets in here, so it stays small
-        if signature in self._taken:
-            raise Unauthorized("this request was here before")
-        self._taken[signature] = now + 2 * MAX_AGE_S
         return people
 
 

@@ -206,6 +206,12 @@ sessions = Table(
     Column("csrf_token", StoredText, nullable=False),
     _time("expires_at"),
 )
+replays = Table(
+    "replays",
+    METADATA,
+    Column("hash", StoredText, primary_key=True),
+    _time("until"),
+)
 switches = Table(
     "switches",
     METADATA,

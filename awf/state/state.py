@@ -18,6 +18,7 @@ from awf.state.executions import KEPT_EXECUTIONS, Executions
 from awf.state.incidents import Incidents
 from awf.state.leases import LAPSE_S, LeaseTable
 from awf.state.outbox import OutboxTable
+from awf.state.replays import Replays
 from awf.state.sessions import Sessions
 from awf.state.switch import Switch
 from awf.state.tokens import Tokens
@@ -40,6 +41,7 @@ class State:
     tokens: Tokens
     switch: Switch
     sessions: Sessions
+    replays: Replays
     outbox: OutboxTable
 
     @classmethod
@@ -69,6 +71,7 @@ class State:
             tokens=Tokens(database),
             switch=Switch(database),
             sessions=Sessions(database),
+            replays=Replays(database),
             outbox=OutboxTable(database),
         )
 

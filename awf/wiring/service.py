@@ -110,6 +110,7 @@ def _runtime(
         executions=state.executions,
         tokens=state.tokens,
         sessions=state.sessions,
+        replays=state.replays,
         switch=state.switch,
         intake=watcher,
         webhook_secret=find(settings, "webhook_secret"),

@@ -111,6 +111,6 @@ def _api(state: State, stopping: asyncio.Event) -> FastAPI:
         Runtime(
             incidents=state.incidents, approvals=state.approvals, audit=state.audit, controls=state.controls,
             directory=state.controls, executions=state.executions, tokens=state.tokens,
-            sessions=state.sessions, switch=state.switch, intake=Intake(state), stopping=stopping,
+            sessions=state.sessions, replays=state.replays, switch=state.switch, intake=Intake(state), stopping=stopping,
         )
     )  # fmt: skip

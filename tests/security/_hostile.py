@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from awf.core.incidents import (
     ActionCall,
+    Advice,
     Alert,
     Approval,
     ApprovalStatus,
@@ -45,7 +46,8 @@ def hostile_incident(now: datetime) -> tuple[Incident, Approval]:
     timeline = tuple(TimelineEntry(now, "alert", text, {text: text}) for text in HOSTILE)
     incident = Incident(
         IncidentId("inc_hostile"), IncidentStatus.AWAITING_APPROVAL, texts[:50], alerts, now, CauseClass.AGENT_ERROR,
-        targets[0], hypotheses, call, decided_by=texts, approval_id=APPROVAL, timeline=timeline,
+        targets[0], hypotheses, call, decided_by=texts, approval_id=APPROVAL, timeline=timeline, ruled_out=tuple(HOSTILE),
+        not_looked_at=tuple(HOSTILE), advice=Advice("llm", texts, texts, texts),
     )  # fmt: skip
     approval = Approval(
         APPROVAL, incident.id, ApprovalStatus.PENDING, call, texts, texts, "approver", now, now + timedelta(hours=1),

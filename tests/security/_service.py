@@ -24,6 +24,7 @@ from tests.unit.agents._system import NOW, System, alert, failing_writer
 
 SECRET = "the secret of the webhook"
 SLACK_SECRET = "the signing secret of the Slack app"
+SLACK_PATH = "/webhooks/slack/actions"
 ADMIN_TOKEN = "the token of the first admin"
 
 
@@ -86,7 +87,7 @@ async def service_of(system: System, **more: Any) -> AsyncIterator[Service]:
     state = system.state
     runtime = Runtime(
         incidents=state.incidents, approvals=state.approvals, audit=state.audit, controls=state.controls,
-        directory=state.controls, executions=state.executions, tokens=state.tokens, sessions=state.sessions,
+        directory=state.controls, executions=state.executions, tokens=state.tokens, sessions=state.sessions, replays=state.replays,
         switch=state.switch, intake=system.watcher, webhook_secret=SECRET, clock=system.clock,
         links=DecisionLinks(ADMIN_TOKEN, "http://127.0.0.1:8000"), **more,
     )  # fmt: skip
@@ -119,4 +120,4 @@ async def press(
     body = body or press_of(approval_id)
     headers = signed_as_slack(service, body) if headers is None else headers
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    return await service.http.post("/webhooks/slack/actions", content=body, headers={**form, **headers})
+    return await service.http.post(SLACK_PATH, content=body, headers={**form, **headers})

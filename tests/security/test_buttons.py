@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+
 import pytest
 
 from awf.core.incidents import ApprovalStatus
 from awf.notify._slack_buttons import SlackButtons
 from tests.security._service import (
     SECRET,
+    SLACK_PATH,
     SLACK_SECRET,
     asks,
     press,
     press_of,
+    replica_of,
     service_of,
     signed_as_slack,
 )
@@ -68,5 +73,28 @@ async def test_a_press_counts_once_however_often_it_is_sent(system: System) -> N
         headers = signed_as_slack(service, body)
         answers = [await press(service, approval.id, headers, body=body) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 401, 401]
+        assert (await system.state.approvals.get(approval.id)).approved_by == ("ana",)
+    assert system.kinds == []
+
+
+async def test_a_press_that_one_replica_took_is_refused_by_another(system: System, url: str) -> None:
+    system.start(policy=asks(approvals=2))
+    slack = SlackButtons({SLACK_SECRET: PEOPLE})
+    async with (
+        replica_of(system, url, policy=asks(approvals=2)) as other,
+        service_of(system, buttons=slack) as service,
+        service_of(other, buttons=SlackButtons({SLACK_SECRET: PEOPLE})) as second,
+    ):
+        _, approval = await service.question()
+        await service.person("ana")
+        body = press_of(approval.id)
+        headers = signed_as_slack(service, body)
+        answers = await asyncio.gather(
+            *(
+                (service, second)[number % 2].http.post(SLACK_PATH, content=body, headers=headers)
+                for number in range(6)
+            )
+        )
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 401: 5}
         assert (await system.state.approvals.get(approval.id)).approved_by == ("ana",)
     assert system.kinds == []

@@ -93,5 +93,10 @@ def test_no_page_runs_or_renders_any_of_it() -> None:
         for path in ("/ui/incidents/inc_hostile", "decide"):
             for text in ("<script>alert(document.domain)</script>", "{{ 7 * 7 }}", '"} or vector(1) #'):
                 assert text in shown[path]["text"], path
+        page.goto(f"{served.url}/ui/incidents/inc_hostile")
+        page.get_by_text("What was ruled out").click()
+        for part in ("#ruled-out", "#not-looked-at"):
+            assert page.locator(f"{part} li:visible").count() == len(HOSTILE), part
+        assert "{{ 7 * 7 }}" in page.locator("#advice").inner_text()
     assert dialogs == []
     assert [url for url in asked if not url.startswith(served.url)] == []

@@ -27,6 +27,24 @@ def test_a_port_out_of_range_is_refused() -> None:
         load(api_port=70000)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["awf.example.com", "awf.example.com:8000", "ftp://awf.example.com", "https://", "https://:8000", "//awf.example.com",
+     "https://awf.example.com:port", "https://[::1", "https://awf example.com", "https://awf.example.com\n",
+     "javascript:alert(1)", "https://u:p@awf.example.com", "https://awf.example.com/?a=1", "https://awf.example.com/#a"],
+)  # fmt: skip
+def test_a_public_address_that_no_browser_would_follow_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"AWF_PUBLIC_URL=.*expected an address"):
+        load(public_url=address)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "http://127.0.0.1:8000", "https://awf.example.com/awf/", "http://[::1]:80"]
+)
+def test_a_public_address_may_have_port_and_path(address: str) -> None:
+    assert load(public_url=address).public_url == address
+
+
 def test_addresses_follow_host_and_ports_unless_given() -> None:
     settings = load(host="127.0.0.9", api_port=1234)
     assert settings.api_base == "http://127.0.0.9:1234"

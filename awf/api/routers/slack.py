@@ -3,6 +3,8 @@ the user is here, and their token what they may do."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fastapi import APIRouter, BackgroundTasks, Request
 from starlette.responses import Response
 
@@ -10,7 +12,10 @@ from awf.api.runtime import Parts, Runtime
 from awf.api.vouched import decide_as
 from awf.core.incidents import Approval, ApprovalStatus
 from awf.core.ports import Press
-from awf.errors import Conflict, Expired, Forbidden, NotFound
+from awf.errors import Conflict, Expired, Forbidden, NotFound, Unauthorized
+
+REMEMBERED = timedelta(minutes=10)
+"""Twice as long as a signature is believed: a clock may be behind or ahead."""
 
 router = APIRouter(tags=["webhooks"])
 
@@ -29,6 +34,10 @@ async def take_press(request: Request, parts: Parts, later: BackgroundTasks) -> 
     now = parts.clock.now().timestamp()
     press = parts.buttons.read(await request.body(), request.headers, now=now)
     if press is not None:
+        # Only what Slack signed minutes ago gets here, so what is remembered stays small.
+        until = parts.clock.now() + REMEMBERED
+        if not await parts.replays.is_new(f"slack {press.signature}", until=until):
+            raise Unauthorized("this request was here before")
         text, is_final = await _answer(parts, press)
         later.add_task(parts.buttons.reply, press, text, is_final=is_final)
     return Response()  # Slack shows any other answer as a failure of its own

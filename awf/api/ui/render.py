@@ -34,6 +34,7 @@ def _environment() -> Environment:
         CAUSE_WORDS=words.CAUSE_WORDS,
         action_words=words.action_words,
         asked_words=words.asked_words,
+        advice_words=words.advice_words,
         chosen_words=words.chosen_words,
         done_words=words.done_words,
         run_time_ms=words.run_time_ms,

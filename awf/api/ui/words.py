@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from awf.core.incidents import ActionOutcome, CauseClass, Incident, IncidentStatus
+from awf.core.incidents import ActionOutcome, Advice, CauseClass, Incident, IncidentStatus
 from awf.core.types import ExecutionRecord, ExecutionStatus
 
 STATUS_WORDS: Final[Mapping[str, str]] = {
@@ -132,6 +132,14 @@ def asked_words(incident: Incident) -> str:
         case IncidentStatus.INCONCLUSIVE:
             return "Check by hand whether the problem is gone"
     return ""
+
+
+def advice_words(advice: Advice) -> str:
+    """Return what a language model's advice was taken for, or why the rules decided without it."""
+    if advice.decided_by != "llm":
+        return f"The rules decided: {advice.reason}"
+    chosen = f"It put the first hypothesis first and chose {advice.action}"
+    return f"{chosen}: {advice.reason}" if advice.reason else chosen
 
 
 def ago(moment: datetime, now: datetime) -> str:

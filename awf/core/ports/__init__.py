@@ -1,7 +1,7 @@
 """The seams: what each part asks of the others. Docstrings are the contract; every implementation and
 every in-memory twin obeys them, and `tests/contract` holds each to it."""
 
-from awf.core.ports.access import ROLES, Principal, Session, SessionStore, TokenStore
+from awf.core.ports.access import ROLES, Principal, ReplayMemory, Session, SessionStore, TokenStore
 from awf.core.ports.advice import Advisor, Answer, Question
 from awf.core.ports.alerts import AlertIntake
 from awf.core.ports.dashboards import DashboardSource, Datasource
@@ -52,6 +52,7 @@ __all__ = [
     "Principal",
     "Question",
     "Remediation",
+    "ReplayMemory",
     "Sample",
     "Saved",
     "Series",

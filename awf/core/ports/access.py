@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -43,6 +44,14 @@ class Session:
     id: str
     principal: Principal
     csrf_token: str
+
+
+class ReplayMemory(Protocol):
+    """What was taken once and must not be taken again, by any replica."""
+
+    async def is_new(self, key: str, *, until: datetime) -> bool:
+        """Remember a key until a moment, and return whether nobody had done so before. Of many at once, one is first."""
+        ...
 
 
 class SessionStore(Protocol):

@@ -30,6 +30,7 @@ class Press:
     approve: bool
     reason: str
     reply_to: str
+    signature: str
 
 
 class Buttons(Protocol):
@@ -37,7 +38,7 @@ class Buttons(Protocol):
 
     def read(self, body: bytes, headers: Mapping[str, str], *, now: float) -> Press | None:
         """Return what was pressed, None when nothing is asked of us. Raises Unauthorized for what the chat did not sign,
-        signed minutes ago or sent before, and InvalidInput."""
+        or signed minutes ago, and InvalidInput. Whether it came before is seen by its `signature`."""
         ...
 
     async def reply(self, press: Press, text: str, *, is_final: bool) -> None:

@@ -25,6 +25,7 @@ async def api() -> AsyncIterator[Api]:
             executions=state.executions,
             tokens=state.tokens,
             sessions=state.sessions,
+            replays=state.replays,
             switch=state.switch,
             intake=intake,
             webhook_secret="hush",

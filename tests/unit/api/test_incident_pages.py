@@ -12,7 +12,7 @@ import pytest
 from awf.api.ui.incidents.chart import MAX_LINES, draw
 from awf.api.ui.incidents.evidence import is_counted
 from awf.api.ui.incidents.why import why_of
-from awf.core.incidents import CauseClass, Incident, IncidentStatus, Target, TimelineEntry
+from awf.core.incidents import Advice, CauseClass, Incident, IncidentStatus, Target, TimelineEntry
 from awf.core.ports import Datasource, Series
 from awf.errors import Unavailable
 from tests.unit.api._parts import START, Api, make_incident
@@ -202,3 +202,22 @@ def test_a_chart_keeps_the_highest_series_within_its_frame() -> None:
     assert min(numbers) >= 0
     assert max(numbers) <= chart.width
     assert draw([], START, START + timedelta(seconds=60), []) is None
+
+
+async def test_a_page_says_what_was_ruled_out_not_looked_at_and_advised(api: Api) -> None:
+    advice = Advice(reason="the model is of no help: it took too long")
+    incident = replace(
+        make_incident(), ruled_out=("worker saturation: nothing waits",), not_looked_at=("logs: Loki is away",), advice=advice
+    )  # fmt: skip
+    await api.state.incidents.save(incident)
+    page = (await api.client("viewer").get("/ui/incidents/inc_1")).text
+    for said in (
+        "worker saturation: nothing waits",
+        "logs: Loki is away",
+        "The rules decided: the model is of no help",
+    ):
+        assert said in page, said
+    await api.state.incidents.save(replace(make_incident(), ruled_out=(), not_looked_at=(), advice=Advice()))
+    page = (await api.client("viewer").get("/ui/incidents/inc_1")).text
+    for part in ("ruled-out", "not-looked-at", "advice"):
+        assert f'id="{part}"' not in page

@@ -47,6 +47,7 @@ async def serving() -> AsyncIterator[Server]:
             executions=state.executions,
             tokens=state.tokens,
             sessions=state.sessions,
+            replays=state.replays,
             switch=state.switch,
             intake=Intake(state),
             public_url=server.url,
