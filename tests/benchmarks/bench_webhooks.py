@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,14 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import httpx
 from _measuring import Latencies, print_table
-from tests.faults._replicas import POLICY, Service, Stories, running_engine, signed, until
 
-from tests.postgres import Postgres, running_postgres
+from tests.e2e.product import free_ports
+from tests.faults._service import HOOK, Service, signed, until
+from tests.faults._stories import Stories, running_engine
+from tests.postgres import PASSWORD, Postgres, running_postgres
 
 SENDERS = (1, 8, 32)
-TAKEN_HEADER = ("alerts taken, one a request", "senders", "a second", "p50 ms", "p99 ms", "refused")
+TAKEN_HEADER = ("alerts taken, one a request", "senders", "a second", "p50 ms", "p99 ms", "refused", "ratio")
 ENDED_HEADER = ("incidents, each with one action", "services", "incidents", "a minute", "first after s")
 
 
@@ -35,7 +39,6 @@ async def services(server: Postgres | None, count: int) -> AsyncIterator[tuple[P
     """Run services on one database of their own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "policy.yaml").write_text(POLICY)
         (folder / "scene.json").write_text("{}")
         url = server.new_database() if server else ""
         running = [Service(folder, f"service-{number}", database=url) for number in range(count)]
@@ -48,33 +51,77 @@ async def services(server: Postgres | None, count: int) -> AsyncIterator[tuple[P
                 each.stop()
 
 
-async def taken(name: str, server: Postgres | None, senders: int, seconds: float) -> tuple[str, ...]:
-    """Post alerts of some hundred places until the time is over."""
-    latencies, refused = Latencies(), 0
-    async with services(server, 1) as (_, (service,)), httpx.AsyncClient(timeout=30) as client:
-        until_s = time.perf_counter() + seconds
+@asynccontextmanager
+async def raw(server: Postgres | None) -> AsyncIterator[str]:
+    """Run the least that takes a webhook durably, and return its URL."""
+    with tempfile.TemporaryDirectory() as name:
+        port = free_ports(1)[0]
+        database = server.new_database().replace("+asyncpg", "") if server else str(Path(name) / "raw.db")
+        program = Path(__file__).with_name("_raw_intake.py")
+        process = subprocess.Popen([sys.executable, str(program), str(port), database, PASSWORD])
+        try:
+            await until("answer of the raw intake", lambda: _listens(port), 60)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+async def compared(name: str, server: Postgres | None, senders: int, seconds: float) -> list[tuple[str, ...]]:
+    """Return what AWF takes, and beside it what the raw intake does in the same minute."""
+    async with services(server, 1) as (_, (service,)):
+        ours = await taken(service.url, senders, seconds)
+    async with raw(server) as url:
+        least = await taken(url, senders, seconds)
+    ratio = f"{ours.rate / least.rate:.2f}"
+    return [
+        (f"AWF, {name}", str(senders), *ours.cells(), ratio),
+        (f"one INSERT by FastAPI, {name}", str(senders), *least.cells(), "1"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of requests that were sent as fast as they were answered."""
+
+    rate: float  # answered with 202, a second
+    latencies: Latencies
+    refused: int
+
+    def cells(self) -> tuple[str, ...]:
+        within = (f"{self.latencies.within(share) * 1000:.1f}" for share in (0.5, 0.99))
+        return f"{self.rate:,.0f}", *within, str(self.refused)
+
+
+async def taken(url: str, senders: int, seconds: float) -> Taken:
+    """Post alerts, one a request, of some hundred places until the time is over."""
+    latencies, sent, refused = Latencies(), 0, 0
+    async with httpx.AsyncClient(timeout=60) as client:
         began = time.perf_counter()
 
-        async def send(sender: int) -> int:
-            nonlocal refused
-            sent = 0
-            while time.perf_counter() < until_s:
-                body, headers = signed([_alert(f"agent-{sent % 10}-{sender}", f"{sender}-{sent}")])
+        async def send(sender: int) -> None:
+            nonlocal sent, refused
+            number = 0
+            while time.perf_counter() < began + seconds:
+                number += 1
+                body, headers = signed([_alert(f"agent-{number % 10}-{sender}", f"{sender}-{number}")])
                 posted = time.perf_counter()
-                answer = await client.post(
-                    f"{service.url}/webhooks/grafana-alerts", content=body, headers=headers
-                )
+                answer = await client.post(f"{url}{HOOK}", content=body, headers=headers)
                 latencies.add(time.perf_counter() - posted)
+                sent += answer.status_code == 202
                 refused += answer.status_code != 202
-                sent += 1
-            return sent
 
-        sent = sum(await asyncio.gather(*map(send, range(senders))))
-        rate = sent / (time.perf_counter() - began)
-    return (
-        name, str(senders), f"{rate:,.0f}", f"{latencies.within(0.5) * 1000:.1f}",
-        f"{latencies.within(0.99) * 1000:.1f}", str(refused),
-    )  # fmt: skip
+        await asyncio.gather(*map(send, range(senders)))
+        return Taken(sent / (time.perf_counter() - began), latencies, refused)
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def ended(name: str, server: Postgres | None, count: int, agents: int) -> tuple[str, ...]:
@@ -118,9 +165,10 @@ async def main() -> None:
     with ExitStack() as opened:
         databases = {"SQLite": None, "PostgreSQL": opened.enter_context(running_postgres())}
         rows = [
-            await taken(name, server, senders, arguments.seconds)
+            row
             for name, server in databases.items()
             for senders in SENDERS
+            for row in await compared(name, server, senders, arguments.seconds)
         ]
         print_table("What is taken", TAKEN_HEADER, rows)
         rows = [
