@@ -127,7 +127,10 @@ async def _listens(port: int) -> bool:
 async def ended(name: str, server: Postgres | None, count: int, agents: int) -> tuple[str, ...]:
     """Let agents fail all at once, one alert each, until the last incident is resolved."""
     async with services(server, count) as (folder, running):
-        names = [f"plain-{number}" for number in range(agents)]
+        # In letters: agents whose errors differ by a number alone have one cause.
+        names = [
+            f"plain-{''.join('abcdefghij'[int(digit)] for digit in str(number))}" for number in range(agents)
+        ]
         stories = Stories(folder, running)
         async with running_engine(folder, names, running[-1]):
             alerts = [stories.begin(each) for each in names]
