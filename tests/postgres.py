@@ -137,6 +137,13 @@ class Postgres:
     def drop(self, url: str) -> None:
         self.sql(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)", database="postgres")
 
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """Yield the URL of an empty database, and drop it."""
+        url = self.new_database()
+        yield url
+        self.drop(url)
+
     def dump_and_restore(self, url: str, into: str) -> None:
         """Do what the documentation says about backups."""
         place = ["-h", str(self.home), "-p", str(self.port), "-U", USER]

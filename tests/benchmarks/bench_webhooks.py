@@ -25,8 +25,8 @@ import httpx
 from _measuring import Latencies, print_table
 
 from tests.e2e.product import free_ports
-from tests.faults._service import HOOK, Service, signed, until
-from tests.faults._stories import Stories, running_engine
+from tests.faults._service import HOOK, Service, running, signed, until
+from tests.faults._stories import Stories, in_letters, running_engine
 from tests.postgres import PASSWORD, Postgres, running_postgres
 
 SENDERS = (1, 8, 32)
@@ -39,16 +39,10 @@ async def services(server: Postgres | None, count: int) -> AsyncIterator[tuple[P
     """Run services on one database of their own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "scene.json").write_text("{}")
         url = server.new_database() if server else ""
-        running = [Service(folder, f"service-{number}", database=url) for number in range(count)]
-        try:
-            for each in running:
-                await each.start()
-            yield folder, running
-        finally:
-            for each in running:
-                each.stop()
+        made = [Service(folder, f"service-{number}", database=url) for number in range(count)]
+        async with running(folder, made):
+            yield folder, made
 
 
 @asynccontextmanager
@@ -56,7 +50,7 @@ async def raw(server: Postgres | None) -> AsyncIterator[str]:
     """Run the least that takes a webhook durably, and return its URL."""
     with tempfile.TemporaryDirectory() as name:
         port = free_ports(1)[0]
-        database = server.new_database().replace("+asyncpg", "") if server else str(Path(name) / "raw.db")
+        database = server.new_database() if server else str(Path(name) / "raw.db")
         program = Path(__file__).with_name("_raw_intake.py")
         process = subprocess.Popen([sys.executable, str(program), str(port), database, PASSWORD])
         try:
@@ -126,23 +120,20 @@ async def _listens(port: int) -> bool:
 
 async def ended(name: str, server: Postgres | None, count: int, agents: int) -> tuple[str, ...]:
     """Let agents fail all at once, one alert each, until the last incident is resolved."""
-    async with services(server, count) as (folder, running):
-        # In letters: agents whose errors differ by a number alone have one cause.
-        names = [
-            f"plain-{''.join('abcdefghij'[int(digit)] for digit in str(number))}" for number in range(agents)
-        ]
-        stories = Stories(folder, running)
-        async with running_engine(folder, names, running[-1]):
+    async with services(server, count) as (folder, made):
+        names = [f"plain-{in_letters(str(number))}" for number in range(agents)]
+        stories = Stories(folder, made)
+        async with running_engine(folder, names, made[-1]):
             alerts = [stories.begin(each) for each in names]
             began = time.perf_counter()
             halves = [alerts[number::count] for number in range(count)]
             await asyncio.gather(
-                *(service.deliver(*half) for service, half in zip(running, halves, strict=True))
+                *(service.deliver(*half) for service, half in zip(made, halves, strict=True))
             )
             first: list[float] = []
 
             async def all_resolved() -> bool:
-                found = await running[0].get("/incidents?status=resolved&limit=200")
+                found = await made[0].get("/incidents?status=resolved&limit=200")
                 done = len(found["items"]) if found else 0
                 if done and not first:
                     first.append(time.perf_counter() - began)

@@ -28,9 +28,8 @@ Pair = tuple[State, State]
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        made = server.new_database()
-        yield made
-        server.drop(made)
+        with server.database() as made:
+            yield made
     else:
         yield f"sqlite+aiosqlite:///{tmp_path / 'state.db'}"
 

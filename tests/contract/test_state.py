@@ -58,9 +58,8 @@ def clock() -> MovingClock:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        made = server.new_database()
-        yield made
-        server.drop(made)
+        with server.database() as made:
+            yield made
     else:
         path = ":memory:" if request.param == "memory" else str(tmp_path / "state.db")
         yield f"sqlite+aiosqlite:///{path}"

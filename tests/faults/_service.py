@@ -10,7 +10,8 @@ import os
 import signal
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,6 +140,19 @@ class Service:
         headers = {"Authorization": f"Bearer {ADMIN}"} | arguments.pop("headers", {})
         async with httpx.AsyncClient(timeout=60, verify=_NO_TLS) as client:
             return await client.request(method, f"{self.url}{path}", headers=headers, **arguments)
+
+
+@asynccontextmanager
+async def running(folder: Path, services: Sequence[Service]) -> AsyncIterator[None]:
+    """Run services on one database; the first starts alone, it makes the tables."""
+    (folder / "scene.json").write_text("{}")
+    try:
+        await services[0].start()
+        await asyncio.gather(*(each.start() for each in services[1:]))
+        yield
+    finally:
+        for each in services:
+            each.stop()
 
 
 def services_on(database: str, folder: Path) -> list[Service]:

@@ -27,9 +27,14 @@ from awf.orchestration import (
 from awf.orchestration.link import EngineLink
 from awf.orchestration.remote import HttpDirectory
 from tests.faults._scene import BACKUP, JOURNAL, STEP
-from tests.faults._service import WORKER, Service, until
+from tests.faults._service import WORKER, Service, running, until
 
 CLOSED = ("resolved", "escalated", "inconclusive", "false_alarm")
+
+
+def in_letters(digits: str) -> str:
+    """Return a number in letters: agents whose errors differ by a number alone have one cause."""
+    return digits.translate(str.maketrans("0123456789", "abcdefghij"))
 
 
 class JournalledControls(Controls):
@@ -133,17 +138,10 @@ class Stories:
 @asynccontextmanager
 async def telling(folder: Path, agents: list[str], services: list[Service]) -> AsyncIterator[Stories]:
     """Start services on one database, and an engine that reaches them by the last one."""
-    (folder / "scene.json").write_text("{}")
-    try:
-        await services[0].start()  # alone: it makes the tables
-        await asyncio.gather(*(each.start() for each in services[1:]))
-        async with running_engine(folder, agents, services[-1]):
-            stories = Stories(folder, services)
-            await stories.engine()
-            yield stories
-    finally:
-        for each in services:
-            each.stop()
+    async with running(folder, services), running_engine(folder, agents, services[-1]):
+        stories = Stories(folder, services)
+        await stories.engine()
+        yield stories
 
 
 @asynccontextmanager

@@ -16,6 +16,5 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
         yield ""
         return
     server: Postgres = request.getfixturevalue("postgres")
-    made = server.new_database()
-    yield made
-    server.drop(made)
+    with server.database() as made:
+        yield made

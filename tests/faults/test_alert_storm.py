@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from tests.faults._harness import by_form
-from tests.faults._service import Service, services_on
+from tests.faults._service import Service, running, services_on
 
 COUNT, SECONDS, PLACES = (*by_form((400, 4), (1000, 10)), 100)
 BATCH, REPEATED = 5, 10
@@ -21,10 +21,7 @@ async def test_in_a_storm_every_alert_is_in_one_incident_and_every_refusal_makes
     tmp_path: Path, database: str
 ) -> None:
     services = services_on(database, tmp_path)[: 2 if database else 1]
-    (tmp_path / "scene.json").write_text("{}")
-    try:
-        for each in services:
-            await each.start()
+    async with running(tmp_path, services):
         storm = [_storming(number) for number in range(COUNT)]
         batches = [storm[begin : begin + BATCH] for begin in range(0, COUNT, BATCH)]
         batches += batches[::REPEATED]
@@ -45,9 +42,6 @@ async def test_in_a_storm_every_alert_is_in_one_incident_and_every_refusal_makes
             f"{sent} alerts in {SECONDS} s, {sent - COUNT} of them again: {len(incidents)} incidents; sent again until "
             f"taken: {dict(refusals)}"
         )
-    finally:
-        for each in services:
-            each.stop()
 
 
 async def _send(service: Service, alerts: list[dict[str, Any]], at_s: float) -> list[str]:
@@ -62,9 +56,8 @@ async def _send(service: Service, alerts: list[dict[str, Any]], at_s: float) -> 
             continue
         if answer.status_code == httpx.codes.ACCEPTED:
             return refusals
-        assert answer.is_server_error, (
-            f"{answer.status_code}: {answer.text}"
-        )  # Grafana sends only those again
+        # Grafana sends nothing else again.
+        assert answer.is_server_error, f"{answer.status_code}: {answer.text}"
         refusals.append(str(answer.status_code))
         await asyncio.sleep(1.0)
 

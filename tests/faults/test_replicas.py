@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.faults._harness import by_form
 from tests.faults._service import services_on, until
-from tests.faults._stories import Stories, telling
+from tests.faults._stories import Stories, in_letters, telling
 from tests.postgres import Postgres
 
 PLAIN = (
@@ -98,8 +98,8 @@ class Killing:
 
 
 def name_of(kind: str, number: int) -> str:
-    """Return an agent's name; its end is its alone, in letters, for agents that fail in the same words have one cause."""
-    end = "".join("abcdefghij"[int(digit)] for digit in f"{list(KINDS).index(kind)}{number:03}")
+    """Return an agent's name; its end is its alone."""
+    end = in_letters(f"{list(KINDS).index(kind)}{number:03}")
     return f"plain-{end}" if kind == "plain" else f"asked-{end}"
 
 

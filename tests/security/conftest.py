@@ -15,9 +15,8 @@ from tests.unit.agents._system import System, open_system
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if getattr(request, "param", "file") == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        made = server.new_database()
-        yield made
-        server.drop(made)
+        with server.database() as made:
+            yield made
     else:
         yield f"sqlite+aiosqlite:///{tmp_path / 'state.db'}"
 

@@ -68,8 +68,9 @@ def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
     mean_ms = total(picture.rises(SUM), since, last, labels) / max(1.0, count)
     count_before = total(picture.rises(COUNT), first, since, labels)
     before_ms = total(picture.rises(SUM), first, since, labels) / max(1.0, count_before)
+    times = ratio(before_ms, mean_ms)
     has_slowed = (
-        ratio(before_ms, mean_ms) >= LEAST_RATIO and mean_ms - before_ms >= LEAST_RISE_MS
+        times >= LEAST_RATIO and mean_ms - before_ms >= LEAST_RISE_MS
         if count_before
         else mean_ms >= VERY_SLOW_MS
     )
@@ -78,7 +79,7 @@ def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
     lately_ms = total(picture.rises(SUM), lately, last, labels) / max(1.0, lately_count)
     is_over = lately_count >= 3 and lately_ms < (mean_ms + before_ms) / 2
     # Without runs before, as long as a timeout is as good as many times as long.
-    is_clear = not count_before or ratio(before_ms, mean_ms) >= MANY_TIMES
+    is_clear = not count_before or times >= MANY_TIMES
     strength = 0.8 * confidence(count, half=1.0 if is_clear else 3.0)
     if count < (LEAST_RUNS if is_clear else 2 * LEAST_RUNS) or not has_slowed or is_over:
         return None

@@ -17,9 +17,8 @@ from tests.postgres import PASSWORD, USER, Postgres
 
 @pytest.fixture
 def url(postgres: Postgres) -> Iterator[str]:
-    made = postgres.new_database()
-    yield made
-    postgres.drop(made)
+    with postgres.database() as made:
+        yield made
 
 
 @pytest.fixture
