@@ -45,7 +45,8 @@ def to_json(value: object) -> Any:
 
 def from_json(kind: type[T], value: object, *, path: str = "") -> T:
     """Build a value of `kind` from JSON. Raises InvalidInput naming the field that does not fit."""
-    return cast("T", _reader(kind)(value, (path,) if path else ()))
+    read = _reader(cast("Any", kind))
+    return cast("T", read(value, (path,) if path else ()))
 
 
 @cache
@@ -109,7 +110,9 @@ def _dataclass(kind: type) -> Reader:
     needed = {
         each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING
     }
-    readers: list[tuple[str, Reader]] = []  # filled at the first value: a type's hints may name the type itself
+    readers: list[
+        tuple[str, Reader]
+    ] = []  # filled at the first value: a type's hints may name the type itself
 
     def reader(value: Any, path: Path) -> Any:
         if not isinstance(value, Mapping):
