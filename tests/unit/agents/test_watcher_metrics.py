@@ -117,7 +117,7 @@ async def test_an_alert_that_cannot_be_stored_is_a_failure_and_the_sender_hears_
         def __getattr__(self, name: str) -> Any:
             return getattr(system.state.incidents, name)
 
-        async def receive(self, *_: Any) -> Any:
+        async def at_desk(self, *_: Any) -> Any:
             raise OSError("disk full")
 
     system.start(incidents=Full())
