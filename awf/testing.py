@@ -272,6 +272,9 @@ class FakeControls:
     async def engines(self) -> list[EngineInfo]:
         return list(self._engines)
 
+    async def await_engines(self) -> None:
+        return
+
     def _give(self, change: ControlChange) -> ControlOutcome:
         if not self._engines:
             return ControlOutcome(change, ())

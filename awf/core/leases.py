@@ -18,7 +18,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A service that shares the state, as its heartbeat tells."""
+    """A service that shares the state, as its heartbeat tells: since when, without a gap, and until when."""
 
     name: str
     since: datetime

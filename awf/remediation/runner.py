@@ -59,6 +59,7 @@ class ActionRunner:
 
     async def plan(self, name: str, hypothesis: Hypothesis) -> Plan:
         spec = self._spec(name)
+        await self._tools.controls.await_engines()
         engines = await self._tools.controls.engines()
         return spec.plan(Situation(hypothesis, engines, self._tools.config))
 
@@ -72,6 +73,7 @@ class ActionRunner:
 
     async def apply(self, order: WorkOrder) -> Applied:
         spec = self._spec(order.call.name)
+        await self._tools.controls.await_engines()
         attempt = self._attempt(order)
         if why := await self._begin(order, attempt):
             await self._note("action.refused", order, {"why": why})
@@ -98,6 +100,7 @@ class ActionRunner:
         if not spec.is_reversible or not applied.before:
             why = "it cannot be undone" if not spec.is_reversible else "nothing is known to restore"
             return Applied(ApplyStatus.REFUSED, why, self._tools.clock.now())
+        await self._tools.controls.await_engines()
         undone = await (spec.undo or take_back)(order, applied, self._tools)
         await self._note("action.undone", order, {"detail": undone.detail, "status": undone.status.value})
         return undone

@@ -25,7 +25,7 @@ from awf.core.types import (
 )
 from awf.errors import Conflict, NotFound
 from awf.state.database import Database
-from awf.state.engines import choose_targets, live_engines
+from awf.state.engines import LIVE_FOR, choose_targets, live_engines, may_report
 from awf.state.leases import require
 from awf.state.schema import change_targets, changes, engines, take_numbers
 
@@ -33,6 +33,7 @@ ORDERED, ACKNOWLEDGED = "changes", "acks"
 DELIVERED_FOR = timedelta(minutes=5)
 """An order that nobody took for this long is void: whoever gave it has long read it as inconclusive."""
 MOST_CHANGES = 100
+_LOOK_S = 0.5
 
 
 class Controls:
@@ -59,6 +60,12 @@ class Controls:
 
     async def engines(self) -> list[EngineInfo]:
         return await self._db.read(lambda conn: live_engines(conn, self._db.now()))
+
+    async def await_engines(self) -> None:
+        for _ in range(int(LIVE_FOR.total_seconds() / _LOOK_S)):
+            if not await self._db.read(lambda conn: may_report(conn, self._db.now())):
+                return
+            await self._db.clock.sleep(_LOOK_S)
 
     async def register(self, engine: EngineInfo) -> None:
         def work(conn: Connection) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from awf.core.clock import isoformat, parse_time
 from awf.core.codec import from_json
 from awf.core.types import ControlKind, EngineId, EngineInfo, ExecutionStatus
+from awf.state.leases import was_away
 from awf.state.schema import engines, executions
 
 LIVE_FOR = timedelta(seconds=15)
@@ -28,6 +29,12 @@ def live_engines(conn: Connection, now: datetime) -> list[EngineInfo]:
         replace(from_json(EngineInfo, row.doc), last_seen=parse_time(row.last_seen))
         for row in conn.execute(query)
     ]
+
+
+def may_report(conn: Connection, now: datetime) -> bool:
+    """Whether an engine is silent that may just not have been heard: no service could, until lately."""
+    silent = select(engines.c.id).where(engines.c.last_seen < isoformat(now - LIVE_FOR)).limit(1)
+    return conn.execute(silent).first() is not None and was_away(conn, now, LIVE_FOR)
 
 
 def choose_targets(

@@ -97,9 +97,14 @@ class LeaseTable:
         if not self._is_known:
             is_past = (replicas.c.name == self._name) | (replicas.c.seen_at < isoformat(moment - REMEMBERED))
             conn.execute(delete(replicas).where(is_past, replicas.c.id != self._id))
-        beat = update(replicas).where(replicas.c.id == self._id).values(seen_at=now)
-        if conn.execute(beat).rowcount == 0:
+        mine = replicas.c.id == self._id
+        seen_at = conn.execute(select(replicas.c.seen_at).where(mine)).scalar()
+        if seen_at is None:
             conn.execute(insert(replicas).values(id=self._id, name=self._name, since=now, seen_at=now))
+            return
+        was_silent = parse_time(seen_at) < moment - self._lapse / 2  # in a third of it a beat is due
+        again = {"since": now} if was_silent else {}
+        conn.execute(update(replicas).where(mine).values(seen_at=now, **again))
 
     def _moment(self, conn: Connection) -> datetime:
         return moment_of(conn) or self._db.now()
@@ -117,6 +122,13 @@ def living(conn: Connection, since: datetime) -> set[str]:
     """Return the services heard of since then."""
     query = select(replicas.c.id).where(replicas.c.seen_at > isoformat(since))
     return set(conn.execute(query).scalars())
+
+
+def was_away(conn: Connection, now: datetime, lately: timedelta) -> bool:
+    """Whether a service came (back) lately, or all have been silent since before: until then nobody was heard."""
+    since = isoformat((moment_of(conn) or now) - lately)
+    began, seen = conn.execute(select(func.max(replicas.c.since), func.max(replicas.c.seen_at))).one()
+    return began is not None and (began > since or seen <= since)
 
 
 def require(conn: Connection, lease: Lease | None) -> None:

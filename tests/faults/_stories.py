@@ -29,6 +29,7 @@ from awf.orchestration.remote import HttpDirectory
 from tests.faults._scene import BACKUP, JOURNAL, STEP
 from tests.faults._service import WORKER, Service, running, until
 
+NEWEST = 100
 CLOSED = ("resolved", "escalated", "inconclusive", "false_alarm")
 
 
@@ -61,6 +62,7 @@ class Stories:
     folder: Path
     services: list[Service]
     failing: dict[str, str] = field(default_factory=dict)
+    _known: dict[str, str] = field(default_factory=dict)
 
     def begin(self, agent: str) -> dict[str, Any]:
         """Let an agent fail since a while, and return the alert about it."""
@@ -90,19 +92,29 @@ class Stories:
         await until("engine", look, 30)
 
     async def incidents(self, agent: str) -> list[dict[str, Any]]:
-        found = await self.services[-1].get("/incidents?limit=200")
-        return [
+        """Return the incidents of an agent, among the newest."""
+        found = await self.services[-1].get(f"/incidents?limit={NEWEST}")
+        mine = [
             each for each in (found or {"items": []})["items"]
             if any(alert["fingerprint"] == agent for alert in each["alerts"])
         ]  # fmt: skip
+        self._known.update((agent, str(each["id"])) for each in mine)
+        return mine
+
+    async def incident(self, agent: str) -> dict[str, Any] | None:
+        """Return the incident of an agent once there is one. It is asked for alone: many ask, often."""
+        known = self._known.get(agent)
+        if known is None:
+            return next(iter(await self.incidents(agent)), None)
+        found: dict[str, Any] | None = await self.services[-1].get(f"/incidents/{known}")
+        return found
 
     async def question(self, agent: str) -> str:
         """Return the question that the watcher asks about an agent."""
 
         async def look() -> str | None:
-            found = await self.incidents(agent)
-            is_asked = found and found[0]["status"] == "awaiting_approval"
-            return str(found[0]["approval_id"]) if is_asked else None
+            found = await self.incident(agent)
+            return str(found["approval_id"]) if found and found["status"] == "awaiting_approval" else None
 
         return await until(f"question about {agent}", look, 60)
 
@@ -110,8 +122,8 @@ class Stories:
         """Return the incident of an agent once it is closed; there is one."""
 
         async def look() -> dict[str, Any] | None:
-            found = await self.incidents(agent)
-            return found[0] if found and found[0]["status"] in CLOSED else None
+            found = await self.incident(agent)
+            return found if found and found["status"] in CLOSED else None
 
         incident = await until(f"end of the incident of {agent}", look, timeout_s)
         assert len(await self.incidents(agent)) == 1, f"{agent} has several incidents"

@@ -45,6 +45,13 @@ class ControlStore(Protocol):
         """Return the engines heard of lately."""
         ...
 
+    async def await_engines(self) -> None:
+        """Wait for engines that fell silent while no service could hear them, as long as they may take to report.
+
+        At once otherwise: an engine that was silent while it could be heard is gone.
+        """
+        ...
+
 
 class ChangeHistory(Protocol):
     """What engines were ordered."""

@@ -500,6 +500,9 @@ async def test_a_watcher_killed_after_any_stage_acts_exactly_once(system: System
         async def engines(self) -> Any:
             return await controls.engines()
 
+        async def await_engines(self) -> None:
+            return
+
     doomed = system.start(incidents=DyingStore(), controls=DyingControls())
     with suppress(asyncio.CancelledError):
         await doomed.handle_alert([WRITER], b"{}")

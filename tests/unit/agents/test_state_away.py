@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from awf.core.counters import Counters
-from awf.core.incidents import IncidentStatus
+from awf.core.incidents import ActionOutcome, IncidentStatus
 from awf.errors import StateUnavailable
 from awf.remediation.spec import RemediationConfig
 from awf.state import State
@@ -117,3 +117,36 @@ async def test_an_order_that_nobody_knows_of_is_given_again_under_its_key_and_no
     await system.watcher.settled()
     assert (await system.state.incidents.get(incident.id)).status is IncidentStatus.RESOLVED
     assert system.kinds == ["set_fallback_forced"]
+
+
+class Unheard(FakeControls):
+    """Controls of which nothing is known after an outage, until engines had time to report."""
+
+    def __init__(self) -> None:
+        super().__init__(engine())
+        self._reported, self._engines = self._engines, []
+
+    async def await_engines(self) -> None:
+        self._engines = self._reported
+
+    async def engines(self) -> Any:
+        found, self._engines = self._engines, []
+        return list(found)
+
+    async def submit(self, *arguments: Any, **options: Any) -> Any:
+        outcome = await super().submit(*arguments, **options)
+        self._engines = []
+        return outcome
+
+
+@pytest.mark.parametrize(
+    ("recovers", "outcome"), [(True, ActionOutcome.VERIFIED), (False, ActionOutcome.UNDONE)]
+)
+async def test_nothing_is_planned_ordered_or_undone_before_engines_had_time_to_report(
+    system: System, recovers: bool, outcome: ActionOutcome
+) -> None:
+    failing_writer(system.telemetry, recovers_at=NOW if recovers else None)
+    system.controls = Unheard()
+    system.start()
+    incident = await system.alert(ALERT)
+    assert (incident.action and incident.action.name, incident.outcome) == ("switch_fallback", outcome)
