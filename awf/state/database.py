@@ -31,6 +31,7 @@ from awf.state.failures import AWAY, is_away, is_repeatable, said, sqlstate
 from awf.state.schema import METADATA, SCHEMA_VERSION, schema_version
 
 T = TypeVar("T")
+Locks = tuple[asyncio.Lock, ...]
 
 _ATTEMPTS = 4
 
@@ -64,6 +65,7 @@ class Database:
         self._reader, self._writer = reading(engine), writing(engine)
         self._limit_s = BUSY_TIMEOUT_S if is_postgres(engine.url) else None  # SQLite keeps its own
         self._write_lock = asyncio.Lock()
+        self._patience = asyncio.Lock()  # one at a time of those that are not urgent waits for the write lock
         self._shares_connection = isinstance(engine.pool, StaticPool)
         self._running: set[asyncio.Task[Any]] = set()
         self._poll_s = poll_s
@@ -79,18 +81,25 @@ class Database:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a unit that only reads. Raises StateUnavailable."""
-        return await self._finish(
-            self._run(work, self._reader, self._limit_s, locked=self._shares_connection)
-        )
+        locks = (self._write_lock,) if self._shares_connection else ()
+        return await self._finish(self._run(work, self._reader, self._limit_s, locks))
 
-    async def write(self, work: Callable[[Connection], T], *, topic: str = "", is_long: bool = False) -> T:
+    async def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        topic: str = "",
+        is_long: bool = False,
+        is_urgent: bool = False,
+    ) -> T:
         """Run a unit that may write; once it is committed, whoever waits for `topic` wakes. A long one is not
-        given up after the usual time.
+        given up after the usual time; an urgent one goes before what waits to be written here.
 
         Raises StateUnavailable: then it was not done, or nobody knows whether it was.
         """
         limit_s = None if is_long else self._limit_s
-        result = await self._finish(self._run(work, self._writer, limit_s, locked=True))
+        locks = (self._write_lock,) if is_urgent else (self._patience, self._write_lock)
+        result = await self._finish(self._run(work, self._writer, limit_s, locks))
         if topic:
             self.signals.notify(topic)
         return result
@@ -113,13 +122,13 @@ class Database:
         await self._engine.dispose()
 
     async def _run(
-        self, work: Callable[[Connection], T], engine: AsyncEngine, limit_s: float | None, *, locked: bool
+        self, work: Callable[[Connection], T], engine: AsyncEngine, limit_s: float | None, locks: Locks
     ) -> T:
         attempt = 1
         while True:
             try:
                 async with asyncio.timeout(limit_s):
-                    return await self._once(work, engine, locked=locked)
+                    return await self._once(work, engine, locks)
             except AWAY as error:
                 if is_repeatable(error) and attempt < _ATTEMPTS:
                     await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311
@@ -129,11 +138,11 @@ class Database:
                     raise
                 raise _unavailable(engine.url, error) from error
 
-    async def _once(self, work: Callable[[Connection], T], engine: AsyncEngine, *, locked: bool) -> T:
+    async def _once(self, work: Callable[[Connection], T], engine: AsyncEngine, locks: Locks) -> T:
         async with AsyncExitStack() as stack:
-            if locked:  # whoever holds it may wait for another process as long as this
-                async with asyncio.timeout(BUSY_TIMEOUT_S):
-                    await stack.enter_async_context(self._write_lock)
+            async with asyncio.timeout(BUSY_TIMEOUT_S):  # whoever holds one may wait for another process as long
+                for lock in locks:
+                    await stack.enter_async_context(lock)
             connection = await stack.enter_async_context(engine.begin())
             return await connection.run_sync(work)
 

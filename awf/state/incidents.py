@@ -45,7 +45,7 @@ class Incidents:
         return cls(database, revision=revision)
 
     async def at_desk(self, work: Callable[[Desk], T]) -> T:
-        return await self._write(lambda conn: work(_Desk(conn, self._db.now())))
+        return await self._write(lambda conn: work(_Desk(conn, self._db.now())), is_urgent=True)
 
     async def save(self, incident: Incident) -> None:
         """Store an incident as it is, whatever is stored now."""
@@ -93,13 +93,13 @@ class Incidents:
             lambda conn: fetch_page(conn, query, incidents.c.number, _read, limit=limit, cursor=cursor)
         )
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
+    async def _write(self, work: Callable[[Connection], T], *, is_urgent: bool = False) -> T:
         """Run a unit of work, and know the newest revision afterwards."""
 
         def unit(conn: Connection) -> tuple[T, int]:
             return work(conn), last_number(conn, _REVISIONS)
 
-        result, revision = await self._db.write(unit, topic=TOPIC)
+        result, revision = await self._db.write(unit, topic=TOPIC, is_urgent=is_urgent)
         self._revision = max(self._revision, revision)
         return result
 

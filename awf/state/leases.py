@@ -38,7 +38,7 @@ class LeaseTable:
         self._is_known = False
 
     async def beat(self) -> None:
-        await self._as_living(lambda _: None)
+        await self._as_living(lambda _: None, is_urgent=True)
 
     async def leave(self) -> None:
         gone = delete(replicas).where(replicas.c.id == self._id)
@@ -82,12 +82,12 @@ class LeaseTable:
 
         return await self._db.read(work)
 
-    async def _as_living(self, work: Callable[[Connection], T]) -> T:
+    async def _as_living(self, work: Callable[[Connection], T], *, is_urgent: bool = False) -> T:
         def unit(conn: Connection) -> T:
             self._beat(conn)
             return work(conn)
 
-        result = await self._db.write(unit)
+        result = await self._db.write(unit, is_urgent=is_urgent)
         self._is_known = True
         return result
 

@@ -19,7 +19,7 @@ from tests.faults._stories import Stories, in_letters, telling
 from tests.postgres import Postgres
 
 PLAIN = (
-    "after Incidents.add#1",
+    "after Incidents.at_desk#1",
     "after Attempts.begin#1",
     "after Controls.submit#1",
     "before Attempts.end#1",
