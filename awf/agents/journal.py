@@ -14,7 +14,7 @@ from awf.core.escape import plain_text
 from awf.core.incident_history import stages_of, with_status
 from awf.core.incidents import Incident, IncidentStatus, TimelineEntry
 from awf.core.leases import Lease
-from awf.core.ports import Changed, Opened
+from awf.core.ports import Changed
 from awf.core.types import IncidentId
 from awf.errors import LeaseLost
 
@@ -46,17 +46,9 @@ class Journal:
             raise LeaseLost(f"incident {incident_id} is not carried on here")
         return self._held[incident_id]
 
-    async def open(
-        self, incident: Incident, text: str, *, seen: int, joins: Callable[[Incident], bool]
-    ) -> Opened:
-        """Store a new incident, unless its alert belongs to one of others (`IncidentStore.add`)."""
-        entered = incident.with_entry(self._entry("alert", text, {}))
-        opened = await self._parts.incidents.add(entered, seen=seen, joins=joins)
-        if opened.incident.id == incident.id:
-            self._count(entered)
-            waited_ms = (entered.opened_at - entered.began_at).total_seconds() * 1000
-            self._parts.counters.observe(sc.WATCHER_DETECTION_MS, waited_ms)
-        return opened
+    def entered(self, incident: Incident, kind: str, text: str, **changes: Any) -> Incident:
+        """Return an incident with one more entry and the given changes, stored nowhere yet."""
+        return _with_entry(incident, self._entry(kind, text, {}), changes)
 
     async def record(
         self,
@@ -72,7 +64,7 @@ class Journal:
         changed = await self._parts.incidents.change(
             incident_id, lambda before: _with_entry(before, entry, changes), lease=lease
         )
-        return self._counted(changed)
+        return self.count(changed)
 
     async def choose(
         self,
@@ -109,9 +101,16 @@ class Journal:
             made = make(before)
             return before if made is None else _with_entry(before, self._entry(kind, made[0], {}), made[1])
 
-        return self._counted(await self._parts.incidents.change(incident_id, changed))
+        return self.count(await self._parts.incidents.change(incident_id, changed))
 
-    def _counted(self, changed: Changed) -> Incident:
+    def count_opened(self, incident: Incident) -> None:
+        """Count an incident that was stored for the first time, and how long its alert took to get here."""
+        self._count(incident)
+        waited_ms = (incident.opened_at - incident.began_at).total_seconds() * 1000
+        self._parts.counters.observe(sc.WATCHER_DETECTION_MS, waited_ms)
+
+    def count(self, changed: Changed) -> Incident:
+        """Count a change that was stored, and return what came of it."""
         before, after = changed.before, changed.after
         if before.status is not after.status:
             self._count(after)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 
-from awf.core.incidents import Incident, IncidentStatus
+from awf.agents.places import places_of
+from awf.analysis.findings import is_same_place
+from awf.core.incidents import Incident, IncidentStatus, Target
 from awf.core.ports import IncidentStore, Saved
 from awf.core.types import IncidentId
 
@@ -13,58 +16,92 @@ RESOLVED_KEPT = 50
 OPEN = tuple(status for status in IncidentStatus if status.is_open)
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An incident as it was saved last, and by what alerts find it."""
+
+    revision: int
+    incident: Incident
+    places: tuple[Target, ...]
+    fingerprints: frozenset[str]
+
+    @classmethod
+    def of(cls, saved: Saved) -> Neighbour:
+        incident = saved.incident
+        held = frozenset(alert.fingerprint for alert in incident.alerts)
+        return cls(saved.revision, incident, places_of(incident), held)
+
+    def is_about(self, place: Target) -> bool:
+        return any(is_same_place(place, other) for other in self.places)
+
+
 class Nearby:
     """The open incidents and those resolved lately, as they were saved up to `revision`, here or by another service."""
 
-    def __init__(self, incidents: IncidentStore) -> None:
-        self._incidents = incidents
-        self._known: dict[IncidentId, Saved] = {}
+    def __init__(self) -> None:
+        self._known: dict[IncidentId, Neighbour] = {}
         self.revision = 0
 
-    async def refresh(self) -> None:
-        """Learn what was saved since the last time."""
+    async def load(self, incidents: IncidentStore) -> None:
+        """Learn what there is, the first time, and what was saved since then at any other."""
         if self.revision == 0:
-            await self._load()
-        saved = await self._incidents.saved_since(self.revision)
-        self.learn(saved, max((each.revision for each in saved), default=self.revision))
+            revision = await incidents.last_revision()
+            page = await incidents.list(status=IncidentStatus.RESOLVED.value, limit=RESOLVED_KEPT)
+            found = [*page.items, *[incident async for incident in _open_ones(incidents)]]
+            self.learn(Saved(0, incident) for incident in reversed(found))
+            self.revision = max(self.revision, revision)
+        self.learn(await incidents.saved_since(self.revision))
 
-    def learn(self, saved: Iterable[Saved], revision: int) -> None:
-        """Take in all that was saved up to a revision. What is known to be newer stays."""
+    def learn(self, saved: Iterable[Saved]) -> None:
+        """Take in what was saved, all of it up to its last revision. What is known to be newer stays."""
         for each in saved:
             known = self._known.get(each.incident.id)
             if known is None or known.revision < each.revision:
-                self._put(each)
-        self.revision = max(self.revision, revision)
+                self._put(Neighbour.of(each))
+            self.revision = max(self.revision, each.revision)
+
+    def copy(self) -> Nearby:
+        made = Nearby()
+        made._known, made.revision = dict(self._known), self.revision
+        return made
 
     def note(self, incident: Incident) -> None:
-        """Take in what was just made of an incident, until it is read."""
-        known = self._known.get(incident.id)
-        self._put(Saved(known.revision if known else 0, incident))
+        """Take in what is made of an incident before it is saved."""
+        self._put(Neighbour.of(Saved(self.revision, incident)))
 
-    def __iter__(self) -> Iterator[Incident]:
+    def holding(self, fingerprint: str) -> Incident | None:
+        """Return the open incident that holds an alert of this fingerprint, if there is one."""
+        return next(
+            (
+                each.incident
+                for each in self
+                if fingerprint in each.fingerprints and each.incident.status.is_open
+            ),
+            None,
+        )
+
+    def open_ones(self) -> list[Incident]:
+        """Return the open incidents, oldest first."""
+        found = [each.incident for each in self._known.values() if each.incident.status.is_open]
+        return sorted(found, key=lambda incident: incident.opened_at)
+
+    def __iter__(self) -> Iterator[Neighbour]:
         """Yield the open ones first, of each kind what was saved last."""
-        found = [each.incident for each in reversed(self._known.values())]
-        return iter(sorted(found, key=lambda incident: not incident.status.is_open))
+        found = reversed(self._known.values())
+        return iter(sorted(found, key=lambda each: not each.incident.status.is_open))
 
-    def _put(self, saved: Saved) -> None:
-        self._known.pop(saved.incident.id, None)
-        if saved.incident.status.is_open:
-            self._known[saved.incident.id] = saved
-        elif saved.incident.status is IncidentStatus.RESOLVED:
-            self._known[saved.incident.id] = saved
+    def _put(self, near: Neighbour) -> None:
+        self._known.pop(near.incident.id, None)
+        if near.incident.status.is_open:
+            self._known[near.incident.id] = near
+        elif near.incident.status is IncidentStatus.RESOLVED:
+            self._known[near.incident.id] = near
             resolved = [key for key, each in self._known.items() if not each.incident.status.is_open]
             for key in resolved[:-RESOLVED_KEPT]:
                 del self._known[key]
 
-    async def _load(self) -> None:
-        revision = await self._incidents.last_revision()
-        page = await self._incidents.list(status=IncidentStatus.RESOLVED.value, limit=RESOLVED_KEPT)
-        found = [*page.items, *[incident async for incident in open_incidents(self._incidents)]]
-        self.learn([Saved(0, incident) for incident in reversed(found)], revision)
 
-
-async def open_incidents(incidents: IncidentStore) -> AsyncIterator[Incident]:
-    """Yield every open incident."""
+async def _open_ones(incidents: IncidentStore) -> AsyncIterator[Incident]:
     for status in OPEN:
         cursor: str | None = None
         while True:

@@ -9,9 +9,9 @@ from functools import partial
 from awf.agents.acting import Acting
 from awf.agents.approving import Approvals
 from awf.agents.decision import NOTIFY, Decision, decide
-from awf.agents.intake import places_of
 from awf.agents.journal import Journal
 from awf.agents.parts import WatcherParts
+from awf.agents.places import places_of
 from awf.agents.reporting import Reporter
 from awf.analysis.findings import is_same_place
 from awf.core import semconv as sc

@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from awf.agents.decision import Decision
-from awf.agents.intake import Intake
+from awf.agents.intake import Delivery, Intake
 from awf.agents.journal import Journal
-from awf.agents.nearby import open_incidents
 from awf.agents.parts import WatcherConfig, WatcherParts
 from awf.agents.stages import Stages
 from awf.core import semconv as sc
@@ -101,25 +100,17 @@ class WatcherAgent:
 
     async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
         try:
-            fresh = await self._parts.incidents.receive(alerts, body)
-            incidents = await self._take(fresh)
+            taken = await self._intake.take(Delivery(alerts, body))
         except Exception:  # boundary: counted, then the sender hears of it and delivers again
             self._count_failure("receiving")
             raise
-        for incident in incidents:
-            self._launch(incident.id)
+        for incident_id in taken.incidents:
+            self._launch(incident_id)
         return {
             "status": "received",
-            "incidents": [incident.id for incident in incidents],
-            "duplicates": len(alerts) - len(fresh),
+            "incidents": list(taken.incidents),
+            "duplicates": len(alerts) - len(taken.fresh),
         }
-
-    async def _take(self, fresh: Sequence[Alert]) -> list[Incident]:
-        try:
-            return await self._intake.take(fresh)
-        except BaseException:  # the sender is not told that they were taken, and sends them again
-            self._parts.incidents.hand_back(fresh)
-            raise
 
     async def investigate_alert(self, alert: Alert) -> Investigation:
         """Look for the cause of an alert, without opening an incident."""
@@ -172,7 +163,7 @@ class WatcherAgent:
         await self._intake.reopen_ignored()
         await self._stages.approvals.count()  # the time until one expires goes on
         taken = await self._parts.leases.taken()
-        async for incident in open_incidents(self._parts.incidents):
+        for incident in await self._intake.open_incidents():
             is_in_hand = incident.id in self._tasks or incident.id in taken
             if not is_in_hand and await self._stages.is_due(incident):
                 self._launch(incident.id)

@@ -178,7 +178,7 @@ async def open_database(
         await engine.dispose()
         raise DataDirError(
             f"the state database {shown} has version {found}, this AWF reads version {SCHEMA_VERSION}",
-            hint="Run the AWF that wrote it, or a newer one.",
+            hint="Run the AWF that wrote it, or let AWF_DATABASE_URL or AWF_DATA_DIR name another place.",
         )
     return database
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import builtins
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from awf.core.clock import isoformat
 from awf.core.codec import from_json, to_json
 from awf.core.incidents import Alert, Incident, IncidentStatus
 from awf.core.leases import Lease
-from awf.core.ports import Changed, Opened, Page, Saved
+from awf.core.ports import Changed, Desk, Page, Saved
 from awf.core.types import IncidentId
-from awf.errors import NotFound, StateUnavailable
+from awf.errors import NotFound
 from awf.state.database import Database
 from awf.state.documents import storable
 from awf.state.leases import require
@@ -30,7 +29,6 @@ TOPIC = "incidents"
 _REVISIONS = "incident_revisions"
 KEPT_DELIVERIES = 1_000
 SEEN_FOR = timedelta(days=30)
-CLAIM = timedelta(seconds=30)
 _OPEN = tuple(status.value for status in IncidentStatus if status.is_open)
 
 
@@ -40,65 +38,18 @@ class Incidents:
     def __init__(self, database: Database, *, revision: int) -> None:
         self._db = database
         self._revision = revision
-        self._owner = secrets.token_hex(16)
-        # Kept here and not in the database: it is needed just when that is away.
-        self._handed_back: set[str] = set()
 
     @classmethod
     async def open(cls, database: Database) -> Incidents:
         revision = await database.read(lambda conn: last_number(conn, _REVISIONS))
         return cls(database, revision=revision)
 
-    async def receive(self, alerts: Sequence[Alert], body: bytes) -> list[Alert]:
-        def work(conn: Connection) -> list[Alert]:
-            number = take_numbers(conn, "deliveries")[-1]
-            conn.execute(insert(deliveries).values(number=number, received_at=self._db.now_text(), body=body))
-            conn.execute(delete(deliveries).where(deliveries.c.number <= number - KEPT_DELIVERIES))
-            forgotten = isoformat(self._db.now() - SEEN_FOR)
-            conn.execute(delete(seen_alerts).where(seen_alerts.c.received_at < forgotten))
-            return [alert for alert in alerts if self._claim(conn, alert.dedupe_key)]
-
-        try:
-            fresh = await self._db.write(work)
-        except StateUnavailable:  # perhaps it was stored all the same, and the sender tries again
-            self.hand_back(alerts)
-            raise
-        self._handed_back -= {alert.dedupe_key for alert in fresh}
-        return fresh
-
-    def hand_back(self, alerts: Sequence[Alert]) -> None:
-        self._handed_back.update(alert.dedupe_key for alert in alerts)
-
-    def _claim(self, conn: Connection, key: str) -> bool:
-        """Whether the alert is new. One that no incident holds is new again once its claim has lapsed:
-        whoever took it died or failed before anything was saved, and the sender tries again."""
-        row = conn.execute(select(seen_alerts).where(seen_alerts.c.dedupe_key == key)).one_or_none()
-        claim = {"received_at": self._db.now_text(), "owner": self._owner}
-        if row is None:
-            conn.execute(insert(seen_alerts).values(dedupe_key=key, is_attached=False, **claim))
-            return True
-        lapsed = isoformat(self._db.now() - CLAIM)
-        is_in_hand = row.owner == self._owner and row.received_at > lapsed and key not in self._handed_back
-        if row.is_attached or is_in_hand:
-            return False
-        conn.execute(update(seen_alerts).where(seen_alerts.c.dedupe_key == key).values(**claim))
-        return True
+    async def at_desk(self, work: Callable[[Desk], T]) -> T:
+        return await self._write(lambda conn: work(_Desk(conn, self._db.now())))
 
     async def save(self, incident: Incident) -> None:
         """Store an incident as it is, whatever is stored now."""
         await self._write(lambda conn: _save(conn, incident))
-
-    async def add(self, incident: Incident, *, seen: int, joins: Callable[[Incident], bool]) -> Opened:
-        def work(conn: Connection) -> Opened:
-            news = _saved_after(conn, seen)
-            holding = (_open_for(conn, alert.fingerprint) for alert in incident.alerts)
-            home = next(filter(None, holding), None)
-            home = home or next((each.incident for each in news if joins(each.incident)), None)
-            if home is None:
-                news.append(Saved(_save(conn, incident), incident))
-            return Opened(home or incident, tuple(news), last_number(conn, _REVISIONS))
-
-        return await self._write(work)
 
     async def change(
         self,
@@ -131,12 +82,6 @@ class Incidents:
 
     async def get(self, incident_id: IncidentId) -> Incident:
         return await self._db.read(lambda conn: _get(conn, incident_id))
-
-    async def open_for(self, fingerprint: str) -> Incident | None:
-        return await self._db.read(lambda conn: _open_for(conn, fingerprint))
-
-    async def last_for(self, fingerprint: str) -> Incident | None:
-        return await self._db.read(lambda conn: _newest(conn, _holding(fingerprint)))
 
     async def list(
         self, *, status: str | None = None, limit: int = 50, cursor: str | None = None
@@ -174,6 +119,41 @@ class Incidents:
                 await self._db.wait(ticket)
 
 
+class _Desk:
+    """Implements `Desk` on a connection that writes."""
+
+    def __init__(self, conn: Connection, now: datetime) -> None:
+        self._conn = conn
+        self._now = now
+
+    def receive(self, alerts: Sequence[Alert], body: bytes) -> builtins.list[Alert]:
+        number, now = take_numbers(self._conn, "deliveries")[-1], isoformat(self._now)
+        self._conn.execute(insert(deliveries).values(number=number, received_at=now, body=body))
+        self._conn.execute(delete(deliveries).where(deliveries.c.number <= number - KEPT_DELIVERIES))
+        forgotten = isoformat(self._now - SEEN_FOR)
+        self._conn.execute(delete(seen_alerts).where(seen_alerts.c.received_at < forgotten))
+        fresh: dict[str, Alert] = {}
+        for alert in alerts:
+            fresh.setdefault(storable(alert.dedupe_key), alert)
+        seen = select(seen_alerts.c.dedupe_key).where(seen_alerts.c.dedupe_key.in_(fresh))
+        for key in self._conn.execute(seen).scalars():
+            del fresh[key]
+        if fresh:
+            self._conn.execute(
+                insert(seen_alerts), [{"dedupe_key": key, "received_at": now} for key in fresh]
+            )
+        return list(fresh.values())
+
+    def saved_since(self, revision: int) -> builtins.list[Saved]:
+        return _saved_after(self._conn, revision)
+
+    def last_for(self, fingerprint: str) -> Incident | None:
+        return _last_for(self._conn, fingerprint)
+
+    def save(self, incident: Incident) -> Saved:
+        return Saved(_save(self._conn, incident), incident)
+
+
 def _saved_after(conn: Connection, revision: int, limit: int | None = None) -> builtins.list[Saved]:
     query = select(incidents.c.revision, incidents.c.doc).where(incidents.c.revision > revision)
     rows = conn.execute(query.order_by(incidents.c.revision).limit(limit))
@@ -203,19 +183,12 @@ def _get(conn: Connection, incident_id: IncidentId) -> Incident:
     return from_json(Incident, doc)
 
 
-def _open_for(conn: Connection, fingerprint: str) -> Incident | None:
-    return _newest(conn, _holding(fingerprint).where(incidents.c.status.in_(_OPEN)))
-
-
-def _holding(fingerprint: str) -> Select[Any]:
-    return (
+def _last_for(conn: Connection, fingerprint: str) -> Incident | None:
+    query = (
         select(incidents.c.doc)
         .join(incident_alerts, incident_alerts.c.incident_id == incidents.c.id)
         .where(incident_alerts.c.fingerprint == fingerprint)
     )
-
-
-def _newest(conn: Connection, query: Select[Any]) -> Incident | None:
     doc = conn.execute(query.order_by(incidents.c.number.desc()).limit(1)).scalar()
     return None if doc is None else from_json(Incident, doc)
 
@@ -243,6 +216,3 @@ def _attach(conn: Connection, incident: Incident) -> None:
         conn.execute(
             insert(incident_alerts), [{"fingerprint": each, "incident_id": incident.id} for each in added]
         )
-    keys = [alert.dedupe_key for alert in incident.alerts]
-    unattached = seen_alerts.c.dedupe_key.in_(keys) & seen_alerts.c.is_attached.is_(False)
-    conn.execute(update(seen_alerts).where(unattached).values(is_attached=True))

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from awf.state.documents import StoredText
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 METADATA = MetaData()
 
 schema_version = Table(
@@ -56,8 +56,6 @@ seen_alerts = Table(
     METADATA,
     Column("dedupe_key", StoredText, primary_key=True),
     _time("received_at"),
-    Column("owner", StoredText, nullable=False),
-    Column("is_attached", Boolean, nullable=False),
     Index("seen_alerts_age", "received_at"),
 )
 incidents = Table(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from awf.core.actions import Attempt
 from awf.core.incidents import ActionCall, Incident, IncidentStatus
 from awf.core.leases import Lease
+from awf.core.ports import Desk
 from awf.core.types import ControlKind, EngineId, EngineInfo, IncidentId
 from awf.errors import LeaseLost
 from awf.state import State
@@ -157,32 +159,27 @@ class TestIncidents:
         await asyncio.gather(*(state.incidents.change(ONE, noted) for state in pair for _ in range(10)))
         assert (await pair[1].incidents.get(ONE)).decided_by == "x" * 20
 
-    async def test_of_many_that_open_one_for_the_same_alert_one_does(self, pair: Pair) -> None:
+    async def test_at_the_desk_everybody_is_alone_and_sees_what_was_saved_before(self, pair: Pair) -> None:
+        def open_unless_there(name: str, desk: Desk) -> str:
+            there = [each.incident.id for each in desk.saved_since(0)]
+            return there[0] if there else desk.save(make_incident(name)).incident.id
+
         opened = await asyncio.gather(
             *(
-                state.incidents.add(make_incident(f"inc_{number}{side}"), seen=0, joins=lambda _: False)
+                state.incidents.at_desk(partial(open_unless_there, f"inc_{number}{side}"))
                 for number in range(5)
                 for side, state in zip("ab", pair, strict=True)
             )
         )
-        assert len({each.incident.id for each in opened}) == 1
+        assert len(set(opened)) == 1
         assert len((await pair[0].incidents.list()).items) == 1
 
-    async def test_an_alert_joins_what_another_service_opened_meanwhile(self, pair: Pair) -> None:
-        one, other = pair
-        await one.incidents.save(make_incident("inc_0", fingerprint="f0"))
-        seen = await other.incidents.last_revision()
-        await one.incidents.save(make_incident("inc_1", fingerprint="f1"))
-        asked: list[str] = []
-
-        def joins(incident: Incident) -> bool:
-            asked.append(incident.id)
-            return incident.id == "inc_1"
-
-        opened = await other.incidents.add(make_incident("inc_2", fingerprint="f2"), seen=seen, joins=joins)
-        assert (opened.incident.id, [each.incident.id for each in opened.news]) == ("inc_1", ["inc_1"])
-        assert asked == ["inc_1"], "what was there before is known already"
-        assert opened.revision == await one.incidents.last_revision() == seen + 1
+    async def test_the_same_delivery_at_two_services_is_new_at_one(self, pair: Pair) -> None:
+        alert = make_alert()
+        fresh = await asyncio.gather(
+            *(state.incidents.at_desk(lambda desk: desk.receive([alert], b"{}")) for state in pair)
+        )
+        assert sorted(map(len, fresh)) == [0, 1]
 
     async def test_of_two_decisions_about_one_cause_one_stands(self, pair: Pair) -> None:
         chosen = ActionCall("scale_workers", {"workers": 8})
@@ -251,15 +248,6 @@ class TestAttempts:
     async def test_what_is_older_does_not_count(self, pair: Pair) -> None:
         await begin(pair[0], replace(make_attempt(), at=now() - timedelta(hours=2)))
         assert await earlier(pair[1]) == []
-
-
-async def test_the_same_delivery_at_two_services_is_new_at_both_and_attached_once(pair: Pair) -> None:
-    """Whether the first got as far as to attach it, the second cannot know: it must not lose it."""
-    alert = make_alert()
-    for state in pair:
-        assert await state.incidents.receive([alert], b"{}") == [alert]
-    await pair[0].incidents.save(make_incident())
-    assert await pair[1].incidents.receive([alert], b"{}") == []
 
 
 def now() -> datetime:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from awf.core.incidents import ActionCall, Alert, Approval, ApprovalStatus, Incident, IncidentStatus
+from awf.core.ports import Desk
 from awf.core.types import (
     AckStatus,
     AgentId,
@@ -106,6 +107,14 @@ def make_engine(name: str = "e1", workflow: str = "w1", agent: str = "a1") -> En
     )
 
 
+async def receive(state: State, *alerts: Alert, body: bytes = b"{}") -> list[Alert]:
+    return await state.incidents.at_desk(lambda desk: desk.receive(alerts, body))
+
+
+async def last_for(state: State, fingerprint: str) -> Incident | None:
+    return await state.incidents.at_desk(lambda desk: desk.last_for(fingerprint))
+
+
 def make_event(kind: str, name: str, *, execution: str = "x1", seconds: int = 0, **more: object) -> Json:
     time_ns = int((START + timedelta(seconds=seconds)).timestamp() * 1e9)
     return {
@@ -124,39 +133,38 @@ class TestIncidents:
 
     async def test_a_repeated_alert_is_not_returned_again(self, state: State) -> None:
         alert = make_alert()
-        assert await state.incidents.receive([alert, alert], b"{}") == [alert]
-        assert await state.incidents.receive([alert], b"{}") == []
+        assert await receive(state, alert, alert) == [alert]
+        assert await receive(state, alert) == []
 
     async def test_firing_resolved_and_firing_anew_are_three_alerts(self, state: State) -> None:
         alerts = [make_alert(), make_alert(status="resolved"), make_alert(seconds=60)]
-        assert await state.incidents.receive(alerts, b"{}") == alerts
+        assert await receive(state, *alerts) == alerts
 
-    async def test_an_alert_that_no_incident_took_is_new_again_later(
+    async def test_an_alert_that_was_taken_is_not_new_a_day_later(
         self, state: State, clock: MovingClock
     ) -> None:
-        alert = make_alert()
-        await state.incidents.receive([alert], b"{}")
-        await clock.sleep(31)
-        assert await state.incidents.receive([alert], b"{}") == [alert]
-
-    async def test_an_alert_that_an_incident_holds_is_never_new_again(
-        self, state: State, clock: MovingClock
-    ) -> None:
-        await state.incidents.receive([make_alert()], b"{}")
-        await state.incidents.save(make_incident())
+        await receive(state, make_alert())
         await clock.sleep(86_400)
-        assert await state.incidents.receive([make_alert()], b"{}") == []
+        assert await receive(state, make_alert()) == []
 
-    async def test_the_open_incident_of_a_fingerprint_is_found_until_it_closes(self, state: State) -> None:
-        await state.incidents.save(make_incident())
-        found = await state.incidents.open_for("f1")
-        assert found is not None
-        assert found.id == "inc_1"
-        await state.incidents.save(make_incident(status=IncidentStatus.RESOLVED))
-        assert await state.incidents.open_for("f1") is None
-        last = await state.incidents.last_for("f1")
-        assert last is not None
-        assert last.status is IncidentStatus.RESOLVED
+    async def test_a_delivery_that_cannot_be_placed_was_never_there(self, state: State) -> None:
+        def work(desk: Desk) -> None:
+            assert desk.receive([make_alert()], b"{}") == [make_alert()]
+            assert desk.save(make_incident()).revision == 1
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await state.incidents.at_desk(work)
+        assert (await state.incidents.list()).items == ()
+        assert await receive(state, make_alert()) == [make_alert()]
+
+    async def test_the_newest_incident_of_a_fingerprint_is_found_open_or_closed(self, state: State) -> None:
+        assert await last_for(state, "f1") is None
+        for number, status in enumerate((IncidentStatus.INVESTIGATING, IncidentStatus.RESOLVED)):
+            await state.incidents.save(make_incident(f"inc_{number}", status=status))
+            found = await last_for(state, "f1")
+            assert found is not None
+            assert (found.id, found.status) == (f"inc_{number}", status)
 
     async def test_lists_are_newest_first_and_pages_meet_without_gap(self, state: State) -> None:
         for index in range(5):
@@ -579,11 +587,11 @@ async def test_text_that_a_database_refuses_is_stored_as_near_as_can_be(state: S
 async def test_an_alert_with_nasty_text_is_taken_once_and_found_again(state: State) -> None:
     alert = replace(make_alert(fingerprint="f\x00g"), labels={"alertname": NASTY})
     incident = Incident(IncidentId("inc_1"), IncidentStatus.INVESTIGATING, "critical", (alert,), START)
-    assert await state.incidents.receive([alert], b"\x00\xff") == [alert]
+    assert await receive(state, alert, body=b"\x00\xff") == [alert]
     for _ in range(2):
         await state.incidents.save(incident)
-    assert await state.incidents.receive([alert], b"") == []
-    found = await state.incidents.open_for("f\x00g")
+    assert await receive(state, alert, body=b"") == []
+    found = await last_for(state, "f\x00g")
     assert found is not None
     assert found.alerts[0].labels["alertname"] == NASTY.replace("\ud800", "?")
 
@@ -619,22 +627,11 @@ async def test_names_are_listed_in_the_order_of_their_code_points(state: State) 
 
 async def test_long_text_is_no_mistake(state: State) -> None:
     alert = replace(make_alert(fingerprint="f" * 128), annotations={"summary": "x" * 100_000})
-    assert await state.incidents.receive([alert], b"x" * 1_000_000) == [alert]
+    assert await receive(state, alert, body=b"x" * 1_000_000) == [alert]
     await state.audit.append(actor="a" * 10_000, event="e" * 10_000, subject="s" * 10_000, detail={})
     event = make_event("workflow.started", "v" * 128, execution="x" * 128)
     await state.executions.append_events(EngineId("e" * 1_000), [event])
     assert (await state.executions.get(ExecutionId("x" * 128))).engine_id == "e" * 1_000
-
-
-async def test_an_alert_that_was_handed_back_is_new_when_it_comes_again(state: State) -> None:
-    alert = make_alert()
-    assert await state.incidents.receive([alert], b"{}") == [alert]
-    state.incidents.hand_back([alert])
-    assert await state.incidents.receive([alert], b"{}") == [alert]
-    assert await state.incidents.receive([alert], b"{}") == []
-    await state.incidents.save(make_incident())
-    state.incidents.hand_back([alert])
-    assert await state.incidents.receive([alert], b"{}") == []
 
 
 async def test_many_readers_and_writers_at_once_all_get_their_turn(state: State) -> None:

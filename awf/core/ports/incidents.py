@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from awf.core.actions import Attempt
 from awf.core.incidents import Alert, Approval, AuditEntry, Incident
 from awf.core.leases import Lease, Replica
 from awf.core.ports.page import Page
 from awf.core.types import ApprovalId, IncidentId, Json
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +22,6 @@ class Saved:
 
     revision: int
     incident: Incident
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The incident that an alert belongs to, and all that was saved up to `revision`, this one included."""
-
-    incident: Incident
-    news: tuple[Saved, ...]
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +82,28 @@ class AttemptLog(Protocol):
         ...
 
 
+class Desk(Protocol):
+    """The incidents within one unit of work: nobody's change comes between what is read and what is saved."""
+
+    def receive(self, alerts: Sequence[Alert], body: bytes) -> list[Alert]:
+        """Keep a delivery, and return the alerts whose `dedupe_key` had not been seen."""
+        ...
+
+    def saved_since(self, revision: int) -> list[Saved]:
+        """Return every incident that was saved after a revision, as it is now, in the order of their revisions."""
+        ...
+
+    def last_for(self, fingerprint: str) -> Incident | None:
+        """Return the newest incident, open or closed, that holds an alert of this fingerprint."""
+        ...
+
+    def save(self, incident: Incident) -> Saved: ...
+
+
 class IncidentStore(Protocol):
-    async def receive(self, alerts: Sequence[Alert], body: bytes) -> list[Alert]:
-        """Store a delivery durably and return the alerts whose `dedupe_key` had not been seen."""
-        ...
-
-    def hand_back(self, alerts: Sequence[Alert]) -> None:
-        """Say that alerts which were received could not be taken: they are new when they come again."""
-        ...
-
-    async def add(self, incident: Incident, *, seen: int, joins: Callable[[Incident], bool]) -> Opened:
-        """Store a new incident, unless its alert belongs to another: to an open one that holds it, or to one
-        saved after revision `seen` that `joins` accepts. In one unit of work, so that no other service's comes between.
-        """
+    async def at_desk(self, work: Callable[[Desk], T]) -> T:
+        """Do several things in one unit of work, alone among all services. It may be done anew when it failed, so
+        `work` changes nothing but by the desk, and only computes."""
         ...
 
     async def change(
@@ -131,14 +133,6 @@ class IncidentStore(Protocol):
 
     async def get(self, incident_id: IncidentId) -> Incident:
         """Raises NotFound."""
-        ...
-
-    async def open_for(self, fingerprint: str) -> Incident | None:
-        """Return the open incident that holds an alert of this fingerprint, if there is one."""
-        ...
-
-    async def last_for(self, fingerprint: str) -> Incident | None:
-        """Return the newest incident, open or closed, that holds an alert of this fingerprint."""
         ...
 
     async def list(

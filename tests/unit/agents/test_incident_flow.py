@@ -22,7 +22,7 @@ from awf.core.incidents import (
     IncidentStatus,
     Verdict,
 )
-from awf.core.ports import Changed, Opened
+from awf.core.ports import Changed
 from awf.core.types import AckStatus, ControlAck, ControlChange, EngineId
 from awf.errors import Conflict, Expired, NotFound
 from awf.generate.output import rule_groups
@@ -478,11 +478,11 @@ async def test_a_watcher_killed_after_any_stage_acts_exactly_once(system: System
         def __getattr__(self, name: str) -> Any:
             return getattr(incidents, name)
 
-        async def add(self, *arguments: Any, **options: Any) -> Opened:
-            opened = await incidents.add(*arguments, **options)
+        async def at_desk(self, work: Any) -> Any:
+            placed = await incidents.at_desk(work)
             if stage == "alert":
                 raise asyncio.CancelledError
-            return opened
+            return placed
 
         async def change(self, *arguments: Any, **options: Any) -> Changed:
             changed = await incidents.change(*arguments, **options)

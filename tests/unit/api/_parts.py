@@ -67,7 +67,7 @@ class Intake:
     deliveries: list[tuple[list[Alert], bytes]] = field(default_factory=list)
 
     async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
-        fresh = await self.state.incidents.receive(alerts, body)
+        fresh = await self.state.incidents.at_desk(lambda desk: desk.receive(alerts, body))
         self.deliveries.append((list(alerts), body))
         return {"status": "received", "incidents": [], "duplicates": len(alerts) - len(fresh)}
 

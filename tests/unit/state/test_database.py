@@ -65,7 +65,7 @@ async def test_a_database_of_a_newer_version_is_left_as_it_is(tmp_path: Path) ->
         other.execute("CREATE TABLE schema_version (version INTEGER PRIMARY KEY)")
         other.execute("INSERT INTO schema_version VALUES (99)")
     other.close()
-    with pytest.raises(DataDirError, match="has version 99, this AWF reads version 1"):
+    with pytest.raises(DataDirError, match="has version 99, this AWF reads version 2"):
         await State.open(url_of(path))
     with sqlite3.connect(path) as other:
         tables = other.execute("SELECT name FROM sqlite_master").fetchall()

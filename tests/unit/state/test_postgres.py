@@ -74,7 +74,7 @@ async def test_a_database_of_a_newer_version_is_left_as_it_is(
     url: str, run_sql: Callable[[str], str]
 ) -> None:
     run_sql("CREATE TABLE schema_version (version int PRIMARY KEY); INSERT INTO schema_version VALUES (99)")
-    with pytest.raises(DataDirError, match="has version 99, this AWF reads version 1"):
+    with pytest.raises(DataDirError, match="has version 99, this AWF reads version 2"):
         await opened(url)
     assert (
         run_sql("SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'public'")
