@@ -60,8 +60,8 @@ class Finding:
     affected: tuple[Target, ...] = ()
     shows_at: tuple[Target, ...] = ()  # where its consequences are seen, when that is elsewhere
     since: datetime | None = None
-    # Of a full queue: more work comes in than before, so slow agents alone do not explain it.
-    has_more_arrivals: bool = False
+    # Of a full queue: more comes in than before and the workers do what they did, so slow agents do not explain it.
+    is_overload: bool = False
 
     def touches(self, other: Finding) -> bool:
         """Whether both are seen in one place: the same agent, or the same step of a workflow."""
@@ -70,10 +70,11 @@ class Finding:
 
 
 def is_same_place(one: Target, other: Target) -> bool:
-    """Whether two targets share their agent, or a step."""
+    """Whether two targets share their agent, or a step; some metrics know steps by their names alone."""
     if one.agent_id and one.agent_id == other.agent_id:
         return True
-    return bool(one.step_id) and (one.workflow_id, one.step_id) == (other.workflow_id, other.step_id)
+    workflows = {one.workflow_id, other.workflow_id} - {""}
+    return bool(one.step_id) and one.step_id == other.step_id and len(workflows) <= 1
 
 
 def clock_time(moment: datetime | float) -> str:

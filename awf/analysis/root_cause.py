@@ -93,7 +93,7 @@ def _explains(other: Finding, finding: Finding) -> bool:
     if other.cause not in _EXPLAINED_BY.get(finding.cause, frozenset()):
         return False
     if finding.cause is CauseClass.WORKER_SATURATION:
-        return not finding.has_more_arrivals
+        return not finding.is_overload
     if finding.cause is CauseClass.WORKFLOW_FAILURE:
         if finding.target.step_id:  # whoever does it: so it is no single agent's fault
             return other.cause in _OUTSIDE and finding.touches(other)
@@ -124,7 +124,5 @@ def _is_about(hint: Target, place: Target) -> bool:
         return True
     if hint.provider and hint.provider == place.provider:
         return True
-    if hint.step_id and not hint.workflow_id:  # fallbacks are counted by step alone
-        return hint.step_id == place.step_id
     is_workflow = bool(hint.workflow_id) and not hint.step_id and not hint.agent_id
     return is_workflow and hint.workflow_id == place.workflow_id

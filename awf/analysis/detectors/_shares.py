@@ -41,15 +41,15 @@ class Shift:
 
 def failed_shift(found: Sequence[Rises], picture: Picture, label: str, value: str) -> Shift:
     """Return how `status` of the counters with this label value shifted within the picture."""
-    return shift_of([each for each in found if each.labels.get(label) == value], picture)
+    return shift_of([each for each in found if each.labels.get(label) == value], picture, found)
 
 
-def shift_of(found: Sequence[Rises], picture: Picture) -> Shift:
-    """Return how the failed share of these counters shifted within the picture."""
+def shift_of(found: Sequence[Rises], picture: Picture, beside: Sequence[Rises]) -> Shift:
+    """Return how the failed share of these counters shifted within the picture. `beside` is all of the same metric."""
     failed = [each for each in found if each.labels.get(sc.STATUS) == sc.FAILED]
     done = [each for each in found if each.labels.get(sc.STATUS) in (sc.COMPLETED, sc.FAILED)]
     first, last = picture.start.timestamp(), picture.end.timestamp()
-    since = rise_begins(failed, picture)
+    since = rise_begins(failed, picture, beside)
     if total(failed, since, last, {}) < LEAST_FAILED:
         # Of three failures the last two may look like the beginning: take in all that the alert counted.
         since = min(since, _shortly_before(picture))
@@ -63,9 +63,12 @@ def shift_of(found: Sequence[Rises], picture: Picture) -> Shift:
     )
 
 
-def rise_begins(found: Iterable[Rises], picture: Picture) -> float:
-    """Return since when counters rise faster; without a clear moment, shortly before the alert."""
-    per_time: dict[float, float] = {}
+def rise_begins(found: Iterable[Rises], picture: Picture, beside: Iterable[Rises] = ()) -> float:
+    """Return since when counters rise faster; without a clear moment, shortly before the alert.
+
+    A counter of failures is born with the first of them: that there was none before is told by those `beside` it.
+    """
+    per_time: dict[float, float] = {at: 0.0 for each in beside for at, _ in each.steps}
     for each in found:
         for at, rise in each.steps:
             per_time[at] = per_time.get(at, 0.0) + rise

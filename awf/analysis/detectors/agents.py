@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from awf.analysis.detectors._failing import Failing, health_of
+from awf.analysis.detectors.steps import hanging_agents
 from awf.analysis.findings import Finding, Picture, clock_time
 from awf.core import semconv as sc
 from awf.core.incidents import CauseClass, Evidence, Target
@@ -28,13 +29,17 @@ def failing_agents(picture: Picture) -> list[Finding]:
         elif len(group) + len(health.suspects_at(provider)) >= 2 and not well:
             findings.append(_of_provider(CauseClass.PROVIDER_OUTAGE, provider, group, well, picture))
             found = [each for each in found if each not in group]
-    return findings + [_of_agent(each, picture) for each in found]
+    hanging = hanging_agents(picture) if any(not each.kinds for each in found) else frozenset()
+    return findings + [
+        _of_agent(each, picture, TIMEOUT if not each.kinds and each.agent_id in hanging else each.kind)
+        for each in found
+    ]
 
 
-def _of_agent(failing: Failing, picture: Picture) -> Finding:
-    is_slow = failing.kind == TIMEOUT
+def _of_agent(failing: Failing, picture: Picture, kind: str) -> Finding:
+    is_slow = kind == TIMEOUT
     cause = {TIMEOUT: CauseClass.AGENT_LATENCY, RATE_LIMIT: CauseClass.RATE_LIMIT}.get(
-        failing.kind, CauseClass.AGENT_ERROR
+        kind, CauseClass.AGENT_ERROR
     )
     place = failing.places[0] if failing.places else Target()
     target = Target(place.workflow_id, place.step_id, failing.agent_id, provider=failing.provider)

@@ -18,7 +18,7 @@ from awf.core.ports import LogLine
 
 COUNT = f"{sc.STEP_DURATION}_count"
 STEP_FAILED = "workflow.step.failed"
-MOST, OFTEN = 0.8, 0.4
+MOST, HALF, OFTEN = 0.8, 0.5, 0.4
 
 _SEGMENTS = re.compile(r"[\w-]+")
 _HEAD_CHARS = 120  # what failed stands at the beginning of a message
@@ -47,9 +47,12 @@ class StepFailures:
 
     @property
     def is_stubborn(self) -> bool:
-        """Whether an execution that failed once failed each time, though others went well meanwhile."""
+        """Whether an execution that failed once failed each time, though most others went well meanwhile.
+
+        What most executions fail at has changed itself: it is rare that most of the input changes at once.
+        """
         enough = self.repeated >= LEAST_FAILED
-        return enough and self.lost >= MOST * self.executions and self.shift.share <= 0.9
+        return enough and self.lost >= MOST * self.executions and self.shift.share <= HALF
 
     @property
     def is_anybodys(self) -> bool:
@@ -80,7 +83,7 @@ def failing_steps(picture: Picture) -> list[StepFailures]:
     found = []
     for workflow_id, step_id in sorted(keys):
         here = {sc.WORKFLOW_ID: workflow_id, sc.STEP_ID: step_id}
-        shift = shift_of([each for each in counted if here.items() <= each.labels.items()], picture)
+        shift = shift_of([each for each in counted if here.items() <= each.labels.items()], picture, counted)
         if step_id and shift.failed >= LEAST_FAILED and shift.share >= shift.share_before + 0.1:
             siblings = frozenset(step for workflow, step in keys if workflow == workflow_id) - {step_id}
             found.append(_describe(here, shift, picture, siblings))

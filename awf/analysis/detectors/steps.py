@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from awf.analysis.change import ratio
+from awf.analysis.detectors._failing import health_of
 from awf.analysis.detectors._shares import LATELY_S, rise_begins
 from awf.analysis.findings import Finding, Picture, clock_time, confidence
 from awf.core import semconv as sc
 from awf.core.incidents import CauseClass, Evidence, Target
-from awf.core.increase import total
+from awf.core.increase import Rises, total
 
 COUNT, SUM = f"{sc.STEP_DURATION}_count", f"{sc.STEP_DURATION}_sum"
 LEAST_RATIO, LEAST_RISE_MS = 2.0, 500.0
@@ -30,7 +31,8 @@ def slow_steps(picture: Picture) -> list[Finding]:
         (each.labels.get(sc.WORKFLOW_ID, ""), each.labels.get(sc.STEP_ID, ""))
         for each in picture.rises(COUNT)
     }
-    found = [_judge(picture, workflow, step) for workflow, step in sorted(keys) if workflow and step]
+    failing = frozenset(each.agent_id for each in health_of(picture).failing)
+    found = [_judge(picture, workflow, step, failing) for workflow, step in sorted(keys) if workflow and step]
     providers = {
         each.labels.get(sc.AGENT_ID, ""): each.labels.get(sc.PROVIDER, "") for each in picture.rises(sc.COST)
     }
@@ -40,6 +42,16 @@ def slow_steps(picture: Picture) -> list[Finding]:
             agent_id = finding.target.agent_id
             groups.setdefault(providers.get(agent_id) or agent_id or str(finding.target), []).append(finding)
     return [_merged(group, providers.get(group[0].target.agent_id, "")) for group in groups.values()]
+
+
+def hanging_agents(picture: Picture) -> frozenset[str]:
+    """Return the agents with a step that takes as long as a timeout: how they fail, where no log says it."""
+    return frozenset(
+        place.agent_id
+        for finding in slow_steps(picture)
+        for place, seen in zip(finding.affected, finding.evidence, strict=True)
+        if seen.value is not None and seen.value >= VERY_SLOW_MS
+    )
 
 
 def _merged(group: Sequence[Finding], provider: str) -> Finding:
@@ -59,7 +71,7 @@ def _merged(group: Sequence[Finding], provider: str) -> Finding:
     )
 
 
-def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
+def _judge(picture: Picture, workflow_id: str, step_id: str, failing: frozenset[str]) -> Finding | None:
     labels = {sc.WORKFLOW_ID: workflow_id, sc.STEP_ID: step_id}
     spent = [each for each in picture.rises(SUM) if labels.items() <= each.labels.items()]
     since = rise_begins(spent, picture)
@@ -83,8 +95,9 @@ def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
     strength = 0.8 * confidence(count, half=1.0 if is_clear else 3.0)
     if count < (LEAST_RUNS if is_clear else 2 * LEAST_RUNS) or not has_slowed or is_over:
         return None
-    slowest = max(spent, key=lambda each: each.total(since, last))
-    target = Target(workflow_id, step_id, slowest.labels.get(sc.AGENT_ID, ""))
+    # Retries and a fallback's turn make a step slower too: only as long as a timeout is it the failing agent's slowness.
+    hung = failing if mean_ms >= VERY_SLOW_MS else frozenset()
+    target = Target(workflow_id, step_id, _slow_agent(spent, picture, since, hung))
     was = f"{before_ms:.0f} ms over {count_before:.0f}" if count_before else "not seen"
     statement = (
         f"step {step_id} of {workflow_id}: {mean_ms:.0f} ms on average over {count:.0f} runs since "
@@ -100,3 +113,14 @@ def _judge(picture: Picture, workflow_id: str, step_id: str) -> Finding | None:
         affected=(target,),
         since=datetime.fromtimestamp(since, UTC),
     )
+
+
+def _slow_agent(spent: Sequence[Rises], picture: Picture, since: float, hung: frozenset[str]) -> str:
+    """Return who the time of a step goes to: whoever did it and hangs now, or else whoever does it now.
+
+    A step counts under the agent that completed it, so a fallback's count holds the time that the agent before it hung.
+    """
+    usual = max(spent, key=lambda each: each.total(picture.start.timestamp() - 1, since))
+    slowest = max(spent, key=lambda each: each.total(since, picture.end.timestamp()))
+    names = [each.labels.get(sc.AGENT_ID, "") for each in (usual, slowest)]
+    return names[0] if names[0] in hung else names[1]

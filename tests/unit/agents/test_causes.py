@@ -104,6 +104,16 @@ async def test_what_no_agent_can_read_is_bad_input(about: dict[str, str]) -> Non
     assert "20 failed for good, and 20 failed with more than one agent" in cause.evidence[1].statement
 
 
+async def test_what_fails_on_a_few_inputs_with_every_agent_is_the_inputs_fault_whatever_the_error_is_called() -> (
+    None
+):
+    found = telemetry(without=("classifier", "local"))
+    step_fails_whoever_does_it(found, "triage", "classify", "template_error", "no such tier", share=0.3)
+    cause = await best(found, alert("AWFWorkflowFailures", workflow_id="triage"))
+    assert (cause.cause, cause.target.step_id) == (CauseClass.BAD_INPUT, "classify")
+    assert "no type of error says that the input is to blame" in cause.against
+
+
 async def test_input_that_the_step_before_made_is_the_fault_of_its_agent() -> None:
     found = telemetry(without=("checker", "local"))
     message = "1 validation error for StepInput: outputs.draft.text: Field required"
@@ -117,11 +127,15 @@ async def test_input_that_the_step_before_made_is_the_fault_of_its_agent() -> No
     assert "name the output of step draft, which agent writer makes" in cause.evidence[0].statement
 
 
-@pytest.mark.parametrize("saved", [0, 10])
-async def test_a_step_that_fails_with_any_agent_and_any_input_is_broken_itself(saved: int) -> None:
+@pytest.mark.parametrize(("share", "saved"), [(1.0, 0), (1.0, 10), (0.8, 0)])
+async def test_a_step_that_fails_with_any_agent_and_most_input_is_broken_itself(
+    share: float, saved: int
+) -> None:
     found = telemetry(without=("classifier", "local"))
     message = "prompt template: 'tier' is undefined"
-    step_fails_whoever_does_it(found, "triage", "classify", "template_error", message, share=1.0, saved=saved)
+    step_fails_whoever_does_it(
+        found, "triage", "classify", "template_error", message, share=share, saved=saved
+    )
     cause = await best(found, alert("AWFWorkflowFailures", workflow_id="triage"))
     assert (cause.cause, cause.target.step_id, cause.target.agent_id) == (
         CauseClass.WORKFLOW_FAILURE, "classify", "",
@@ -135,6 +149,19 @@ async def test_an_agent_whose_fallback_can_do_it_is_at_fault_whatever_its_errors
     for number in range(20):
         failed_attempt(found, number, "research", "draft", "writer", "validation_error", VALIDATION)
     assert (await best(found, alert(agent_id="writer"))).cause is CauseClass.AGENT_ERROR
+
+
+@pytest.mark.parametrize("about", [{"agent_id": "checker"}, {"workflow_id": "research", "step_id": "check"}])
+async def test_an_agent_that_hangs_is_found_without_logs_though_its_fallback_ends_the_step(
+    about: dict[str, str],
+) -> None:
+    found = telemetry(without=("checker",))
+    agent_works(found, "checker", "google", (BEGIN, 0.5, 0.0), (FAULT_AT, 0.4, 1.0))
+    step_works(found, "research", "check", "checker", (BEGIN, 0.5, 400.0), (FAULT_AT, 0.0, 0.0))
+    step_works(found, "research", "check", "local", (FAULT_AT, 0.2, 40_000.0))
+    found.down.add("logs")
+    cause = await best(found, alert("AWFAgentErrors" if "agent_id" in about else "AWFStepSlow", **about))
+    assert (cause.cause, cause.target.agent_id) == (CauseClass.AGENT_LATENCY, "checker")
 
 
 def two_agents_lose(found: FakeTelemetry, message: str, *, second_at: datetime = FAULT_AT) -> None:

@@ -59,7 +59,50 @@ def test_a_queue_that_passed_its_level_only_now_knows_whether_more_arrives(
     pending = series(lambda at: grows_per_s * max(0, at - turn_s))
     gauges = {sc.EXECUTIONS_PENDING: [pending], sc.WORKERS: [series(lambda _: 4.0)]}
     (found,) = full_queue(picture({sc.WORKFLOWS: [ended]}, gauges))
-    assert found.has_more_arrivals is is_more
+    assert found.is_overload is is_more
+
+
+def full_since(ago_s: int, *, arrive: tuple[float, float], end: tuple[float, float]) -> Picture:
+    """Return a queue of four workers that fills: arrivals and ends per second before and since."""
+    turn = LENGTH_S - ago_s
+
+    def grown(rates: tuple[float, float]) -> Callable[[float], float]:
+        return lambda at: rates[0] * min(at, turn) + rates[1] * max(0, at - turn)
+
+    pending = series(lambda at: grown(arrive)(at) - grown(end)(at))
+    gauges = {sc.EXECUTIONS_PENDING: [pending], sc.WORKERS: [series(lambda _: 4.0)]}
+    return picture({sc.WORKFLOWS: [series(grown(end))]}, gauges)
+
+
+@pytest.mark.parametrize(
+    ("arrive", "end", "is_overload"),
+    [
+        ((0.8, 2.7), (0.8, 2.0), True),
+        ((0.8, 1.1), (0.8, 0.8), False),
+        ((0.8, 1.5), (0.8, 0.4), False),
+    ],
+    ids=["three times as many arrive", "a few more, as chance has it", "more arrive, and less gets done"],
+)
+def test_a_queue_is_a_lack_of_workers_where_more_arrives_and_as_much_gets_done(
+    arrive: tuple[float, float], end: tuple[float, float], is_overload: bool
+) -> None:
+    (found,) = full_queue(full_since(40, arrive=arrive, end=end))
+    assert found.is_overload is is_overload
+    assert (found.strength >= CONVINCING) is is_overload
+
+
+def test_a_queue_says_what_speaks_against_a_lack_of_workers() -> None:
+    (found,) = full_queue(full_since(40, arrive=(0.8, 1.5), end=(0.8, 0.4)))
+    assert found.against == ("the workers get less done than before: each execution takes longer",)
+
+
+def test_failures_began_when_their_counter_was_born() -> None:
+    """A counter of failures appears with the first of them and rises evenly: the others tell that it was none before."""
+    well = series(lambda at: min(at, 535) / 5, agent_id="writer", status="completed")
+    failed = series(lambda at: (at - 535) / 5, since_s=540, agent_id="writer", status="failed")
+    (found,) = failing_agents(picture({sc.AGENT_INVOCATIONS: [well, failed]}))
+    assert found.since == START + timedelta(seconds=535)
+    assert found.evidence[0].value == 1.0
 
 
 def test_two_runs_that_take_many_times_as_long_are_enough_to_act_on() -> None:

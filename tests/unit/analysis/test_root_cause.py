@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from awf.analysis.findings import Finding
+import pytest
+
+from awf.analysis.findings import Finding, is_same_place
 from awf.analysis.root_cause import Hints, rank
 from awf.core.incidents import CauseClass, Target
 
@@ -10,7 +12,26 @@ SLOW = Finding(
     CauseClass.AGENT_LATENCY, Target("research", "draft", "backup"), 0.7, "draft is slow",
     affected=(Target("research", "draft", "backup"),),
 )  # fmt: skip
-FULL = Finding(CauseClass.WORKER_SATURATION, Target(), 0.8, "queue", has_more_arrivals=True)
+FULL = Finding(CauseClass.WORKER_SATURATION, Target(), 0.8, "queue", is_overload=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (WRITER, Target(agent_id="writer"), True),
+        (WRITER, Target("research", "draft", "backup"), True),
+        (WRITER, Target(step_id="draft"), True),
+        (WRITER, Target("billing", "draft", "mailer"), False),
+        (WRITER, Target("research", "check", "checker"), False),
+        (Target("research"), Target("research"), False),
+        (Target(), Target(), False),
+    ],
+)
+def test_places_share_an_agent_or_a_step_of_which_the_workflow_may_be_unknown(
+    one: Target, other: Target, is_same: bool
+) -> None:
+    assert is_same_place(one, other) is is_same
+    assert is_same_place(other, one) is is_same
 
 
 def test_what_another_finding_explains_falls_behind_and_says_so() -> None:
