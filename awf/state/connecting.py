@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sqlite3
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, StaticPool, event
+from sqlalchemy import URL, Connection, Engine, QueuePool, StaticPool, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from awf.errors import DataDirError, MissingDependency
 from awf.state.documents import dump_json
+from awf.state.running import WRITES, InThreads, OnLoop, Runner
 
 BUSY_TIMEOUT_S = 15.0
 """How long a unit of work waits, in all, for a database that is busy or silent."""
@@ -24,7 +23,6 @@ BUSY_TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_S = 10.0
 POOL_SIZE = 5
-WRITES = "awf_writes"
 
 _POSTGRES = "postgresql"
 LOCK_CLASS = 0x617766
@@ -57,7 +55,7 @@ def parse(url: str) -> URL:
     parsed = _read(url)
     backend = parsed.get_backend_name() if parsed else ""
     drivers = {
-        "sqlite": "sqlite+aiosqlite",
+        "sqlite": "sqlite",
         _POSTGRES: "postgresql+asyncpg",
         "postgres": "postgresql+asyncpg",
     }
@@ -81,17 +79,17 @@ def parse(url: str) -> URL:
 
 def sqlite_url(path: Path) -> str:
     """Return the URL of a file, whatever characters its name has."""
-    return URL.create("sqlite+aiosqlite", database=str(path)).render_as_string()
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def is_postgres(url: URL) -> bool:
     return url.get_backend_name() == _POSTGRES
 
 
-def create_engine(url: URL, password: Password | None = None) -> AsyncEngine:
-    """Return an engine that has not connected yet. Raises DataDirError, MissingDependency."""
+def create_runner(url: URL, password: Password | None = None) -> Runner:
+    """Return what runs units there; it has not connected yet. Raises DataDirError, MissingDependency."""
     try:
-        return _postgres(url, password) if is_postgres(url) else _sqlite(url)
+        return OnLoop(_postgres(url, password)) if is_postgres(url) else InThreads(_sqlite(url))
     except ModuleNotFoundError as error:
         extra = "postgres" if is_postgres(url) else "server"
         raise MissingDependency(
@@ -101,27 +99,18 @@ def create_engine(url: URL, password: Password | None = None) -> AsyncEngine:
         raise DataDirError(f"{url.drivername} is not supported: {error}") from error
 
 
-def probe(url: URL) -> None:
-    """Fail on a file that cannot be opened before aiosqlite does: it leaves a thread behind when it fails."""
-    if not is_postgres(url) and url.database not in (None, "", ":memory:"):
-        with contextlib.closing(sqlite3.connect(url.database, timeout=BUSY_TIMEOUT_S)) as connection:
-            connection.execute("PRAGMA schema_version")
-
-
-def _sqlite(url: URL) -> AsyncEngine:
-    if url.database in (None, "", ":memory:"):
-        engine = create_async_engine(url, poolclass=StaticPool, json_serializer=dump_json)
-    else:
-        options = {"timeout": BUSY_TIMEOUT_S}
-        engine = create_async_engine(url, connect_args=options, json_serializer=dump_json)
+def _sqlite(url: URL) -> Engine:
+    options = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    pool = StaticPool if url.database in (None, "", ":memory:") else QueuePool
+    engine = create_engine(url, connect_args=options, poolclass=pool, json_serializer=dump_json)
     _set_up_sqlite(engine)
     return engine
 
 
-def _set_up_sqlite(engine: AsyncEngine) -> None:
+def _set_up_sqlite(engine: Engine) -> None:
     """WAL with a sync per commit, and transactions that begin where we say, not at the first write."""
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def connect(connection: Any, _: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -129,7 +118,7 @@ def _set_up_sqlite(engine: AsyncEngine) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # IMMEDIATE: a reader that turns writer later could fail with SQLITE_BUSY at once.
         writes = connection.get_execution_options().get(WRITES)
@@ -177,21 +166,6 @@ def _set_up_postgres(engine: AsyncEngine) -> None:
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get(WRITES):
             connection.exec_driver_sql(_WRITER)
-
-
-def reading(engine: AsyncEngine) -> AsyncEngine:
-    """Return the engine for units that only read: each sees one moment of the database."""
-    if is_postgres(engine.url):
-        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return engine
-
-
-def writing(engine: AsyncEngine) -> AsyncEngine:
-    """Return the engine for units that write: the server's default isolation may be another."""
-    options: dict[str, Any] = {WRITES: True}
-    if is_postgres(engine.url):
-        options["isolation_level"] = "READ COMMITTED"
-    return engine.execution_options(**options)
 
 
 def _encryption(url: URL) -> tuple[URL, Any]:

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, StaticPool, insert, select
+from sqlalchemy import URL, Connection, insert, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from awf.core.clock import Clock, isoformat
 from awf.errors import DataDirError, StateUnavailable
-from awf.state.connecting import (
-    BUSY_TIMEOUT_S,
-    Password,
-    create_engine,
-    is_postgres,
-    parse,
-    probe,
-    reading,
-    writing,
-)
+from awf.state.connecting import BUSY_TIMEOUT_S, Password, create_runner, is_postgres, parse
 from awf.state.failures import AWAY, is_away, is_repeatable, said, sqlstate
+from awf.state.running import Runner
 from awf.state.schema import METADATA, SCHEMA_VERSION, schema_version
 
 T = TypeVar("T")
@@ -60,13 +50,11 @@ class Database:
     (SQLAlchemy drops a connection that is cancelled in the middle, and with it an in-memory database.)
     """
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, *, poll_s: float = 1.0) -> None:
-        self._engine = engine
-        self._reader, self._writer = reading(engine), writing(engine)
-        self._limit_s = BUSY_TIMEOUT_S if is_postgres(engine.url) else None  # SQLite keeps its own
+    def __init__(self, runner: Runner, clock: Clock, *, poll_s: float = 1.0) -> None:
+        self._runner = runner
+        self._limit_s = BUSY_TIMEOUT_S if is_postgres(runner.url) else None  # SQLite keeps its own
         self._write_lock = asyncio.Lock()
         self._patience = asyncio.Lock()  # one at a time of those that are not urgent waits for the write lock
-        self._shares_connection = isinstance(engine.pool, StaticPool)
         self._running: set[asyncio.Task[Any]] = set()
         self._poll_s = poll_s
         self.clock = clock
@@ -81,8 +69,8 @@ class Database:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a unit that only reads. Raises StateUnavailable."""
-        locks = (self._write_lock,) if self._shares_connection else ()
-        return await self._finish(self._run(work, self._reader, self._limit_s, locks))
+        locks = (self._write_lock,) if self._runner.shares_connection else ()
+        return await self._finish(self._run(work, self._limit_s, locks, writes=False))
 
     async def write(
         self,
@@ -99,7 +87,7 @@ class Database:
         """
         limit_s = None if is_long else self._limit_s
         locks = (self._write_lock,) if is_urgent else (self._patience, self._write_lock)
-        result = await self._finish(self._run(work, self._writer, limit_s, locks))
+        result = await self._finish(self._run(work, limit_s, locks, writes=True))
         if topic:
             self.signals.notify(topic)
         return result
@@ -119,16 +107,16 @@ class Database:
         self.signals.notify_all()
         if self._running:
             await asyncio.wait(self._running)
-        await self._engine.dispose()
+        await self._runner.aclose()
 
     async def _run(
-        self, work: Callable[[Connection], T], engine: AsyncEngine, limit_s: float | None, locks: Locks
+        self, work: Callable[[Connection], T], limit_s: float | None, locks: Locks, *, writes: bool
     ) -> T:
         attempt = 1
         while True:
             try:
                 async with asyncio.timeout(limit_s):
-                    return await self._once(work, engine, locks)
+                    return await self._once(work, locks, writes=writes)
             except AWAY as error:
                 if is_repeatable(error) and attempt < _ATTEMPTS:
                     await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311
@@ -136,15 +124,16 @@ class Database:
                     continue
                 if not is_away(error) and not is_repeatable(error):
                     raise
-                raise _unavailable(engine.url, error) from error
+                raise _unavailable(self._runner.url, error) from error
 
-    async def _once(self, work: Callable[[Connection], T], engine: AsyncEngine, locks: Locks) -> T:
+    async def _once(self, work: Callable[[Connection], T], locks: Locks, *, writes: bool) -> T:
         async with AsyncExitStack() as stack:
-            async with asyncio.timeout(BUSY_TIMEOUT_S):  # whoever holds one may wait for another process as long
+            async with asyncio.timeout(
+                BUSY_TIMEOUT_S
+            ):  # whoever holds one may wait for another process as long
                 for lock in locks:
                     await stack.enter_async_context(lock)
-            connection = await stack.enter_async_context(engine.begin())
-            return await connection.run_sync(work)
+            return await self._runner.run(work, writes=writes)
 
     async def _finish(self, unit: Coroutine[Any, Any, T]) -> T:
         if self.is_closed:
@@ -170,21 +159,20 @@ async def open_database(
     """
     parsed = parse(url)
     shown = parsed.render_as_string(hide_password=True)
-    engine = create_engine(parsed, password)
-    database = Database(engine, clock, poll_s=poll_s)
+    runner = create_runner(parsed, password)
+    database = Database(runner, clock, poll_s=poll_s)
     try:
-        await asyncio.to_thread(probe, parsed)
         found = await database.write(_prepare)
     except StateUnavailable as error:
-        await engine.dispose()
+        await runner.aclose()
         if is_postgres(parsed) and not _is_refusal(error.__cause__):
             raise
         raise _unusable(shown, error.__cause__ or error, is_file=not is_postgres(parsed)) from error
-    except (DBAPIError, sqlite3.Error) as error:
-        await engine.dispose()
+    except DBAPIError as error:
+        await runner.aclose()
         raise _unusable(shown, error, is_file=not is_postgres(parsed)) from error
     if found != SCHEMA_VERSION:
-        await engine.dispose()
+        await runner.aclose()
         raise DataDirError(
             f"the state database {shown} has version {found}, this AWF reads version {SCHEMA_VERSION}",
             hint="Run the AWF that wrote it, or let AWF_DATABASE_URL or AWF_DATA_DIR name another place.",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
 from awf.errors import AwfError
 from awf.settings import Settings
 from awf.stack.programs import Running, ask_all
-from awf.state.connecting import create_engine, is_postgres, parse
+from awf.state.connecting import create_runner, is_postgres, parse
 
 
 async def running_versions(settings: Settings, at: Mapping[str, str]) -> dict[str, Running]:
@@ -25,19 +28,19 @@ async def running_versions(settings: Settings, at: Mapping[str, str]) -> dict[st
 async def _postgres(settings: Settings) -> Running:
     if not settings.database_url:
         return Running(trouble="AWF_DATABASE_URL is not set")
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         url = parse(settings.database_url)
         if not is_postgres(url):
             return Running(trouble="AWF_DATABASE_URL is not PostgreSQL")
         password = settings.secret("database_password")
-        engine = create_engine(url, (lambda: password) if password else None)
+        runner = create_runner(url, (lambda: password) if password else None)
         try:
-            async with engine.connect() as connection:
-                answer = await connection.exec_driver_sql("SHOW server_version")
-                return Running(str(answer.scalar_one()))
+            return Running(await runner.run(_version, writes=False))
         finally:
-            await engine.dispose()
+            await runner.aclose()
     except (AwfError, SQLAlchemyError, OSError) as error:
         return Running(trouble=f"PostgreSQL does not answer: {error}")
+
+
+def _version(connection: Connection) -> str:
+    return str(connection.exec_driver_sql("SHOW server_version").scalar_one())
