@@ -17,7 +17,7 @@ from awf.agents.turns import Turns
 from awf.core import semconv as sc
 from awf.core.escape import plain_text
 from awf.core.incidents import Alert, Incident, IncidentStatus
-from awf.core.ports import Desk, Saved
+from awf.core.ports import Delivery, Desk, Saved
 from awf.core.types import IncidentId
 
 T = TypeVar("T")
@@ -25,14 +25,6 @@ T = TypeVar("T")
 MAX_LABELS, MAX_TEXT = 64, 1000
 RECENT = 50
 FORGET = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Alerts that came together, and the body that brought them."""
-
-    alerts: Sequence[Alert]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +82,7 @@ class Intake:
 
     async def _take_all(self, deliveries: Sequence[Delivery]) -> list[Taken]:
         def work(desk: Desk, placing: Placing) -> list[Taken]:
-            return [_taken(each, desk, placing) for each in deliveries]
+            return [_taken(fresh, placing) for fresh in desk.receive(deliveries)]
 
         taken = await self._place(work)
         for alert in (alert for each in taken for alert in each.fresh):
@@ -127,7 +119,6 @@ def cleaned(alert: Alert) -> Alert:
     return replace(alert, labels=texts(alert.labels), annotations=texts(alert.annotations))
 
 
-def _taken(delivery: Delivery, desk: Desk, placing: Placing) -> Taken:
-    fresh = desk.receive(delivery.alerts, delivery.body)
+def _taken(fresh: Sequence[Alert], placing: Placing) -> Taken:
     placed = (placing.place(alert) for alert in map(cleaned, fresh))
     return Taken(fresh, list(dict.fromkeys(incident.id for incident in placed if incident is not None)))

@@ -47,7 +47,7 @@ class Placing:
 
     def save(self) -> list[Saved]:
         """Store what was made, each incident once."""
-        return [self._desk.save(incident) for incident in self._drafts.values()]
+        return self._desk.save(list(self._drafts.values()))
 
     def _home(self, alert: Alert) -> Incident | None:
         incident = self._nearby.holding(alert.fingerprint)

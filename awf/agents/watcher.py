@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from awf.agents.decision import Decision
-from awf.agents.intake import Delivery, Intake
+from awf.agents.intake import Intake
 from awf.agents.journal import Journal
 from awf.agents.parts import WatcherConfig, WatcherParts
 from awf.agents.stages import Stages
@@ -22,6 +22,7 @@ from awf.core.incidents import (
     IncidentStatus,
     Investigation,
 )
+from awf.core.ports import Delivery
 from awf.core.types import (
     AgentId,
     AgentManifest,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from awf.core.clock import isoformat
 from awf.core.codec import from_json, to_json
 from awf.core.incidents import Alert, Incident, IncidentStatus
 from awf.core.leases import Lease
-from awf.core.ports import Changed, Desk, Page, Saved
+from awf.core.ports import Changed, Delivery, Desk, Page, Saved
 from awf.core.types import IncidentId
 from awf.errors import NotFound
 from awf.state.database import Database
@@ -28,6 +28,7 @@ T = TypeVar("T")
 TOPIC = "incidents"
 _REVISIONS = "incident_revisions"
 KEPT_DELIVERIES = 1_000
+_BATCH = 500  # of what is named in one statement
 SEEN_FOR = timedelta(days=30)
 _OPEN = tuple(status.value for status in IncidentStatus if status.is_open)
 
@@ -126,23 +127,29 @@ class _Desk:
         self._conn = conn
         self._now = now
 
-    def receive(self, alerts: Sequence[Alert], body: bytes) -> builtins.list[Alert]:
-        number, now = take_numbers(self._conn, "deliveries")[-1], isoformat(self._now)
-        self._conn.execute(insert(deliveries).values(number=number, received_at=now, body=body))
-        self._conn.execute(delete(deliveries).where(deliveries.c.number <= number - KEPT_DELIVERIES))
+    def receive(self, given: Sequence[Delivery]) -> builtins.list[builtins.list[Alert]]:
+        conn, now = self._conn, isoformat(self._now)
+        numbers = take_numbers(conn, "deliveries", len(given))
+        bodies = zip(numbers, given, strict=True)
+        rows = [{"number": number, "received_at": now, "body": each.body} for number, each in bodies]
+        conn.execute(insert(deliveries), rows)
+        conn.execute(delete(deliveries).where(deliveries.c.number <= numbers[-1] - KEPT_DELIVERIES))
         forgotten = isoformat(self._now - SEEN_FOR)
-        self._conn.execute(delete(seen_alerts).where(seen_alerts.c.received_at < forgotten))
-        fresh: dict[str, Alert] = {}
-        for alert in alerts:
-            fresh.setdefault(storable(alert.dedupe_key), alert)
-        seen = select(seen_alerts.c.dedupe_key).where(seen_alerts.c.dedupe_key.in_(fresh))
-        for key in self._conn.execute(seen).scalars():
-            del fresh[key]
+        conn.execute(delete(seen_alerts).where(seen_alerts.c.received_at < forgotten))
+        fresh = self._unseen({storable(alert.dedupe_key) for each in given for alert in each.alerts})
         if fresh:
-            self._conn.execute(
-                insert(seen_alerts), [{"dedupe_key": key, "received_at": now} for key in fresh]
-            )
-        return list(fresh.values())
+            conn.execute(insert(seen_alerts), [{"dedupe_key": key, "received_at": now} for key in fresh])
+        return [
+            [alert for alert in each.alerts if fresh.pop(storable(alert.dedupe_key), False)] for each in given
+        ]
+
+    def _unseen(self, keys: set[str]) -> dict[str, bool]:
+        unseen = dict.fromkeys(sorted(keys), True)
+        for some in _batches(sorted(keys)):
+            seen = select(seen_alerts.c.dedupe_key).where(seen_alerts.c.dedupe_key.in_(some))
+            for key in self._conn.execute(seen).scalars():
+                del unseen[key]
+        return unseen
 
     def saved_since(self, revision: int) -> builtins.list[Saved]:
         return _saved_after(self._conn, revision)
@@ -150,8 +157,8 @@ class _Desk:
     def last_for(self, fingerprint: str) -> Incident | None:
         return _last_for(self._conn, fingerprint)
 
-    def save(self, incident: Incident) -> Saved:
-        return Saved(_save(self._conn, incident), incident)
+    def save(self, made: Sequence[Incident]) -> builtins.list[Saved]:
+        return _save_all(self._conn, made)
 
 
 def _saved_after(conn: Connection, revision: int, limit: int | None = None) -> builtins.list[Saved]:
@@ -164,16 +171,42 @@ def _read(row: Any) -> Incident:
     return from_json(Incident, row.doc)
 
 
-def _save(conn: Connection, incident: Incident) -> int:
-    """Store an incident and return its revision."""
-    revision = take_numbers(conn, _REVISIONS)[-1]
-    values = {"status": incident.status.value, "revision": revision, "doc": to_json(incident)}
-    changed = conn.execute(update(incidents).where(incidents.c.id == incident.id).values(**values))
-    if changed.rowcount == 0:
-        number = take_numbers(conn, "incidents")[-1]
-        conn.execute(insert(incidents).values(id=incident.id, number=number, **values))
-    _attach(conn, incident)
-    return revision
+def _save(conn: Connection, incident: Incident) -> None:
+    _save_all(conn, [incident])
+
+
+def _save_all(conn: Connection, made: Sequence[Incident]) -> builtins.list[Saved]:
+    saved = list(map(Saved, take_numbers(conn, _REVISIONS, len(made)), made))
+    for some in _batches(saved):
+        known = set(conn.execute(select(incidents.c.id).where(incidents.c.id.in_(_ids(some)))).scalars())
+        old = [_row(each) for each in some if each.incident.id in known]
+        new = [_row(each) for each in some if each.incident.id not in known]
+        if old:
+            conn.execute(update(incidents).where(incidents.c.id == bindparam("stored_id")), old)
+        if new:
+            numbers = take_numbers(conn, "incidents", len(new))
+            rows = zip(new, numbers, strict=True)
+            conn.execute(
+                insert(incidents),
+                [{"id": row.pop("stored_id"), "number": number, **row} for row, number in rows],
+            )
+        _attach(conn, some)
+    return saved
+
+
+def _row(saved: Saved) -> dict[str, Any]:
+    incident = saved.incident
+    return {
+        "stored_id": incident.id, "status": incident.status.value, "revision": saved.revision, "doc": to_json(incident)
+    }  # fmt: skip
+
+
+def _ids(saved: Sequence[Saved]) -> builtins.list[str]:
+    return [each.incident.id for each in saved]
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[begin : begin + _BATCH] for begin in range(0, len(items), _BATCH))
 
 
 def _get(conn: Connection, incident_id: IncidentId) -> Incident:
@@ -205,14 +238,15 @@ def _rival(
     return next(filter(is_rival, (_read(row) for row in conn.execute(query))), None)
 
 
-def _attach(conn: Connection, incident: Incident) -> None:
-    known = set(
-        conn.execute(
-            select(incident_alerts.c.fingerprint).where(incident_alerts.c.incident_id == incident.id)
-        ).scalars()
+def _attach(conn: Connection, saved: Sequence[Saved]) -> None:
+    held = {
+        (storable(alert.fingerprint), each.incident.id) for each in saved for alert in each.incident.alerts
+    }
+    known = select(incident_alerts.c.fingerprint, incident_alerts.c.incident_id).where(
+        incident_alerts.c.incident_id.in_(_ids(saved))
     )
-    added = {storable(alert.fingerprint) for alert in incident.alerts} - known
+    added = held - {(row.fingerprint, row.incident_id) for row in conn.execute(known)}
     if added:
         conn.execute(
-            insert(incident_alerts), [{"fingerprint": each, "incident_id": incident.id} for each in added]
+            insert(incident_alerts), [{"fingerprint": held, "incident_id": by} for held, by in sorted(added)]
         )

@@ -14,7 +14,7 @@ import pytest
 from awf.core.actions import Attempt
 from awf.core.incidents import ActionCall, Incident, IncidentStatus
 from awf.core.leases import Lease
-from awf.core.ports import Desk
+from awf.core.ports import Delivery, Desk
 from awf.core.types import ControlKind, EngineId, EngineInfo, IncidentId
 from awf.errors import LeaseLost
 from awf.state import State
@@ -162,7 +162,7 @@ class TestIncidents:
     async def test_at_the_desk_everybody_is_alone_and_sees_what_was_saved_before(self, pair: Pair) -> None:
         def open_unless_there(name: str, desk: Desk) -> str:
             there = [each.incident.id for each in desk.saved_since(0)]
-            return there[0] if there else desk.save(make_incident(name)).incident.id
+            return there[0] if there else desk.save([make_incident(name)])[0].incident.id
 
         opened = await asyncio.gather(
             *(
@@ -177,7 +177,10 @@ class TestIncidents:
     async def test_the_same_delivery_at_two_services_is_new_at_one(self, pair: Pair) -> None:
         alert = make_alert()
         fresh = await asyncio.gather(
-            *(state.incidents.at_desk(lambda desk: desk.receive([alert], b"{}")) for state in pair)
+            *(
+                state.incidents.at_desk(lambda desk: desk.receive([Delivery([alert], b"{}")])[0])
+                for state in pair
+            )
         )
         assert sorted(map(len, fresh)) == [0, 1]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from awf.core.incidents import ActionCall, Alert, Approval, ApprovalStatus, Incident, IncidentStatus
-from awf.core.ports import Desk
+from awf.core.ports import Delivery, Desk
 from awf.core.types import (
     AckStatus,
     AgentId,
@@ -108,7 +108,7 @@ def make_engine(name: str = "e1", workflow: str = "w1", agent: str = "a1") -> En
 
 
 async def receive(state: State, *alerts: Alert, body: bytes = b"{}") -> list[Alert]:
-    return await state.incidents.at_desk(lambda desk: desk.receive(alerts, body))
+    return (await state.incidents.at_desk(lambda desk: desk.receive([Delivery(alerts, body)])))[0]
 
 
 async def last_for(state: State, fingerprint: str) -> Incident | None:
@@ -147,10 +147,28 @@ class TestIncidents:
         await clock.sleep(86_400)
         assert await receive(state, make_alert()) == []
 
+    async def test_what_comes_in_many_deliveries_at_once_is_new_in_the_first(self, state: State) -> None:
+        one, two = make_alert(), make_alert(fingerprint="f2")
+        given = [Delivery(alerts, b"{}") for alerts in ([one], [one, two], [two, one])]
+        assert await state.incidents.at_desk(lambda desk: desk.receive(given)) == [[one], [two], []]
+
+    async def test_many_are_saved_at_once_old_and_new(self, state: State) -> None:
+        await state.incidents.save(make_incident())
+        held = make_incident(status=IncidentStatus.HELD)
+        made = [
+            held,
+            *(make_incident(f"inc_{number}", fingerprint=f"f{number}") for number in range(2, 1_100)),
+        ]
+        saved = await state.incidents.at_desk(lambda desk: desk.save(made))
+        assert [each.revision for each in saved] == list(range(2, 1_101))
+        assert await state.incidents.saved_since(1) == saved
+        assert [each.id for each in (await state.incidents.list(limit=2)).items] == ["inc_1099", "inc_1098"]
+        assert await last_for(state, "f1099") == made[-1]
+
     async def test_a_delivery_that_cannot_be_placed_was_never_there(self, state: State) -> None:
         def work(desk: Desk) -> None:
-            assert desk.receive([make_alert()], b"{}") == [make_alert()]
-            assert desk.save(make_incident()).revision == 1
+            assert desk.receive([Delivery([make_alert()], b"{}")]) == [[make_alert()]]
+            assert desk.save([make_incident()])[0].revision == 1
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):

@@ -17,6 +17,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """Alerts that came together, and the body that brought them."""
+
+    alerts: Sequence[Alert]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """An incident as it was saved; every save of any incident has a higher `revision` than all before."""
 
@@ -85,8 +93,8 @@ class AttemptLog(Protocol):
 class Desk(Protocol):
     """The incidents within one unit of work: nobody's change comes between what is read and what is saved."""
 
-    def receive(self, alerts: Sequence[Alert], body: bytes) -> list[Alert]:
-        """Keep a delivery, and return the alerts whose `dedupe_key` had not been seen."""
+    def receive(self, deliveries: Sequence[Delivery]) -> list[list[Alert]]:
+        """Keep deliveries, and return of each the alerts whose `dedupe_key` had not been seen."""
         ...
 
     def saved_since(self, revision: int) -> list[Saved]:
@@ -97,7 +105,7 @@ class Desk(Protocol):
         """Return the newest incident, open or closed, that holds an alert of this fingerprint."""
         ...
 
-    def save(self, incident: Incident) -> Saved: ...
+    def save(self, incidents: Sequence[Incident]) -> list[Saved]: ...
 
 
 class IncidentStore(Protocol):

@@ -25,6 +25,7 @@ from awf.core.incidents import (
     Target,
     TimelineEntry,
 )
+from awf.core.ports import Delivery
 from awf.core.types import (
     AgentId,
     AgentManifest,
@@ -67,8 +68,8 @@ class Intake:
     deliveries: list[tuple[list[Alert], bytes]] = field(default_factory=list)
 
     async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
-        fresh = await self.state.incidents.at_desk(lambda desk: desk.receive(alerts, body))
-        self.deliveries.append((list(alerts), body))
+        delivery = Delivery(alerts, body)
+        (fresh,) = await self.state.incidents.at_desk(lambda desk: desk.receive([delivery]))
         return {"status": "received", "incidents": [], "duplicates": len(alerts) - len(fresh)}
 
     async def approve_action(self, approval_id: ApprovalId, *, by: str, reason: str = "") -> Approval:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from awf.core.incidents import ActionCall, Approval, ApprovalStatus, Incident, IncidentStatus
+from awf.core.ports import Delivery
 from awf.core.types import ApprovalId, EngineId, EngineInfo, ExecutionId, IncidentId
 from awf.errors import Conflict, DataDirError
 from awf.settings import Settings, load
@@ -38,7 +39,7 @@ async def source(tmp_path: Path) -> Path:
     """A file with something in it of everything that matters."""
     path = tmp_path / "state.db"
     async with await State.open(f"sqlite:///{path}", control_timeout_s=0.01) as state:
-        await state.incidents.at_desk(lambda desk: desk.receive([alert()], b"\x00\xff"))
+        await state.incidents.at_desk(lambda desk: desk.receive([Delivery([alert()], b"\x00\xff")]))
         await state.incidents.save(
             Incident(IncidentId("inc_1"), IncidentStatus.HELD, "critical", (alert(),), NOW)
         )
@@ -72,7 +73,7 @@ async def test_everything_arrives_and_goes_on_where_it_was(settings: Settings, s
     state = await open_state(settings)
     try:
         assert (await state.incidents.get(IncidentId("inc_1"))).alerts == (alert(),)
-        assert await state.incidents.at_desk(lambda desk: desk.receive([alert()], b"{}")) == []
+        assert await state.incidents.at_desk(lambda desk: desk.receive([Delivery([alert()], b"{}")])) == [[]]
         assert [each.id for each in await state.approvals.pending()] == ["apr_1"]
         assert (await state.executions.get(ExecutionId("x1"))).workflow_id == "w"
         assert await state.tokens.authenticate("token of ada") is not None
