@@ -26,7 +26,7 @@ from awf.state.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The repositories on one database; `sqlite+aiosqlite:///:memory:` is the twin for tests.
+    """The repositories on one database; `sqlite:///:memory:` is the twin for tests.
 
     `controls` serves both `ControlStore` and `EngineDirectory`.
     """
@@ -47,7 +47,7 @@ class State:
     @classmethod
     async def open(
         cls,
-        url: str = "sqlite+aiosqlite:///:memory:",
+        url: str = "sqlite:///:memory:",
         *,
         clock: Clock | None = None,
         control_timeout_s: float = 10.0,

@@ -47,7 +47,7 @@ from awf.testing import FakeClock, FakePeople, FakeTelemetry
 from tests.contract._server import Server
 
 SPECS = discover("awf.remediation.actions", ActionSpec)
-MEMORY = "sqlite+aiosqlite:///:memory:"
+MEMORY = "sqlite:///:memory:"
 TIMEOUT_S = 2.0
 
 

@@ -29,7 +29,7 @@ DRAFT = {"workflow_id": "report", "step_id": "draft"}
 
 @pytest.fixture(params=VIAS)
 async def found(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Plant]:
-    url = f"sqlite+aiosqlite:///{tmp_path / 'state.db'}"
+    url = f"sqlite:///{tmp_path / 'state.db'}"
     async with plant(request.param, url=url, control_timeout_s=10.0) as running:
         yield running
 
@@ -37,7 +37,7 @@ async def found(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.fixture(params=VIAS)
 async def impatient(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Plant]:
     """A plant whose orders wait 0.3 s for an answer."""
-    url = f"sqlite+aiosqlite:///{tmp_path / 'state.db'}"
+    url = f"sqlite:///{tmp_path / 'state.db'}"
     async with plant(request.param, url=url, control_timeout_s=0.3) as running:
         yield running
 
@@ -208,10 +208,10 @@ async def test_a_server_that_stops_does_not_stop_executions(found: Plant) -> Non
 async def test_a_server_whose_data_is_gone_gets_answers_too_though_its_tokens_are_behind(
     tmp_path: Path,
 ) -> None:
-    async with plant("over HTTP", url=f"sqlite+aiosqlite:///{tmp_path / 'one.db'}") as found:
+    async with plant("over HTTP", url=f"sqlite:///{tmp_path / 'one.db'}") as found:
         assert (await found.order(K.SET_WORKER_LIMIT, {"workers": 7})).is_applied
         await found.server.stop()
-        found.server.url = f"sqlite+aiosqlite:///{tmp_path / 'two.db'}"
+        found.server.url = f"sqlite:///{tmp_path / 'two.db'}"
         await found.server.start()
         await until(found.members[0].is_known)
         outcome = await found.order(K.SET_WORKER_LIMIT, {"workers": 9})

@@ -63,7 +63,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield made
     else:
         path = ":memory:" if request.param == "memory" else str(tmp_path / "state.db")
-        yield f"sqlite+aiosqlite:///{path}"
+        yield f"sqlite:///{path}"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         with server.database() as made:
             yield made
     else:
-        yield f"sqlite+aiosqlite:///{tmp_path / 'state.db'}"
+        yield f"sqlite:///{tmp_path / 'state.db'}"
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ FAULT_AT = EPOCH - timedelta(seconds=40)
 NOW = EPOCH + timedelta(seconds=15)
 BEGIN = EPOCH - timedelta(minutes=20)
 LATER = EPOCH + timedelta(hours=5)
-IN_MEMORY = "sqlite+aiosqlite:///:memory:"
+IN_MEMORY = "sqlite:///:memory:"
 
 STEPS = {
     ("research", "draft"): ("writer", "writer-backup", "anthropic"),

@@ -26,7 +26,7 @@ from awf.state.paging import MAX_LIMIT
 
 
 def url_of(path: Path) -> str:
-    return f"sqlite+aiosqlite:///{path}"
+    return f"sqlite:///{path}"
 
 
 async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
