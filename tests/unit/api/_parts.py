@@ -70,6 +70,7 @@ class Intake:
     async def handle_alert(self, alerts: Sequence[Alert], body: bytes) -> Json:
         delivery = Delivery(alerts, body)
         (fresh,) = await self.state.incidents.at_desk(lambda desk: desk.receive([delivery]))
+        self.deliveries.append((list(alerts), body))
         return {"status": "received", "incidents": [], "duplicates": len(alerts) - len(fresh)}
 
     async def approve_action(self, approval_id: ApprovalId, *, by: str, reason: str = "") -> Approval:
