@@ -59,7 +59,9 @@ def _wire_types() -> list[type]:
         kind
         for module in (core_types, incidents, actions, ports)
         for kind in vars(module).values()
-        if is_dataclass(kind) and kind.__module__.startswith(module.__name__) and kind not in (ports.Page, ports.Delivery)
+        if is_dataclass(kind)
+        and kind.__module__.startswith(module.__name__)
+        and kind not in (ports.Page, ports.Delivery)
     ]
 
 
