@@ -85,23 +85,10 @@ class Journal:
         )
 
     async def note(self, incident_id: IncidentId, kind: str, text: str) -> Incident:
-        """Add an entry and change nothing else: that needs no lease."""
-        return await self.amend(incident_id, kind, lambda _: (text, {}))
-
-    async def amend(
-        self,
-        incident_id: IncidentId,
-        kind: str,
-        make: Callable[[Incident], tuple[str, Mapping[str, Any]] | None],
-    ) -> Incident:
-        """Add what `make` says of the incident as it is stored now, and its changes; None adds nothing. For what
-        comes from outside, whoever carries the incident on."""
-
-        def changed(before: Incident) -> Incident:
-            made = make(before)
-            return before if made is None else _with_entry(before, self._entry(kind, made[0], {}), made[1])
-
-        return self.count(await self._parts.incidents.change(incident_id, changed))
+        """Add an entry and change nothing else: that needs no lease, whoever carries the incident on."""
+        return self.count(
+            await self._parts.incidents.change(incident_id, lambda before: self.entered(before, kind, text))
+        )
 
     def count_opened(self, incident: Incident) -> None:
         """Count an incident that was stored for the first time, and how long its alert took to get here."""

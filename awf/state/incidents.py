@@ -144,8 +144,8 @@ class _Desk:
         ]
 
     def _unseen(self, keys: set[str]) -> dict[str, bool]:
-        unseen = dict.fromkeys(sorted(keys), True)
-        for some in _batches(sorted(keys)):
+        unseen = dict.fromkeys(keys, True)
+        for some in _batches(list(keys)):
             seen = select(seen_alerts.c.dedupe_key).where(seen_alerts.c.dedupe_key.in_(some))
             for key in self._conn.execute(seen).scalars():
                 del unseen[key]
